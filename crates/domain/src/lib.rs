@@ -1,0 +1,25 @@
+//! The words of CMP as types: identifiers, money, time, states, roles, and what the pages show.
+//!
+//! Nothing here does I/O, reads a clock or makes a random number, and all of it builds for wasm:
+//! the portal uses the same types in the browser. A string that means something has a type that
+//! cannot hold a wrong one.
+
+pub mod id;
+pub mod money;
+pub mod role;
+pub mod state;
+pub mod text;
+pub mod time;
+pub mod view;
+
+mod text_enum;
+
+pub use id::{
+    AgentId, CategoryId, CheckoutId, ConfigId, FlowVersionId, InvitationId, InvocationId, JobId,
+    KeyId, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId, ReviewId,
+    SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,
+};
+pub use money::{BasisPoints, Currency, Money};
+pub use role::{Permission, Role};
+pub use text::{Color, Email, Origin, Rejected, Slug};
+pub use time::{Day, Timestamp};

@@ -1,0 +1,108 @@
+//! Money as integer minor units plus a currency; never a float, never mixed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// A currency that plans can be priced in (ISO 4217).
+    Currency {
+        /// Euro.
+        Eur = "EUR",
+        /// United States dollar.
+        Usd = "USD",
+        /// Pound sterling.
+        Gbp = "GBP",
+    }
+}
+
+impl Currency {
+    /// Returns the sign that is printed before an amount.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Eur => "€",
+            Self::Usd => "$",
+            Self::Gbp => "£",
+        }
+    }
+}
+
+/// An amount in minor units (cents) of one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Money {
+    /// Cents; negative for what goes back.
+    pub minor: i64,
+    /// What the cents are of.
+    pub currency: Currency,
+}
+
+/// Hundredths of a percent: `BasisPoints(1500)` is 15 %.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasisPoints(pub u16);
+
+impl Money {
+    /// Makes an amount of `minor` cents.
+    pub const fn new(minor: i64, currency: Currency) -> Self {
+        Self { minor, currency }
+    }
+
+    /// Tells whether nothing is owed.
+    pub const fn is_zero(self) -> bool {
+        self.minor == 0
+    }
+
+    /// Splits a sale between the platform and the provider.
+    ///
+    /// The platform's share is rounded down, so that the two always add up to the sale.
+    pub fn split(self, commission: BasisPoints) -> (Self, Self) {
+        let platform = i128::from(self.minor) * i128::from(commission.0) / 10_000;
+        let platform = i64::try_from(platform).expect("a share of an i64 fits an i64");
+        (Self { minor: platform, ..self }, Self { minor: self.minor - platform, ..self })
+    }
+
+    /// Returns the amount as Waldur writes decimals, `"29.0000000"`.
+    pub fn decimal(self) -> String {
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let cents = self.minor.unsigned_abs();
+        format!("{sign}{}.{:02}00000", cents / 100, cents % 100)
+    }
+}
+
+impl std::fmt::Display for Money {
+    /// Writes `$29`, `$29.50`, `-€0.05`: cents only where there are some.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let minus = if self.minor < 0 { "-" } else { "" };
+        let cents = self.minor.unsigned_abs();
+        let sign = self.currency.sign();
+        match cents % 100 {
+            0 => write!(f, "{minus}{sign}{}", cents / 100),
+            rest => write!(f, "{minus}{sign}{}.{rest:02}", cents / 100),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn money_is_written_as_people_read_it() {
+        let written = |minor| Money::new(minor, Currency::Usd).to_string();
+        assert_eq!(written(2900), "$29");
+        assert_eq!(written(2950), "$29.50");
+        assert_eq!(written(-5), "-$0.05");
+        assert_eq!(Money::new(2950, Currency::Eur).decimal(), "29.5000000");
+    }
+
+    proptest! {
+        #[test]
+        fn a_split_loses_no_cent(minor in 0_i64.., rate in 0_u16..=10_000) {
+            let sale = Money::new(minor, Currency::Eur);
+            let (platform, provider) = sale.split(BasisPoints(rate));
+            prop_assert_eq!(platform.minor + provider.minor, minor);
+            prop_assert!(platform.minor >= 0 && provider.minor >= 0);
+        }
+    }
+}

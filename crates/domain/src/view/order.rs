@@ -1,0 +1,181 @@
+//! Orders, subscriptions, checkout and payments.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConfigId, Money, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId,
+    SubscriptionId, Timestamp,
+    state::{OrderKind, OrderState, PaymentState, SubscriptionState},
+};
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// Which.
+    pub id: OrderId,
+    /// What it changes.
+    pub kind: OrderKind,
+    /// Where it stands.
+    pub state: OrderState,
+    /// What it costs now.
+    pub amount: Money,
+    /// Who buys.
+    pub organization_id: OrganizationId,
+    /// Who buys, by name.
+    pub organization_name: String,
+    /// Into which project.
+    pub project_id: ProjectId,
+    /// That project's name.
+    pub project_name: String,
+    /// Of what.
+    pub offering_id: OfferingId,
+    /// Of what, by name.
+    pub offering_name: String,
+    /// Its artwork.
+    pub offering_thumbnail: String,
+    /// Who sells.
+    pub provider_id: OrganizationId,
+    /// Who sells, by name.
+    pub provider_name: String,
+    /// Which plan.
+    pub plan_id: PlanId,
+    /// Which plan, by name.
+    pub plan_name: String,
+    /// Which plan it was before, for a switch.
+    pub old_plan_id: Option<PlanId>,
+    /// The subscription that it made or changes.
+    pub subscription_id: Option<SubscriptionId>,
+    /// That subscription's config, once it is provisioned.
+    pub config_id: Option<ConfigId>,
+    /// What the subscription is called.
+    pub subscription_name: String,
+    /// Who ordered, by name.
+    pub created_by: String,
+    /// When.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// What went wrong, for people; empty when nothing did.
+    pub error_message: String,
+    /// Where to pay, while it is unpaid.
+    pub checkout_url: Option<String>,
+    /// What has happened, oldest first.
+    pub steps: Vec<OrderStep>,
+}
+
+/// One thing that happened to an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderStep {
+    /// When, readable.
+    pub at: String,
+    /// The state it reached.
+    pub state: OrderState,
+    /// Why, for people.
+    pub note: String,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubscriptionView {
+    /// Which.
+    pub id: SubscriptionId,
+    /// What its buyer calls it.
+    pub name: String,
+    /// Where it stands.
+    pub state: SubscriptionState,
+    /// Whose.
+    pub organization_id: OrganizationId,
+    /// Whose, by name.
+    pub organization_name: String,
+    /// In which project.
+    pub project_id: ProjectId,
+    /// That project's name.
+    pub project_name: String,
+    /// Of what.
+    pub offering_id: OfferingId,
+    /// Of what, by name.
+    pub offering_name: String,
+    /// Its artwork.
+    pub offering_thumbnail: String,
+    /// Its category's slug.
+    pub category_slug: String,
+    /// Its category's title.
+    pub category_title: String,
+    /// Who sells.
+    pub provider_id: OrganizationId,
+    /// Who sells, by name.
+    pub provider_name: String,
+    /// Its plan.
+    pub plan_id: PlanId,
+    /// Its plan, by name.
+    pub plan_name: String,
+    /// What a month costs.
+    pub price: Money,
+    /// Calls in a month; nothing means without a limit.
+    pub monthly_quota: Option<i64>,
+    /// Calls made this month.
+    pub used: i64,
+    /// Its config, once it is provisioned.
+    pub config_id: Option<ConfigId>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// What went wrong; empty when nothing did.
+    pub error_message: String,
+}
+
+/// Money that was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentView {
+    /// Which.
+    pub id: PaymentId,
+    /// For which order.
+    pub order_id: OrderId,
+    /// What was bought.
+    pub description: String,
+    /// How much.
+    pub amount: Money,
+    /// Where it stands.
+    pub state: PaymentState,
+    /// When, readable.
+    pub created: String,
+    /// How, `Visa •••• 4242`.
+    pub method: String,
+}
+
+/// What a buyer sends to buy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewOrder {
+    /// Who buys.
+    pub organization_id: OrganizationId,
+    /// Into which project; the default one where it is left out.
+    pub project_id: Option<ProjectId>,
+    /// Of what.
+    pub offering_id: OfferingId,
+    /// Which plan; the cheapest where it is left out.
+    pub plan_id: Option<PlanId>,
+    /// What to call the subscription; the offering's name where it is empty.
+    pub name: String,
+    /// Whether the terms are accepted; needed only where there are some.
+    pub accept_terms: bool,
+}
+
+/// What the sandbox rail's checkout page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SandboxCheckoutView {
+    /// The rail's id of this visit.
+    pub session: String,
+    /// What is bought.
+    pub description: String,
+    /// How much.
+    pub amount: Money,
+    /// Who is paid, by name.
+    pub merchant: String,
+    /// Whether it can still be paid.
+    pub open: bool,
+    /// Where the buyer goes after paying.
+    pub success_url: String,
+    /// Where the buyer goes to leave.
+    pub cancel_url: String,
+}

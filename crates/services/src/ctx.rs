@@ -1,0 +1,99 @@
+//! What every use case is given: the store, the clock, the ports and the settings.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Timestamp;
+use store::Store;
+
+use crate::clock::Clock;
+use crate::ports::{AgentRuntime, Mailer, Payments};
+
+/// The surroundings of a use case; cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Ctx(Arc<Parts>);
+
+/// What a [`Ctx`] holds.
+#[derive(Debug)]
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What runs flows.
+    pub runtime: Arc<dyn AgentRuntime>,
+    /// What takes money.
+    pub payments: Arc<dyn Payments>,
+    /// What sends mail.
+    pub mailer: Arc<dyn Mailer>,
+    /// How the operator has set things.
+    pub settings: Settings,
+    /// Wakes the job runner when work was enqueued.
+    pub jobs_wake: tokio::sync::Notify,
+}
+
+/// What the operator sets and a use case needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where browsers reach us, `https://cmp.example`, without a slash at the end.
+    pub public_url: String,
+    /// What the marketplace is called.
+    pub site_name: String,
+    /// The issuer in our tokens.
+    pub issuer: String,
+    /// The audience in our keys.
+    pub audience: String,
+    /// For how many days a key holds if nobody says otherwise.
+    pub key_days: i64,
+    /// A signing secret from the configuration; without one the ring in the database is used.
+    pub signing_secret: Option<Vec<u8>>,
+    /// The secret that remote runtimes report usage with; without one no report is taken.
+    pub runtime_secret: Option<String>,
+    /// How long a run may take.
+    pub run_timeout: Duration,
+    /// How much memory a password hash takes, in KiB: 19,456 but in tests.
+    pub argon2_memory_kib: u32,
+    /// Which share of a sale the platform keeps.
+    pub commission: domain::BasisPoints,
+    /// How many messages a visitor may send to a demo.
+    pub demo_messages: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:3000".to_owned(),
+            site_name: "CMP".to_owned(),
+            issuer: "cmp".to_owned(),
+            audience: "agent-gateway".to_owned(),
+            key_days: 365,
+            signing_secret: None,
+            runtime_secret: None,
+            run_timeout: Duration::from_secs(30),
+            argon2_memory_kib: 19_456,
+            commission: domain::BasisPoints(2000),
+            demo_messages: 5,
+        }
+    }
+}
+
+impl Ctx {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Deref for Ctx {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,16 @@
+//! Use cases: the only place that decides who may do what, and what a change means.
+//!
+//! A server function and a REST handler are two doors to the same use case. Each use case is a free
+//! function that takes [`Ctx`] first, then who is asking ([`Principal`] or a type that only
+//! [`access`] makes), then the input; it opens its own transactions, and whatever must happen
+//! later is a job row written in the same transaction.
+
+pub mod access;
+pub mod clock;
+pub mod ctx;
+pub mod error;
+pub mod ports;
+
+pub use access::Principal;
+pub use ctx::{Ctx, Settings};
+pub use error::{Error, Result};

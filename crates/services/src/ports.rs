@@ -1,0 +1,261 @@
+//! What the use cases need from outside, as traits. `server` plugs in an implementation of each.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Email, Money, OrderId, Timestamp, view::agent::FlowReport};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs flows. Embedded: `crates/flow`; remote: a Langflow server.
+#[async_trait]
+pub trait AgentRuntime: Send + Sync + std::fmt::Debug {
+    /// Reads an export (JSON or ZIP) and says what is in it.
+    async fn import(&self, export: &[u8]) -> Result<ImportedFlow, ImportRefused>;
+
+    /// Makes a flow version ready to run for a subscription; repeating it is harmless.
+    async fn provision(&self, run: &Provision) -> Result<(), RuntimeError>;
+
+    /// Runs a flow. Pieces of the answer go to `events` as they come; the whole is returned.
+    async fn run(
+        &self,
+        request: RunRequest,
+        events: mpsc::Sender<RunEvent>,
+        cancel: CancellationToken,
+    ) -> Result<RunOutput, RuntimeError>;
+
+    /// Tells whether runs can be expected to work now.
+    async fn health(&self) -> Result<(), RuntimeError>;
+}
+
+/// A flow that was read.
+#[derive(Clone, Debug)]
+pub struct ImportedFlow {
+    /// The canonical flow, without secrets.
+    pub flow: serde_json::Value,
+    /// What is in it.
+    pub report: FlowReport,
+}
+
+/// An export that could not be read; the text is for the provider.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ImportRefused(pub String);
+
+/// A flow version to make ready.
+#[derive(Clone, Debug)]
+pub struct Provision {
+    /// The organization whose runs are kept apart.
+    pub organization: domain::OrganizationId,
+    /// The version.
+    pub flow_version: domain::FlowVersionId,
+    /// The flow.
+    pub flow: Arc<serde_json::Value>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    /// Whose run it is; a demo runs in the provider's name.
+    pub organization: domain::OrganizationId,
+    /// Which version; runtimes may cache what they make of it.
+    pub flow_version: domain::FlowVersionId,
+    /// The flow.
+    pub flow: Arc<serde_json::Value>,
+    /// What the person said.
+    pub input: String,
+    /// The conversation.
+    pub session_id: String,
+    /// What was said before, oldest first.
+    pub history: Vec<Turn>,
+    /// Changes of declared fields.
+    pub tweaks: serde_json::Map<String, serde_json::Value>,
+    /// The buyer's persona.
+    pub persona: Persona,
+    /// How long it may take.
+    pub timeout: std::time::Duration,
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Turn {
+    /// Whether the agent said it.
+    pub agent: bool,
+    /// What was said.
+    pub text: String,
+}
+
+/// How the buyer wants the agent to be.
+#[derive(Clone, Debug, Default)]
+pub struct Persona {
+    /// What it calls itself.
+    pub name: String,
+    /// `professional`, `friendly` or `casual`.
+    pub tone: String,
+    /// What it says first.
+    pub greeting: String,
+    /// What it should do or not do.
+    pub instructions: String,
+}
+
+/// What happens while a flow runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEvent {
+    /// A piece of the answer.
+    Token(String),
+    /// A step began; its node's display name.
+    Step(String),
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOutput {
+    /// The answer.
+    pub text: String,
+    /// Tokens read.
+    pub input_tokens: i64,
+    /// Tokens written.
+    pub output_tokens: i64,
+}
+
+/// Why a run gave nothing. The text is for the caller and says nothing of the flow's inside.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The caller's input or tweaks were refused (422).
+    #[error("{0}")]
+    Refused(String),
+    /// The flow or its model failed (502).
+    #[error("{0}")]
+    Failed(String),
+    /// It took too long (504).
+    #[error("{0}")]
+    Timeout(String),
+    /// The caller went away.
+    #[error("the call was cancelled")]
+    Cancelled,
+}
+
+/// Takes money. Embedded: the sandbox rail; production: Stripe.
+#[async_trait]
+pub trait Payments: Send + Sync + std::fmt::Debug {
+    /// Returns the rail's name, `sandbox` or `stripe`.
+    fn rail(&self) -> &'static str;
+
+    /// Opens a checkout page. Repeating it with the same order and key gives the same page.
+    async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError>;
+
+    /// Closes a checkout page that is not paid; harmless when it is already closed.
+    async fn expire_checkout(&self, session: &str) -> Result<(), PaymentsError>;
+
+    /// Gives a payment back in full; repeating it is harmless.
+    async fn refund(&self, reference: &str) -> Result<(), PaymentsError>;
+
+    /// Verifies a delivered event over its raw bytes and reads it.
+    fn read_event(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<RailEvent, PaymentsError>;
+}
+
+/// What a checkout page is opened for.
+#[derive(Clone, Debug)]
+pub struct CheckoutRequest {
+    /// The order to pay.
+    pub order: OrderId,
+    /// How much.
+    pub amount: Money,
+    /// What the buyer reads.
+    pub description: String,
+    /// Who is buying.
+    pub email: Email,
+    /// Where the buyer goes after paying.
+    pub success_url: String,
+    /// Where the buyer goes to leave.
+    pub cancel_url: String,
+    /// Until when the page may be paid.
+    pub expires_at: Timestamp,
+}
+
+/// An open checkout page.
+#[derive(Clone, Debug)]
+pub struct OpenedCheckout {
+    /// The rail's id of the visit.
+    pub session: String,
+    /// Where to send the buyer.
+    pub url: String,
+}
+
+/// An event of a rail, reduced to what we act on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RailEvent {
+    /// The rail's id of the event: the same event may come twice.
+    pub id: String,
+    /// The rail's word for it, `checkout.session.completed`.
+    pub kind: String,
+    /// What it says.
+    pub content: RailEventContent,
+    /// All of it, to be stored.
+    pub payload: serde_json::Value,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RailEventContent {
+    /// A checkout page was paid.
+    CheckoutPaid {
+        /// The rail's id of the visit.
+        session: String,
+        /// The rail's id of the payment, for a refund.
+        reference: String,
+        /// How much was taken.
+        amount: Money,
+        /// How, `Visa •••• 4242`.
+        method: String,
+    },
+    /// A checkout page timed out or was left.
+    CheckoutExpired {
+        /// The rail's id of the visit.
+        session: String,
+    },
+    /// A payment was given back.
+    Refunded {
+        /// The rail's id of the payment.
+        reference: String,
+    },
+    /// Something that we store and do not act on.
+    Other,
+}
+
+/// Why a rail did not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PaymentsError {
+    /// Never will: the text is for the operator.
+    #[error("{0}")]
+    Refused(String),
+    /// May work later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// An event that is not the rail's.
+    #[error("the event's signature is wrong")]
+    BadSignature,
+}
+
+/// Sends mail. Embedded: a directory of .eml files; production: SMTP.
+#[async_trait]
+pub trait Mailer: Send + Sync + std::fmt::Debug {
+    /// Sends a message; an error means that it may be tried again.
+    async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mail {
+    /// To whom.
+    pub to: Email,
+    /// About what.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+}
+
+/// A message that could not be sent.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct MailError(pub String);
