@@ -18,6 +18,19 @@ text_enum! {
     }
 }
 
+impl ProviderState {
+    /// Tells whether a provider may go from this state to `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Applied, Self::Approved | Self::Rejected)
+                | (Self::Rejected, Self::Applied)
+                | (Self::Approved, Self::Suspended)
+                | (Self::Suspended, Self::Approved)
+        )
+    }
+}
+
 text_enum! {
     /// Where an offering stands. Only `Active` can be ordered; `Active` and `Paused` are listed.
     OfferingState {
@@ -67,6 +80,13 @@ text_enum! {
         Rejected = "rejected",
         /// Taken back by the provider.
         Withdrawn = "withdrawn",
+    }
+}
+
+impl SubmissionState {
+    /// Tells whether a submission may go from this state to `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!((self, next), (Self::Pending, Self::Approved | Self::Rejected | Self::Withdrawn))
     }
 }
 

@@ -15,9 +15,16 @@
 //! `CAST`; JSON is bound and read as `sqlx::types::Json`; every UPDATE that must hit a row is
 //! followed by [`Done::exactly_one`]. A test finds every literal and prepares it on both databases.
 
+pub mod agents;
+pub mod catalog;
+pub mod offerings;
+pub mod provider_figures;
+pub mod providers;
+pub mod samples;
 mod sql;
 #[doc(hidden)]
 pub use sql::testing;
+pub mod submissions;
 mod tenant;
 
 pub use sql::{Dialect, Done, Either, Error, Options, Query, Store, Tx};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AgentId, FlowVersionId, Money, OfferingId, OrganizationId, PlanId,
     state::{OfferingState, ProviderState},
-    view::{catalog::PlanView, order::OrderView},
+    view::{catalog::PlanView, config::UsageDay, order::OrderView},
 };
 
 /// Where an organization stands as a provider.
@@ -141,4 +141,31 @@ pub struct CustomerView {
     pub calls: i64,
     /// Since when, readable.
     pub since: String,
+}
+
+/// How one offering, or the agent behind it, is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfferingAnalytics {
+    /// First day, `2026-10-23`.
+    pub from: String,
+    /// Last day.
+    pub to: String,
+    /// Running subscriptions.
+    pub subscriptions: i64,
+    /// Organizations that have one.
+    pub customers: i64,
+    /// Answered calls in these days.
+    pub calls: i64,
+    /// Failed calls in these days; they cost nothing.
+    pub failed: i64,
+    /// Tokens read.
+    pub input_tokens: i64,
+    /// Tokens written.
+    pub output_tokens: i64,
+    /// The same by day, oldest first, with empty days.
+    pub days: Vec<UsageDay>,
+    /// The mean of its ratings in tenths; 0 without reviews.
+    pub rating_tenths: i64,
+    /// How many reviews it has.
+    pub review_count: i64,
 }
