@@ -31,6 +31,11 @@ impl Operator {
     pub const fn id(self) -> UserId {
         self.0
     }
+
+    /// Returns the tenant of an organization about whose things an operator decides.
+    pub const fn acting_in(self, organization: OrganizationId) -> Tenant {
+        tenant(organization)
+    }
 }
 
 /// Proof that a user acts in an organization, with the permission that was asked for.
@@ -97,7 +102,7 @@ impl Principal {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where membership was checked")]
+#[expect(clippy::disallowed_methods, reason = "this is where it was checked who asks")]
 const fn tenant(organization: OrganizationId) -> Tenant {
     Tenant::assume_authorized(organization)
 }

@@ -6,10 +6,15 @@
 //! later is a job row written in the same transaction.
 
 pub mod access;
+pub mod catalog;
 pub mod clock;
 pub mod ctx;
 pub mod error;
+pub mod markdown;
+pub mod operator;
 pub mod ports;
+pub mod provider;
+pub mod seed;
 
 pub use access::Principal;
 pub use ctx::{Ctx, Settings};
