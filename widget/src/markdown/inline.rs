@@ -1,0 +1,259 @@
+//! What stands inside a line: stress, code, links.
+
+use crate::link;
+
+use super::{Sink, Tag};
+
+/// How deeply things nest; deeper ones are shown as text.
+pub(super) const MOST_DEPTH: u8 = 8;
+
+/// How long the text of a link may be, in bytes.
+const LONGEST_LABEL: usize = 1000;
+
+/// Builds the tree of a line or a paragraph.
+pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
+    if depth > MOST_DEPTH {
+        return say(text, out);
+    }
+    let bytes = text.as_bytes();
+    // Where the text begins that is not handed over yet.
+    let mut plain = 0;
+    let mut at = 0;
+    let mut hopeless = Hopeless::default();
+    while at < bytes.len() {
+        let byte = bytes[at];
+        let next = bytes.get(at + 1).copied().unwrap_or(0);
+        let run = bytes[at..].iter().take_while(|&&other| other == byte).count();
+        // How far what is found here goes; 0 where nothing is.
+        let end = match byte {
+            b'\\' if next.is_ascii_punctuation() => {
+                say(&text[plain..at], out);
+                plain = at + 1;
+                at += 2;
+                continue;
+            }
+            b'\n' => {
+                say(text[plain..at].trim_end_matches([' ', '\\', '\r']), out);
+                out.open(Tag::Break, "");
+                out.close();
+                at += 1;
+                plain = at;
+                continue;
+            }
+            b'`' => {
+                if let Some(close) = closing_ticks(bytes, at + run, run) {
+                    say(&text[plain..at], out);
+                    out.open(Tag::Code, "");
+                    let code = &text[at + run..close];
+                    let padded = code.len() > 2 && code.starts_with(' ') && code.ends_with(' ');
+                    say(if padded { &code[1..code.len() - 1] } else { code }, out);
+                    out.close();
+                    close + run
+                } else {
+                    at += run;
+                    continue;
+                }
+            }
+            b'*' | b'_' | b'~' => {
+                if let Some(close) = stress(text, at, run, &mut hopeless) {
+                    say(&text[plain..at], out);
+                    let (first, second) = match (byte, run) {
+                        (b'~', _) => (Tag::Del, None),
+                        (_, 1) => (Tag::Em, None),
+                        (_, 2) => (Tag::Strong, None),
+                        _ => (Tag::Strong, Some(Tag::Em)),
+                    };
+                    out.open(first, "");
+                    if let Some(second) = second {
+                        out.open(second, "");
+                    }
+                    inline(&text[at + run..close], out, in_link, depth + 1);
+                    if second.is_some() {
+                        out.close();
+                    }
+                    out.close();
+                    close + run
+                } else {
+                    at += run;
+                    continue;
+                }
+            }
+            b'[' | b'!' if !in_link && (byte == b'[' || next == b'[') => {
+                let bracket = if byte == b'[' { at } else { at + 1 };
+                match link_at(text, bracket) {
+                    Some((label, address, end)) => {
+                        say(&text[plain..at], out);
+                        write_link(label, address, out, depth);
+                        end
+                    }
+                    None => 0,
+                }
+            }
+            b'<' if !in_link => angle(text, at, &mut plain, out),
+            b'h' | b'H' if !in_link && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) => {
+                let length = link::length(&text[at..]);
+                if length > 0 {
+                    say(&text[plain..at], out);
+                    write_address(&text[at..at + length], out);
+                    at + length
+                } else {
+                    0
+                }
+            }
+            _ => 0,
+        };
+        if end > 0 {
+            at = end;
+            plain = end;
+        } else {
+            at += 1;
+        }
+    }
+    say(&text[plain..], out);
+}
+
+/// Adds text without the characters that turn it around or hide in it.
+fn say(text: &str, out: &mut dyn Sink) {
+    if text.contains(link::is_invisible) {
+        let shown: String = text.chars().filter(|&c| !link::is_invisible(c)).collect();
+        out.text(&shown);
+    } else if !text.is_empty() {
+        out.text(text);
+    }
+}
+
+fn write_address(address: &str, out: &mut dyn Sink) {
+    out.open(Tag::Link, address);
+    say(address, out);
+    out.close();
+}
+
+fn write_link(label: &str, address: &str, out: &mut dyn Sink, depth: u8) {
+    let mut shown = Shown::default();
+    inline(label, &mut shown, true, depth + 1);
+    if shown.0.trim().is_empty() {
+        return write_address(address, out);
+    }
+    out.open(Tag::Link, address);
+    inline(label, out, true, depth + 1);
+    out.close();
+    if link::misleads(&shown.0, address) {
+        out.text(" (");
+        say(link::host(address).unwrap_or(address), out);
+        out.text(")");
+    }
+}
+
+/// What a visitor reads of a tree.
+#[derive(Default)]
+struct Shown(String);
+
+impl Sink for Shown {
+    fn open(&mut self, _: Tag, _: &str) {}
+
+    fn text(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    fn close(&mut self) {}
+}
+
+/// Writes `<https://…>`; returns its end, or 0.
+fn angle(text: &str, at: usize, plain: &mut usize, out: &mut dyn Sink) -> usize {
+    let Some(close) = text[at..].find('>').map(|found| at + found) else { return 0 };
+    let Some(address) = link::allowed(&text[at + 1..close]).filter(|address| address.len() == close - at - 1) else {
+        return 0;
+    };
+    say(&text[*plain..at], out);
+    write_address(address, out);
+    close + 1
+}
+
+/// Finds `[label](address "title")`; returns label, address and where it ends.
+fn link_at(text: &str, at: usize) -> Option<(&str, &str, usize)> {
+    let bytes = text.as_bytes();
+    let label_end = balanced(bytes, at, b'[', b']', LONGEST_LABEL)?;
+    if bytes.get(label_end + 1) != Some(&b'(') {
+        return None;
+    }
+    let end = balanced(bytes, label_end + 1, b'(', b')', 4096)?;
+    let inside = text[label_end + 2..end].trim();
+    let address = match inside.strip_prefix('<') {
+        Some(rest) => &rest[..rest.find('>')?],
+        None => inside.split([' ', '\n']).next().unwrap_or_default(),
+    };
+    Some((&text[at + 1..label_end], link::allowed(address)?, end + 1))
+}
+
+/// Returns where the bracket that is opened at `at` is closed.
+fn balanced(bytes: &[u8], at: usize, open: u8, close: u8, most: usize) -> Option<usize> {
+    let mut depth = 0_u32;
+    let mut escaped = false;
+    for (offset, &byte) in bytes[at..].iter().take(most).enumerate() {
+        if escaped {
+            escaped = false;
+        } else if byte == b'\\' {
+            escaped = true;
+        } else if byte == open {
+            depth += 1;
+        } else if byte == close {
+            depth -= 1;
+            if depth == 0 {
+                return Some(at + offset);
+            }
+        }
+    }
+    None
+}
+
+fn closing_ticks(bytes: &[u8], from: usize, run: usize) -> Option<usize> {
+    let mut at = from;
+    while at < bytes.len() {
+        if bytes[at] == b'`' {
+            let length = bytes[at..].iter().take_while(|&&byte| byte == b'`').count();
+            if length == run {
+                return Some(at);
+            }
+            at += length;
+        } else {
+            at += 1;
+        }
+    }
+    None
+}
+
+/// Marks that nothing closes in the rest of the text: looking again would take quadratic time.
+#[derive(Default)]
+struct Hopeless(Vec<(u8, usize)>);
+
+/// Returns where the stress that begins at `at` is closed.
+fn stress(text: &str, at: usize, run: usize, hopeless: &mut Hopeless) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mark = bytes[at];
+    let fits = if mark == b'~' { run == 2 } else { run <= 3 };
+    let follows_space = bytes.get(at + run).is_none_or(u8::is_ascii_whitespace);
+    let in_word = mark == b'_' && text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+    if !fits || follows_space || in_word || hopeless.0.contains(&(mark, run)) {
+        return None;
+    }
+    let mut close = at + run;
+    while close < bytes.len() {
+        let length = bytes[close..].iter().take_while(|&&byte| byte == bytes[close]).count();
+        match bytes[close] {
+            b'\\' => close += 2,
+            b'`' => close = closing_ticks(bytes, close + length, length).unwrap_or(close) + length,
+            byte if byte == mark => {
+                let after = text[close + length..].chars().next();
+                let splits_word = mark == b'_' && after.is_some_and(char::is_alphanumeric);
+                let after_space = bytes[close - 1].is_ascii_whitespace();
+                if (length == run || length == 3) && length >= run && !after_space && !splits_word {
+                    return Some(close + length - run);
+                }
+                close += length;
+            }
+            _ => close += 1,
+        }
+    }
+    hopeless.0.push((mark, run));
+    None
+}
