@@ -8,11 +8,18 @@ use domain::Timestamp;
 use store::Store;
 
 use crate::clock::Clock;
-use crate::ports::{AgentRuntime, Mailer, Payments};
+use crate::identity::SignInLimits;
+use crate::ports::{AgentRuntime, Mailer, Payments, SandboxPage};
 
 /// The surroundings of a use case; cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Ctx(Arc<Parts>);
+pub struct Ctx(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    sign_in_limits: SignInLimits,
+}
 
 /// What a [`Ctx`] holds.
 #[derive(Debug)]
@@ -25,10 +32,14 @@ pub struct Parts {
     pub runtime: Arc<dyn AgentRuntime>,
     /// What takes money.
     pub payments: Arc<dyn Payments>,
+    /// The sandbox rail's own payment page, where that rail is in use.
+    pub sandbox: Option<Arc<dyn SandboxPage>>,
     /// What sends mail.
     pub mailer: Arc<dyn Mailer>,
     /// How the operator has set things.
     pub settings: Settings,
+    /// What the gateway keeps in memory.
+    pub gateway: crate::gateway::Gateway,
     /// Wakes the job runner when work was enqueued.
     pub jobs_wake: tokio::sync::Notify,
 }
@@ -81,12 +92,17 @@ impl Default for Settings {
 impl Ctx {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner { parts, sign_in_limits: SignInLimits::default() }))
     }
 
     /// Returns the time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns how often someone may try to sign in.
+    pub(crate) fn sign_in_limits(&self) -> &SignInLimits {
+        &self.0.sign_in_limits
     }
 }
 
@@ -94,6 +110,6 @@ impl Deref for Ctx {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

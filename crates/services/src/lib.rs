@@ -8,13 +8,24 @@
 pub mod access;
 pub mod catalog;
 pub mod clock;
+pub mod configs;
 pub mod ctx;
 pub mod error;
+pub mod gateway;
+pub mod identity;
+pub mod jobs;
+pub mod keys;
+pub mod mail;
 pub mod markdown;
 pub mod operator;
+pub mod orders;
+pub mod organizations;
 pub mod ports;
 pub mod provider;
+pub mod secret;
 pub mod seed;
+pub mod subscriptions;
+pub mod throttle;
 
 pub use access::Principal;
 pub use ctx::{Ctx, Settings};

@@ -196,7 +196,8 @@ pub struct RailEvent {
 }
 
 /// What an event says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "says", rename_all = "snake_case")]
 pub enum RailEventContent {
     /// A checkout page was paid.
     CheckoutPaid {
@@ -235,6 +236,60 @@ pub enum PaymentsError {
     /// An event that is not the rail's.
     #[error("the event's signature is wrong")]
     BadSignature,
+}
+
+/// The sandbox rail's own payment page: what it shows, and what happens when someone pays.
+#[async_trait]
+pub trait SandboxPage: Send + Sync + std::fmt::Debug {
+    /// Returns what the page shows; nothing when there is no such visit.
+    async fn view(&self, session: &str) -> Result<Option<domain::view::order::SandboxCheckoutView>, PaymentsError>;
+
+    /// Tries to pay with a card.
+    async fn pay(&self, session: &str, card: &SandboxCard) -> Result<SandboxPaid, SandboxRefused>;
+}
+
+/// What someone types into the sandbox's payment page.
+#[derive(Clone, Debug)]
+pub struct SandboxCard {
+    /// The digits, spaces allowed.
+    pub number: String,
+    /// `MM/YY`.
+    pub expiry: String,
+    /// Three or four digits.
+    pub cvc: String,
+    /// The name on the card.
+    pub name: String,
+    /// Whether the card's owner has confirmed the payment at their bank, for cards that ask.
+    pub confirmed: bool,
+}
+
+/// A payment of the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxPaid {
+    /// Where the buyer goes next.
+    pub success_url: String,
+    /// The signed event that the rail delivers: body and signature.
+    pub event: (Vec<u8>, String),
+}
+
+/// Why the sandbox did not take the money.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SandboxRefused {
+    /// There is no such visit, or it is over.
+    #[error("{0}")]
+    Closed(String),
+    /// The form is not filled in right.
+    #[error("{1}")]
+    Form(&'static str, String),
+    /// The card was declined: a code like Stripe's, and a sentence.
+    #[error("{1}")]
+    Declined(&'static str, String),
+    /// The card's owner must confirm first.
+    #[error("your bank asks you to confirm this payment")]
+    Confirm,
+    /// The sandbox itself failed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Sends mail. Embedded: a directory of .eml files; production: SMTP.

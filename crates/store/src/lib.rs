@@ -16,15 +16,26 @@
 //! followed by [`Done::exactly_one`]. A test finds every literal and prepares it on both databases.
 
 pub mod agents;
+pub mod audit;
 pub mod catalog;
+pub mod configs;
+pub mod directory;
+pub mod figures;
+pub mod gateway;
+pub mod identity;
+pub mod jobs;
+pub mod keys;
 pub mod offerings;
+pub mod orders;
+pub mod organizations;
 pub mod provider_figures;
 pub mod providers;
 pub mod samples;
+pub mod submissions;
+pub mod subscriptions;
 mod sql;
 #[doc(hidden)]
 pub use sql::testing;
-pub mod submissions;
 mod tenant;
 
 pub use sql::{Dialect, Done, Either, Error, Options, Query, Store, Tx};

@@ -414,7 +414,42 @@ pub mod testing {
 
     use sqlx::{Executor, SqlSafeStr};
 
-    use super::{Error, Pools, Store};
+    use super::{Error, POSTGRES_MIGRATIONS, Pools, SQLITE_MIGRATIONS, Store};
+
+    /// Returns a name for the PostgreSQL schema, another one after any change of its migrations.
+    pub fn schema_digest() -> String {
+        let bytes = POSTGRES_MIGRATIONS.iter().flat_map(|migration| migration.checksum.iter());
+        let fnv1a = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{fnv1a:016x}")
+    }
+
+    /// Returns number and name of each migration, of SQLite and of PostgreSQL.
+    pub fn migrations() -> (Vec<(i64, String)>, Vec<(i64, String)>) {
+        let names = |migrator: &sqlx::migrate::Migrator| {
+            migrator.iter().map(|migration| (migration.version, migration.description.to_string())).collect()
+        };
+        (names(&SQLITE_MIGRATIONS), names(&POSTGRES_MIGRATIONS))
+    }
+
+    /// Runs a statement outside every scope, as nothing but a test does.
+    pub async fn unscoped_texts(store: &Store, sql: String) -> Result<Vec<Option<String>>, Error> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        Ok(match &store.pools {
+            Pools::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_all(read).await?,
+            Pools::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await?,
+        })
+    }
+
+    /// Runs a statement that only a test needs, and returns each row's first column as text.
+    pub async fn texts(tx: &mut super::Tx, sql: String) -> Result<Vec<Option<String>>, Error> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        Ok(match &mut tx.inner {
+            super::TxInner::Sqlite(tx) => sqlx::query_scalar(sql).fetch_all(&mut **tx).await?,
+            super::TxInner::Postgres(tx) => sqlx::query_scalar(sql).fetch_all(&mut **tx).await?,
+        })
+    }
 
     /// Prepares a statement; an error says why the database refused it.
     pub async fn prepare(store: &Store, sql: String) -> Result<(), Error> {

@@ -11,13 +11,15 @@ use domain::{
 use store::{
     Scope,
     offerings as offering_rows,
-    submissions::{self as rows},
+    submissions::{self as rows, Submission},
 };
 
 use super::Decision;
 use crate::{
     Ctx, Error, Principal, Result,
     error::Checks,
+    mail,
+    ports::Mail,
     provider::{edit_view, step},
 };
 
@@ -97,7 +99,39 @@ pub async fn decide_submission(
         step(ctx, &mut tx, tenant, offering, state, next, "decided").await?;
     }
     rows::step(&mut tx, id, row.view.state, to, &reason, operator.id(), now).await?;
-    let view = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?.view;
+    let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?;
+    if let Some(mail) = letter(ctx, &row, state) {
+        mail::enqueue(&mut tx, now, mail).await?;
+    }
     tx.commit().await?;
-    Ok(view)
+    ctx.jobs_wake.notify_one();
+    Ok(row.view)
+}
+
+/// Tells the provider how it was decided; nothing where the organization has no address to write to.
+fn letter(ctx: &Ctx, row: &Submission, before: OfferingState) -> Option<Mail> {
+    let to = row.organization_email.parse().ok()?;
+    let (site, address, name) = (&ctx.settings.site_name, &ctx.settings.public_url, &row.view.offering_name);
+    let page = format!("{address}/marketplace-public-offering/{}/", row.view.offering_id);
+    let offerings = format!("{address}/providers/{}/offerings/", row.organization);
+    let (subject, text) = match (row.view.state, before) {
+        (SubmissionState::Approved, OfferingState::InReview) => (
+            format!("{name} is listed at {site}"),
+            format!("{name} was approved and is on sale now:\n{page}\n"),
+        ),
+        (SubmissionState::Approved, _) => (
+            format!("The new version of {name} is live at {site}"),
+            format!(
+                "The new version of {name} was approved. New customers get it from now on:\n{page}\n"
+            ),
+        ),
+        _ => (
+            format!("{name} needs changes before it can be listed at {site}"),
+            format!(
+                "{name} was reviewed and sent back:\n\n{}\n\nChange it and submit it again:\n{offerings}\n",
+                row.view.reason
+            ),
+        ),
+    };
+    Some(Mail { to, subject, text })
 }

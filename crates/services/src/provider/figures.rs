@@ -3,6 +3,7 @@
 use domain::{
     AgentId, Day, OfferingId, OrganizationId, Permission,
     view::{
+        Paging,
         config::UsageDay,
         provider::{CustomerView, OfferingAnalytics, ProviderDashboard},
     },
@@ -10,10 +11,17 @@ use domain::{
 use store::{Tx, provider_figures as rows};
 
 use super::{Need, of_agent, of_offering};
-use crate::{Ctx, Principal, Result, access::Member};
+use crate::{
+    Ctx, Principal, Result,
+    access::Member,
+    orders::{self, OrderFilter},
+};
 
 /// How many days a trend shows.
 const DAYS: i64 = 30;
+
+/// How many of the last orders a first page shows.
+const ORDERS: i64 = 10;
 
 /// Returns a provider's first page.
 pub async fn dashboard(ctx: &Ctx, who: &Principal, organization: OrganizationId) -> Result<ProviderDashboard> {
@@ -30,6 +38,8 @@ pub async fn dashboard(ctx: &Ctx, who: &Principal, organization: OrganizationId)
     let offerings = rows::offerings(&mut tx, member.tenant).await?;
     let revenue = rows::revenue(&mut tx, member.tenant, month).await?;
     drop(tx);
+    let filter = OrderFilter { provider: Some(organization), ..OrderFilter::default() };
+    let orders = orders::list(ctx, who, filter, Paging { page: 1, page_size: ORDERS }).await?.rows;
 
     Ok(ProviderDashboard {
         monthly,
@@ -38,7 +48,7 @@ pub async fn dashboard(ctx: &Ctx, who: &Principal, organization: OrganizationId)
         calls: this_month.iter().map(|(_, day)| day.calls).sum(),
         failed: this_month.iter().map(|(_, day)| day.failed).sum(),
         trend: fill(&last_days, first).into_iter().map(|day| (day.day, day.calls)).collect(),
-        orders: Vec::new(),
+        orders,
         offerings,
         revenue,
     })

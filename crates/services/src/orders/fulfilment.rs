@@ -1,0 +1,162 @@
+//! Carrying an order out: making a subscription usable, changing its plan, ending it.
+
+use std::sync::Arc;
+
+use domain::state::{OrderKind, OrderState, SubscriptionState, Tone, WidgetPosition, WidgetTheme};
+use domain::view::config::ConfigSettings;
+use domain::{ConfigId, OrderId, SubscriptionId, Timestamp};
+use store::orders::{self as rows, OrderRow};
+use store::subscriptions::{self, NewSubscription};
+use store::{Scope, Tx, agents, catalog, configs, gateway, offerings};
+
+use super::{enqueue_fulfilment, events, step};
+use crate::access::on_behalf;
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::ports::{Provision, RuntimeError};
+
+/// How often provisioning is tried before the order fails: for about three quarters of a minute.
+const TRIES: i64 = 4;
+
+/// Begins to carry out an order, and queues the rest, in the caller's transaction.
+pub(super) async fn start(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestamp) -> Result<()> {
+    let tenant = on_behalf(row.organization_id);
+    match (row.kind, row.subscription_id) {
+        (OrderKind::Create, _) => {
+            let offering = offerings::get(tx, row.offering_id).await?.ok_or(Error::NotFound("offering"))?;
+            let flow_version = offering
+                .flow_version
+                .ok_or_else(|| Error::Conflict("this offering has no flow to run".to_owned()))?;
+            let new = NewSubscription {
+                id: SubscriptionId(fresh_id()),
+                project: row.project_id,
+                offering: row.offering_id,
+                plan: row.plan_id,
+                provider: row.provider_id,
+                flow_version,
+                name: row.name.clone(),
+                now,
+            };
+            subscriptions::insert(tx, tenant, &new).await?;
+            rows::set_subscription(tx, row.id, new.id).await?;
+        }
+        (OrderKind::Update | OrderKind::Terminate, None) => return Err(Error::NotFound("subscription")),
+        (OrderKind::Update, Some(subscription)) => {
+            move_subscription(tx, subscription, SubscriptionState::Updating, "", now).await?;
+        }
+        (OrderKind::Terminate, Some(subscription)) => {
+            move_subscription(tx, subscription, SubscriptionState::Terminating, "", now).await?;
+            // The gateway stops answering now, not when the job has run.
+            gateway::note_change(tx, fresh_id(), None, Some(row.organization_id), now).await?;
+        }
+    }
+    step(tx, row, OrderState::Executing, note, "", now).await?;
+    enqueue_fulfilment(tx, row.id, now).await
+}
+
+/// Carries an order out; a job, so it may run twice.
+pub(crate) async fn fulfil(ctx: &Ctx, id: OrderId, attempts: i64) -> Result<()> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let Some(row) = rows::get(&mut tx, id).await? else { return Ok(()) };
+    drop(tx);
+    let (OrderState::Executing, Some(subscription)) = (row.state, row.subscription_id) else { return Ok(()) };
+    match row.kind {
+        OrderKind::Create => provision(ctx, &row, subscription, attempts).await,
+        OrderKind::Update => {
+            let now = ctx.now();
+            let mut tx = ctx.store.write(Scope::System).await?;
+            subscriptions::set_plan(&mut tx, subscription, row.plan_id, now).await?;
+            move_subscription(&mut tx, subscription, SubscriptionState::Ok, "", now).await?;
+            finish(ctx, tx, &row, "The plan was switched.", now).await
+        }
+        OrderKind::Terminate => {
+            let now = ctx.now();
+            let mut tx = ctx.store.write(Scope::System).await?;
+            move_subscription(&mut tx, subscription, SubscriptionState::Terminated, "", now).await?;
+            finish(ctx, tx, &row, "The subscription has ended.", now).await
+        }
+    }
+}
+
+async fn provision(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, attempts: i64) -> Result<()> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let month = ctx.now().month_start();
+    let bought = subscriptions::get(&mut tx, subscription, month).await?.ok_or(Error::NotFound("subscription"))?;
+    let flow = agents::flow(&mut tx, bought.flow_version_id).await?.ok_or(Error::NotFound("flow version"))?;
+    let details = catalog::details(&mut tx, row.offering_id).await?.ok_or(Error::NotFound("offering"))?;
+    let card = catalog::card(&mut tx, row.offering_id).await?.ok_or(Error::NotFound("offering"))?.card;
+    drop(tx);
+
+    let request = Provision {
+        organization: row.organization_id,
+        flow_version: bought.flow_version_id,
+        flow: Arc::new(flow.flow),
+    };
+    if let Err(error) = ctx.runtime.provision(&request).await {
+        let hopeless = matches!(error, RuntimeError::Refused(_)) || attempts >= TRIES;
+        return if hopeless { fail(ctx, row, subscription, &error).await } else { Err(Error::internal(error)) };
+    }
+
+    let settings = ConfigSettings {
+        agent_name: row.name.clone(),
+        greeting_message: details.greeting,
+        system_prompt_override: String::new(),
+        tone: Tone::Friendly,
+        avatar_url: String::new(),
+        primary_color: card.category_color.parse().map_err(Error::internal)?,
+        logo_url: String::new(),
+        welcome_message: String::new(),
+        widget_position: WidgetPosition::BottomRight,
+        widget_theme: WidgetTheme::Auto,
+        allowed_origins: Vec::new(),
+        live: true,
+    };
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let tenant = on_behalf(row.organization_id);
+    configs::insert(&mut tx, tenant, ConfigId(fresh_id()), row.project_id, subscription, &settings, now).await?;
+    move_subscription(&mut tx, subscription, SubscriptionState::Ok, "", now).await?;
+    finish(ctx, tx, row, "Ready to use.", now).await
+}
+
+async fn finish(ctx: &Ctx, mut tx: Tx, row: &OrderRow, note: &str, now: Timestamp) -> Result<()> {
+    step(&mut tx, row, OrderState::Done, note, "", now).await?;
+    gateway::note_change(&mut tx, fresh_id(), None, Some(row.organization_id), now).await?;
+    tx.commit().await?;
+    crate::gateway::forget_organization(ctx, row.organization_id);
+    Ok(())
+}
+
+/// Gives up on an order: the buyer reads why, and gets the money back.
+async fn fail(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, error: &RuntimeError) -> Result<()> {
+    let now = ctx.now();
+    let text = format!("The agent could not be set up: {error}");
+    tracing::warn!(order.id = %row.id, %error, "provisioning failed for good");
+    let mut tx = ctx.store.write(Scope::System).await?;
+    move_subscription(&mut tx, subscription, SubscriptionState::Erred, &text, now).await?;
+    let note = if row.amount_minor > 0 { format!("{text} What was paid goes back.") } else { text.clone() };
+    step(&mut tx, row, OrderState::Erred, &note, &text, now).await?;
+    events::give_back(&mut tx, row.id, now).await?;
+    tx.commit().await?;
+    ctx.jobs_wake.notify_one();
+    Ok(())
+}
+
+/// Moves a subscription on; one that is there already stays.
+async fn move_subscription(
+    tx: &mut Tx,
+    id: SubscriptionId,
+    to: SubscriptionState,
+    error: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let row = subscriptions::get(tx, id, now.month_start()).await?.ok_or(Error::NotFound("subscription"))?;
+    if row.state == to {
+        return Ok(());
+    }
+    if !row.state.may_become(to) || !subscriptions::step(tx, id, row.state, to, error, now).await? {
+        return Err(Error::Conflict(format!("This subscription is {}; it cannot become {to}.", row.state)));
+    }
+    Ok(())
+}

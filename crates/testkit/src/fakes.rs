@@ -1,0 +1,213 @@
+//! Fakes of the ports that a test can steer and ask.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use domain::Timestamp;
+use domain::view::agent::{FlowClass, FlowReport};
+use services::ports::{
+    AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, Mail, MailError, Mailer, OpenedCheckout, Payments,
+    PaymentsError, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeError,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs nothing: answers what the test scripted, or a sentence about the session.
+#[derive(Debug, Default)]
+pub struct ScriptedRuntime {
+    answers: Mutex<VecDeque<Result<RunOutput, RuntimeError>>>,
+    provisioning: Mutex<VecDeque<RuntimeError>>,
+    runs: Mutex<Vec<RunRequest>>,
+    hold: Mutex<Option<Arc<tokio::sync::Semaphore>>>,
+}
+
+impl ScriptedRuntime {
+    /// Scripts the next run.
+    pub fn next_run(&self, answer: Result<RunOutput, RuntimeError>) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+
+    /// Makes the next provisioning fail.
+    pub fn fail_provisioning(&self, error: RuntimeError) {
+        self.provisioning.lock().unwrap().push_back(error);
+    }
+
+    /// Makes runs wait until the returned semaphore gives a permit each.
+    pub fn hold_runs(&self) -> Arc<tokio::sync::Semaphore> {
+        let hold = Arc::new(tokio::sync::Semaphore::new(0));
+        *self.hold.lock().unwrap() = Some(hold.clone());
+        hold
+    }
+
+    /// Returns what was run so far.
+    pub fn runs(&self) -> Vec<RunRequest> {
+        self.runs.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl AgentRuntime for ScriptedRuntime {
+    async fn import(&self, export: &[u8]) -> Result<ImportedFlow, ImportRefused> {
+        let flow: serde_json::Value =
+            serde_json::from_slice(export).map_err(|_| ImportRefused("this is not JSON".to_owned()))?;
+        let verdict = match flow["verdict"].as_str() {
+            Some(text) => text.parse().map_err(|_| ImportRefused("this is no flow".to_owned()))?,
+            None => FlowClass::Native,
+        };
+        let report = FlowReport {
+            verdict,
+            flow_name: flow["name"].as_str().unwrap_or("A flow").to_owned(),
+            node_count: 2,
+            edge_count: 1,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            needs: Vec::new(),
+            problems: Vec::new(),
+            secrets_removed: Vec::new(),
+        };
+        Ok(ImportedFlow { flow, report })
+    }
+
+    async fn provision(&self, _: &Provision) -> Result<(), RuntimeError> {
+        self.provisioning.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+
+    async fn run(
+        &self,
+        request: RunRequest,
+        events: mpsc::Sender<RunEvent>,
+        cancel: CancellationToken,
+    ) -> Result<RunOutput, RuntimeError> {
+        let scripted = self.answers.lock().unwrap().pop_front();
+        let hold = self.hold.lock().unwrap().clone();
+        let session = request.session_id.clone();
+        self.runs.lock().unwrap().push(request);
+        if let Some(hold) = hold {
+            tokio::select! {
+                permit = hold.acquire() => permit.unwrap().forget(),
+                () = cancel.cancelled() => return Err(RuntimeError::Cancelled),
+            }
+        }
+        let output = scripted.unwrap_or_else(|| {
+            Ok(RunOutput { text: format!("An answer in session {session}."), input_tokens: 3, output_tokens: 5 })
+        })?;
+        for word in output.text.split_inclusive(' ') {
+            let _ = events.send(RunEvent::Token(word.to_owned())).await;
+        }
+        Ok(output)
+    }
+
+    async fn health(&self) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+}
+
+/// Takes no money: remembers what it was asked for, and reads events that a test writes as JSON.
+#[derive(Debug, Default)]
+pub struct FakePayments {
+    opened: Mutex<Vec<CheckoutRequest>>,
+    refunded: Mutex<Vec<String>>,
+    expired: Mutex<Vec<String>>,
+    failures: Mutex<VecDeque<PaymentsError>>,
+}
+
+impl FakePayments {
+    /// Makes the next call fail.
+    pub fn fail_next(&self, error: PaymentsError) {
+        self.failures.lock().unwrap().push_back(error);
+    }
+
+    /// Returns the checkout pages that were opened.
+    pub fn opened(&self) -> Vec<CheckoutRequest> {
+        self.opened.lock().unwrap().clone()
+    }
+
+    /// Returns the references of payments that were given back.
+    pub fn refunded(&self) -> Vec<String> {
+        self.refunded.lock().unwrap().clone()
+    }
+
+    /// Returns the checkout pages that were closed.
+    pub fn expired(&self) -> Vec<String> {
+        self.expired.lock().unwrap().clone()
+    }
+
+    fn failure(&self) -> Result<(), PaymentsError> {
+        self.failures.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Payments for FakePayments {
+    fn rail(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError> {
+        self.failure()?;
+        let mut opened = self.opened.lock().unwrap();
+        opened.push(request);
+        let session = format!("visit_{}", opened.len());
+        Ok(OpenedCheckout { url: format!("http://rail.test/{session}"), session })
+    }
+
+    async fn expire_checkout(&self, session: &str) -> Result<(), PaymentsError> {
+        self.failure()?;
+        self.expired.lock().unwrap().push(session.to_owned());
+        Ok(())
+    }
+
+    async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
+        self.failure()?;
+        let mut refunded = self.refunded.lock().unwrap();
+        if !refunded.iter().any(|known| known == reference) {
+            refunded.push(reference.to_owned());
+        }
+        Ok(())
+    }
+
+    fn read_event(&self, body: &[u8], signature: &str, _: Timestamp) -> Result<RailEvent, PaymentsError> {
+        use domain::{Currency, Money};
+        use services::ports::RailEventContent as Content;
+
+        if signature != "good" {
+            return Err(PaymentsError::BadSignature);
+        }
+        let payload: serde_json::Value =
+            serde_json::from_slice(body).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let text = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();
+        let kind = text("kind");
+        let content = match kind.as_str() {
+            "paid" => Content::CheckoutPaid {
+                session: text("session"),
+                reference: text("reference"),
+                amount: Money::new(payload["amount"].as_i64().unwrap_or_default(), Currency::Usd),
+                method: "Visa •••• 4242".to_owned(),
+            },
+            "expired" => Content::CheckoutExpired { session: text("session") },
+            "refunded" => Content::Refunded { reference: text("reference") },
+            _ => Content::Other,
+        };
+        Ok(RailEvent { id: text("id"), kind, content, payload })
+    }
+}
+
+/// Keeps mail in memory.
+#[derive(Debug, Default)]
+pub struct MemoryMailer(Mutex<Vec<Mail>>);
+
+impl MemoryMailer {
+    /// Returns what was sent.
+    pub fn sent(&self) -> Vec<Mail> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Mailer for MemoryMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        self.0.lock().unwrap().push(mail.clone());
+        Ok(())
+    }
+}
