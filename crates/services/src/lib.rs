@@ -6,6 +6,7 @@
 //! later is a job row written in the same transaction.
 
 pub mod access;
+mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod configs;

@@ -1,5 +1,9 @@
 //! Organizations, their projects and their people.
 
+mod dashboard;
+
+pub use dashboard::dashboard;
+
 use domain::view::account::{InvitationView, MemberView, OrganizationView, ProjectView};
 use domain::{Email, InvitationId, OrganizationId, Permission, ProjectId, Role, UserId};
 use store::organizations::{self as rows, InvitationRow, OrganizationRow, ProjectRow};

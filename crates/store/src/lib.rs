@@ -31,6 +31,7 @@ pub mod organizations;
 pub mod provider_figures;
 pub mod providers;
 pub mod samples;
+pub mod sandbox;
 pub mod submissions;
 pub mod subscriptions;
 mod sql;

@@ -121,3 +121,20 @@ pub struct JobView {
     /// Why the last try failed; empty when none did.
     pub last_error: String,
 }
+
+/// A decision that was written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntryView {
+    /// When, readable.
+    pub at: String,
+    /// Who decided, by name; empty for the command line.
+    pub actor: String,
+    /// About which organization, by name; empty for none.
+    pub organization: String,
+    /// What was done: `organization.block`, `provider.approve` …
+    pub action: String,
+    /// To what: its id.
+    pub subject: String,
+    /// Why, or how.
+    pub detail: String,
+}

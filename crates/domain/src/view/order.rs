@@ -179,3 +179,24 @@ pub struct SandboxCheckoutView {
     /// Where the buyer goes to leave.
     pub cancel_url: String,
 }
+
+/// A buyer's first page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuyerDashboard {
+    /// Running subscriptions.
+    pub agents: i64,
+    /// Answered calls this month.
+    pub calls: i64,
+    /// Failed calls this month.
+    pub failed: i64,
+    /// Money paid this month, less what came back, by currency.
+    pub spend: Vec<Money>,
+    /// Money paid in each of the last six months, oldest first: `2026-11`, and by currency.
+    pub spend_by_month: Vec<(String, Vec<Money>)>,
+    /// Answered calls by day, the last 30 days, oldest first.
+    pub trend: Vec<(String, i64)>,
+    /// The newest subscriptions.
+    pub subscriptions: Vec<SubscriptionView>,
+    /// The last orders.
+    pub orders: Vec<OrderView>,
+}

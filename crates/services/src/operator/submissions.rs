@@ -16,7 +16,7 @@ use store::{
 
 use super::Decision;
 use crate::{
-    Ctx, Error, Principal, Result,
+    Ctx, Error, Principal, Result, audit,
     error::Checks,
     mail,
     ports::Mail,
@@ -100,6 +100,11 @@ pub async fn decide_submission(
     }
     rows::step(&mut tx, id, row.view.state, to, &reason, operator.id(), now).await?;
     let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?;
+    let action =
+        if to == SubmissionState::Approved { "submission.approved" } else { "submission.refused" };
+    let subject = offering.to_string();
+    let (actor, of) = (Some(operator.id()), Some(row.organization));
+    audit::note(ctx, &mut tx, actor, of, action, &subject, &reason).await?;
     if let Some(mail) = letter(ctx, &row, state) {
         mail::enqueue(&mut tx, now, mail).await?;
     }
