@@ -18,7 +18,7 @@ use store::orders::{self as rows, CheckoutRow, OrderQuery, OrderRow};
 use store::{Scope, Tx, catalog, organizations, subscriptions};
 
 pub(crate) use events::{expire_checkouts, handle_event, refund};
-pub use events::receive_event;
+pub use events::{pay_in_sandbox, receive_event};
 pub(crate) use fulfilment::fulfil;
 
 use crate::access::{Principal, on_behalf};

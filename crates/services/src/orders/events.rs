@@ -11,7 +11,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
-use crate::ports::{PaymentsError, RailEventContent};
+use crate::ports::{PaymentsError, RailEventContent, SandboxCard, SandboxRefused};
 
 /// Takes an event that a rail delivered: verifies it over its raw bytes, stores it, and queues the
 /// rest. The same event again changes nothing.
@@ -34,6 +34,20 @@ pub async fn receive_event(ctx: &Ctx, rail: &str, body: &[u8], signature: &str) 
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
     Ok(())
+}
+
+/// Pays on the sandbox's own page, and delivers the event that says so; returns where the buyer goes.
+pub async fn pay_in_sandbox(
+    ctx: &Ctx,
+    session: &str,
+    card: &SandboxCard,
+) -> std::result::Result<String, SandboxRefused> {
+    let page = ctx.sandbox.as_ref().ok_or_else(|| SandboxRefused::Closed("There is no such payment page.".to_owned()))?;
+    let paid = page.pay(session, card).await?;
+    let (body, signature) = paid.event;
+    // The rail's side is done. Should the delivery fail here, paying again delivers it again.
+    receive_event(ctx, "sandbox", &body, &signature).await.map_err(|error| SandboxRefused::Failed(error.to_string()))?;
+    Ok(paid.success_url)
 }
 
 /// Believes a stored event; a job, so it may run twice.
