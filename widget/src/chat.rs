@@ -8,7 +8,7 @@ mod problem;
 
 pub use problem::Problem;
 
-/// A message may have this many characters.
+/// A message may have this many characters, as browsers count them.
 pub const MOST_CHARACTERS: usize = 4000;
 
 /// How often we try by ourselves before the visitor has to ask for it.
@@ -177,6 +177,8 @@ pub struct Chat {
     tries: u8,
     /// Whether a fresh token was already asked for.
     renewed: bool,
+    /// Whether a handle is kept that brings the conversation back.
+    has_handle: bool,
     /// The idempotency key of the last message.
     key: String,
     problem: Option<Problem>,
@@ -193,6 +195,7 @@ impl Default for Chat {
             attempt: 0,
             tries: 0,
             renewed: false,
+            has_handle: false,
             key: String::new(),
             problem: None,
             countdown: 0,
@@ -280,6 +283,7 @@ impl Chat {
     }
 
     fn start(&mut self, has_handle: bool) -> Vec<Effect> {
+        self.has_handle |= has_handle;
         if !has_handle || self.doing != Doing::Nothing || !self.messages.is_empty() {
             return Vec::new();
         }
@@ -290,7 +294,7 @@ impl Chat {
 
     fn send(&mut self, text: String, key: String) -> Vec<Effect> {
         let text = text.trim();
-        let fits = !text.is_empty() && text.chars().count() <= MOST_CHARACTERS;
+        let fits = !text.is_empty() && text.encode_utf16().count() <= MOST_CHARACTERS;
         if !fits || !self.takes_messages() {
             return Vec::new();
         }
@@ -330,6 +334,7 @@ impl Chat {
     }
 
     fn opened(&mut self) -> Vec<Effect> {
+        self.has_handle = true;
         match self.doing {
             Doing::Returning => vec![Effect::Return { attempt: self.attempt }],
             Doing::Opening => {
@@ -389,11 +394,18 @@ impl Chat {
     }
 
     fn failed(&mut self, problem: Problem) -> Vec<Effect> {
+        let refused = matches!(problem, Problem::Refused | Problem::Forbidden | Problem::Gone | Problem::Invalid);
         if self.doing == Doing::Returning {
             // A conversation that is gone is no error: a new one begins with the next message.
             self.doing = Doing::Nothing;
-            let lost = matches!(problem, Problem::Refused | Problem::Gone | Problem::Invalid);
-            return if lost { vec![Effect::Forget] } else { Vec::new() };
+            self.has_handle &= !refused;
+            return if refused { vec![Effect::Forget] } else { Vec::new() };
+        }
+        if self.doing == Doing::Opening && refused && self.has_handle {
+            // Perhaps only the handle is no longer known.
+            self.has_handle = false;
+            self.attempt += 1;
+            return vec![Effect::Forget, Effect::Open { attempt: self.attempt, renew: true }];
         }
         if problem == Problem::Refused && !self.renewed {
             self.renewed = true;

@@ -6,6 +6,7 @@
 //! no `format!`, no panic with a text, and `cargo xtask web` fails above the budget.
 
 pub mod chat;
+mod cut;
 pub mod link;
 pub mod markdown;
 pub mod page;

@@ -3,6 +3,8 @@
 //! An answer is untrusted: it repeats what documents and tools say. Anything that is not plainly a
 //! web, mail or telephone address stays text.
 
+use crate::cut::{byte, count, cut, find, rest};
+
 /// Returns the address if it may be linked.
 pub fn allowed(address: &str) -> Option<&str> {
     let address = address.trim();
@@ -12,18 +14,20 @@ pub fn allowed(address: &str) -> Option<&str> {
     }
     if let Some(host) = host(address) {
         // `https://bank.example@evil.test` leads to evil.test.
-        return (!host.is_empty() && !authority(address).contains('@')).then_some(address);
+        return (!host.is_empty() && find(authority(address), b'@', 0).is_none()).then_some(address);
     }
-    let rest = strip(address, "mailto:").or_else(|| strip(address, "tel:"))?;
-    (!rest.is_empty()).then_some(address)
+    let person = strip(address, "mailto:").or_else(|| strip(address, "tel:"))?;
+    (!person.is_empty()).then_some(address)
 }
 
 /// Returns the host of a web address, without its port.
 pub fn host(address: &str) -> Option<&str> {
-    strip(address, "https://").or_else(|| strip(address, "http://"))?;
-    let authority = authority(address);
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    Some(host.split(':').next().unwrap_or(host))
+    strip_web(address)?;
+    let mut host = authority(address);
+    while let Some(at) = find(host, b'@', 0) {
+        host = rest(host, at + 1);
+    }
+    Some(until(host, b":"))
 }
 
 /// Tells whether a link's text names another host than the one that it leads to.
@@ -37,60 +41,73 @@ pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
+/// Tells letters and digits; the tables of all scripts would cost kilobytes, so all else that is
+/// not ASCII counts as one.
+pub fn is_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || !c.is_ascii()
+}
+
 /// Returns how long the web address is that `text` begins with; 0 where it begins with none.
 pub fn length(text: &str) -> usize {
     if host(text).is_none() {
         return 0;
     }
     let stops = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '*');
-    let mut end = text.find(stops).unwrap_or(text.len());
+    let mut end = text.char_indices().find(|&(_, c)| stops(c)).map_or(text.len(), |(at, _)| at);
     // What ends a sentence ends the address; a bracket does if it was opened outside.
-    while let Some(last) = text[..end].chars().next_back() {
-        let opened = |open: char, close: char| {
-            text[..end].chars().filter(|&c| c == open).count() >= text[..end].chars().filter(|&c| c == close).count()
-        };
-        let outside = match last {
-            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '_' | '~' => true,
-            ')' => !opened('(', ')'),
-            ']' => !opened('[', ']'),
+    while end > 0 {
+        let address = cut(text, 0, end);
+        let outside = match byte(text.as_bytes(), end - 1) {
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'_' | b'~' => true,
+            b')' => count(address, b')') > count(address, b'('),
+            b']' => count(address, b']') > count(address, b'['),
             _ => false,
         };
         if !outside {
             break;
         }
-        end -= last.len_utf8();
+        end -= 1;
     }
-    if allowed(&text[..end]).is_some() { end } else { 0 }
+    if allowed(cut(text, 0, end)).is_some() { end } else { 0 }
 }
 
 fn authority(address: &str) -> &str {
-    let rest = strip(address, "https://").or_else(|| strip(address, "http://")).unwrap_or_default();
-    rest.split(['/', '?', '#']).next().unwrap_or_default()
+    until(strip_web(address).unwrap_or_default(), b"/?#")
 }
 
 /// Returns the host that a word looks like.
 fn named_host(word: &str) -> Option<&str> {
     let is_address = host(word).is_some();
-    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-    let rest = strip(word, "https://").or_else(|| strip(word, "http://")).unwrap_or(word);
-    let named = rest.split(['/', '?', '#', ':']).next()?;
-    let (before, last) = named.rsplit_once('.')?;
+    let word = word.trim_matches(|c: char| !is_letter(c));
+    let named = until(strip_web(word).unwrap_or(word), b"/?#:");
+    let dot = named.bytes().rposition(|byte| byte == b'.')?;
+    let (before, last) = (cut(named, 0, dot), rest(named, dot + 1));
     let is_domain = !before.is_empty()
-        && last.chars().count() >= 2
-        && last.chars().all(char::is_alphabetic)
-        && named.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+        && last.len() >= 2
+        && last.chars().all(|c| is_letter(c) && !c.is_ascii_digit())
+        && named.chars().all(|c| is_letter(c) || matches!(c, '.' | '-'));
     (is_domain || is_address).then_some(named)
 }
 
 fn same_host(named: &str, real: &str) -> bool {
-    let bare = |host: &str| strip(host, "www.").unwrap_or(host).to_lowercase();
-    bare(named) == bare(real)
+    let bare = |host| strip(host, "www.").unwrap_or(host);
+    bare(named).eq_ignore_ascii_case(bare(real))
 }
 
 /// Removes a prefix whatever its case.
 fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+    let head = cut(text, 0, prefix.len());
+    (!head.is_empty() && head.eq_ignore_ascii_case(prefix)).then(|| rest(text, prefix.len()))
+}
+
+fn strip_web(text: &str) -> Option<&str> {
+    strip(text, "https://").or_else(|| strip(text, "http://"))
+}
+
+/// Returns the text before the first of the marks.
+fn until<'a>(text: &'a str, marks: &[u8]) -> &'a str {
+    let end = text.bytes().position(|byte| marks.iter().any(|&mark| mark == byte));
+    cut(text, 0, end.unwrap_or(text.len()))
 }
 
 #[cfg(test)]

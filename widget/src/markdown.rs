@@ -7,6 +7,7 @@
 
 mod inline;
 
+use crate::cut::{byte, cut, find, rest, run};
 use inline::{MOST_DEPTH, inline};
 
 /// What a tree is made of; nothing else can come out of an answer.
@@ -70,14 +71,14 @@ pub fn settled(text: &str) -> Option<usize> {
     let start = skip_blank(text, 0);
     let end = block_end(text, start);
     // Where a block ends depends on the next line, so that one must be whole.
-    text[end..].contains('\n').then_some(end)
+    find(text, b'\n', end).map(|_| end)
 }
 
 fn blocks(text: &str, out: &mut dyn Sink, tight: bool, depth: u8) {
     let mut at = skip_blank(text, 0);
     while at < text.len() {
         let end = block_end(text, at);
-        block(text[at..end].trim_end(), out, tight, depth);
+        block(cut(text, at, end).trim_end(), out, tight, depth);
         at = end;
     }
 }
@@ -106,15 +107,15 @@ struct Marker {
 
 fn start_of(line: &str) -> Start {
     let indent = indent(line);
-    let rest = line[indent..].trim_end();
-    let bytes = rest.as_bytes();
-    let Some(&first) = bytes.first() else { return Start::Text };
-    let run = bytes.iter().take_while(|&&byte| byte == first).count();
+    let line = rest(line, indent).trim_end();
+    let bytes = line.as_bytes();
+    let first = byte(bytes, 0);
+    let run = run(bytes, 0);
     match first {
-        b'#' if run <= 6 && (run == rest.len() || bytes[run] == b' ') => {
+        b'#' if run <= 6 && (run == line.len() || byte(bytes, run) == b' ') => {
             return Start::Heading(u8::try_from(run).unwrap_or(6));
         }
-        b'`' | b'~' if run >= 3 && !(first == b'`' && rest[run..].contains('`')) => return Start::Fence(first, run),
+        b'`' | b'~' if run >= 3 && !(first == b'`' && find(line, b'`', run).is_some()) => return Start::Fence(first, run),
         b'>' => return Start::Quote,
         b'-' | b'*' | b'_' if is_rule(bytes, first) => return Start::Rule,
         _ => {}
@@ -123,17 +124,17 @@ fn start_of(line: &str) -> Start {
         b'-' | b'*' | b'+' => (None, 1),
         b'0'..=b'9' => {
             let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if digits > 9 || !matches!(bytes.get(digits), Some(b'.' | b')')) {
+            if digits > 9 || !matches!(byte(bytes, digits), b'.' | b')') {
                 return Start::Text;
             }
-            (rest[..digits].parse().ok(), digits + 1)
+            (Some(number(cut(line, 0, digits))), digits + 1)
         }
         _ => return Start::Text,
     };
-    if bytes.get(mark) != Some(&b' ') {
+    if byte(bytes, mark) != b' ' {
         return Start::Text;
     }
-    let spaces = bytes[mark..].iter().take_while(|&&byte| byte == b' ').count().min(4);
+    let spaces = self::run(bytes, mark).min(4);
     Start::Item(Marker { number, indent, width: indent + mark + spaces })
 }
 
@@ -146,17 +147,31 @@ fn indent(line: &str) -> usize {
 }
 
 fn line_end(text: &str, at: usize) -> usize {
-    text.as_bytes()[at..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |found| at + found + 1)
+    find(text, b'\n', at).map_or(text.len(), |found| found + 1)
 }
 
 fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
+/// Goes over the lines, each with its end.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let from = at;
+        at = line_end(text, at);
+        (from < text.len()).then(|| cut(text, from, at))
+    })
+}
+
+fn number(digits: &str) -> u32 {
+    digits.bytes().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
 fn skip_blank(text: &str, mut at: usize) -> usize {
     while at < text.len() {
         let end = line_end(text, at);
-        if !is_blank(&text[at..end]) {
+        if !is_blank(cut(text, at, end)) {
             break;
         }
         at = end;
@@ -167,12 +182,12 @@ fn skip_blank(text: &str, mut at: usize) -> usize {
 /// Returns where the block that begins at `at` ends, with the empty lines behind it.
 fn block_end(text: &str, at: usize) -> usize {
     let mut end = line_end(text, at);
-    match start_of(&text[at..end]) {
+    match start_of(cut(text, at, end)) {
         Start::Heading(_) | Start::Rule => {}
         Start::Fence(mark, run) => {
             while end < text.len() {
                 let next = line_end(text, end);
-                let line = text[end..next].trim();
+                let line = cut(text, end, next).trim();
                 end = next;
                 if line.len() >= run && line.bytes().all(|byte| byte == mark) {
                     break;
@@ -182,7 +197,7 @@ fn block_end(text: &str, at: usize) -> usize {
         Start::Quote => {
             while end < text.len() {
                 let next = line_end(text, end);
-                if start_of(&text[end..next]) != Start::Quote {
+                if start_of(cut(text, end, next)) != Start::Quote {
                     break;
                 }
                 end = next;
@@ -192,7 +207,7 @@ fn block_end(text: &str, at: usize) -> usize {
             while end < text.len() {
                 let next = skip_blank(text, end);
                 let after_blank = next > end;
-                let line = &text[next..line_end(text, next)];
+                let line = cut(text, next, line_end(text, next));
                 let goes_on = match start_of(line) {
                     Start::Item(marker) => {
                         marker.indent >= first.indent + 2 || marker.number.is_some() == first.number.is_some()
@@ -207,12 +222,12 @@ fn block_end(text: &str, at: usize) -> usize {
             }
         }
         Start::Text => {
-            let table = is_table(&text[at..]);
+            let table = is_table(rest(text, at));
             while end < text.len() {
                 let next = line_end(text, end);
-                let line = &text[end..next];
+                let line = cut(text, end, next);
                 let interrupts = match start_of(line) {
-                    Start::Text => table && !line.contains('|'),
+                    Start::Text => table && find(line, b'|', 0).is_none(),
                     Start::Item(marker) => marker.number.is_none_or(|number| number == 1),
                     _ => true,
                 };
@@ -228,7 +243,7 @@ fn block_end(text: &str, at: usize) -> usize {
 
 fn block(text: &str, out: &mut dyn Sink, tight: bool, depth: u8) {
     let first_end = line_end(text, 0);
-    let first = &text[..first_end];
+    let first = cut(text, 0, first_end);
     match start_of(first) {
         _ if depth > MOST_DEPTH => inline(text, out, false, depth),
         Start::Heading(level) => {
@@ -243,7 +258,7 @@ fn block(text: &str, out: &mut dyn Sink, tight: bool, depth: u8) {
         Start::Fence(mark, run) => fence(text, mark, run, out),
         Start::Quote => {
             let mut inner = String::new();
-            for line in text.split_inclusive('\n') {
+            for line in lines(text) {
                 let line = line.trim_start();
                 let line = line.strip_prefix('>').unwrap_or(line);
                 inner.push_str(line.strip_prefix(' ').unwrap_or(line));
@@ -268,17 +283,17 @@ fn block(text: &str, out: &mut dyn Sink, tight: bool, depth: u8) {
 
 fn fence(text: &str, mark: u8, run: usize, out: &mut dyn Sink) {
     let first_end = line_end(text, 0);
-    let first = &text[..first_end];
+    let first = cut(text, 0, first_end);
     let shift = indent(first);
-    let language = first.trim()[run..].trim();
-    out.open(Tag::Pre, language.split(' ').next().unwrap_or_default());
+    let language = rest(first.trim(), run).trim();
+    out.open(Tag::Pre, cut(language, 0, find(language, b' ', 0).unwrap_or(language.len())));
     let mut code = String::new();
-    for line in text[first_end..].split_inclusive('\n') {
+    for line in lines(rest(text, first_end)) {
         let bare = line.trim();
         if bare.len() >= run && bare.bytes().all(|byte| byte == mark) {
             break;
         }
-        code.push_str(&line[indent(line).min(shift)..]);
+        code.push_str(rest(line, indent(line).min(shift)));
     }
     out.text(code.strip_suffix('\n').unwrap_or(&code));
     out.close();
@@ -290,11 +305,11 @@ fn list(text: &str, first: Marker, out: &mut dyn Sink, depth: u8) {
         None => (Tag::Bullets, ""),
     };
     let digits = from.bytes().take_while(u8::is_ascii_digit).count();
-    out.open(tag, &from[..digits]);
+    out.open(tag, cut(from, 0, digits));
     let mut item = String::new();
     let mut width = first.width;
     let mut is_open = false;
-    for line in text.split_inclusive('\n') {
+    for line in lines(text) {
         match start_of(line) {
             Start::Item(marker) if marker.indent < first.indent + 2 => {
                 if is_open {
@@ -303,9 +318,9 @@ fn list(text: &str, first: Marker, out: &mut dyn Sink, depth: u8) {
                 item.clear();
                 is_open = true;
                 width = marker.width;
-                item.push_str(line.get(width..).unwrap_or("\n"));
+                item.push_str(rest(line, width));
             }
-            _ => item.push_str(&line[indent(line).min(width)..]),
+            _ => item.push_str(rest(line, indent(line).min(width))),
         }
     }
     entry(&item, out, depth);
@@ -315,23 +330,24 @@ fn list(text: &str, first: Marker, out: &mut dyn Sink, depth: u8) {
 fn entry(text: &str, out: &mut dyn Sink, depth: u8) {
     out.open(Tag::Item, "");
     let text = text.trim_end();
-    let is_tight = !text.lines().any(is_blank);
+    let is_tight = !lines(text).any(is_blank);
     blocks(text, out, is_tight, depth + 1);
     out.close();
 }
 
 fn is_table(text: &str) -> bool {
     let first_end = line_end(text, 0);
-    let second = text[first_end..line_end(text, first_end)].trim();
-    text[..first_end].contains('|')
-        && second.contains('-')
-        && second.contains('|')
+    let second = cut(text, first_end, line_end(text, first_end)).trim();
+    let has = |line: &str, mark| find(line, mark, 0).is_some();
+    has(cut(text, 0, first_end), b'|')
+        && has(second, b'-')
+        && has(second, b'|')
         && second.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
 }
 
 fn table(text: &str, out: &mut dyn Sink, depth: u8) {
     out.open(Tag::Table, "");
-    for (number, line) in text.lines().enumerate().filter(|(number, _)| *number != 1) {
+    for (number, line) in lines(text).enumerate().filter(|(number, _)| *number != 1) {
         out.open(Tag::Row, "");
         for cell in cells(line) {
             out.open(if number == 0 { Tag::Head } else { Tag::Cell }, "");
@@ -352,15 +368,15 @@ fn cells(line: &str) -> Vec<&str> {
         match byte {
             b'`' if !escaped => in_code = !in_code,
             b'|' if !escaped && !in_code => {
-                found.push(&line[from..at]);
+                found.push(cut(line, from, at));
                 from = at + 1;
             }
             _ => {}
         }
         escaped = byte == b'\\' && !escaped;
     }
-    if !line[from..].trim().is_empty() {
-        found.push(&line[from..]);
+    if !is_blank(rest(line, from)) {
+        found.push(rest(line, from));
     }
     found
 }

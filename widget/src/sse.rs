@@ -62,7 +62,7 @@ impl Splitter {
         // The stream may begin with a byte order mark.
         let line = line.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(&line);
         let (field, value) = match line.iter().position(|&byte| byte == b':') {
-            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            Some(colon) => (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default()),
             None => (line, &[] as &[u8]),
         };
         let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));

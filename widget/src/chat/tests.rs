@@ -174,6 +174,16 @@ fn a_conversation_that_is_gone_is_no_error() {
 }
 
 #[test]
+fn a_handle_that_is_no_longer_known_costs_no_message() {
+    let mut chat = Chat::default();
+    chat.on(Event::Started { has_handle: true });
+    fail(&mut chat, Problem::Broken);
+    chat.on(sent("Hi"));
+    assert_eq!(fail(&mut chat, Problem::Gone), [Effect::Forget, Effect::Open { attempt: 3, renew: true }]);
+    assert_eq!(fail(&mut chat, Problem::Gone), [Effect::Abort, Effect::Tell("error")]);
+}
+
+#[test]
 fn a_new_conversation_forgets_the_old_one() {
     let mut chat = asking();
     piece(&mut chat, "Half");

@@ -1,5 +1,6 @@
 //! What stands inside a line: stress, code, links.
 
+use crate::cut::{byte, cut, find, rest, run};
 use crate::link;
 
 use super::{Sink, Tag};
@@ -21,19 +22,19 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
     let mut at = 0;
     let mut hopeless = Hopeless::default();
     while at < bytes.len() {
-        let byte = bytes[at];
-        let next = bytes.get(at + 1).copied().unwrap_or(0);
-        let run = bytes[at..].iter().take_while(|&&other| other == byte).count();
+        let mark = byte(bytes, at);
+        let next = byte(bytes, at + 1);
+        let run = run(bytes, at);
         // How far what is found here goes; 0 where nothing is.
-        let end = match byte {
+        let end = match mark {
             b'\\' if next.is_ascii_punctuation() => {
-                say(&text[plain..at], out);
+                say(cut(text, plain, at), out);
                 plain = at + 1;
                 at += 2;
                 continue;
             }
             b'\n' => {
-                say(text[plain..at].trim_end_matches([' ', '\\', '\r']), out);
+                say(cut(text, plain, at).trim_end_matches([' ', '\\', '\r']), out);
                 out.open(Tag::Break, "");
                 out.close();
                 at += 1;
@@ -42,11 +43,11 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
             }
             b'`' => {
                 if let Some(close) = closing_ticks(bytes, at + run, run) {
-                    say(&text[plain..at], out);
+                    say(cut(text, plain, at), out);
                     out.open(Tag::Code, "");
-                    let code = &text[at + run..close];
+                    let code = cut(text, at + run, close);
                     let padded = code.len() > 2 && code.starts_with(' ') && code.ends_with(' ');
-                    say(if padded { &code[1..code.len() - 1] } else { code }, out);
+                    say(if padded { cut(code, 1, code.len() - 1) } else { code }, out);
                     out.close();
                     close + run
                 } else {
@@ -56,8 +57,8 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
             }
             b'*' | b'_' | b'~' => {
                 if let Some(close) = stress(text, at, run, &mut hopeless) {
-                    say(&text[plain..at], out);
-                    let (first, second) = match (byte, run) {
+                    say(cut(text, plain, at), out);
+                    let (first, second) = match (mark, run) {
                         (b'~', _) => (Tag::Del, None),
                         (_, 1) => (Tag::Em, None),
                         (_, 2) => (Tag::Strong, None),
@@ -67,7 +68,7 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
                     if let Some(second) = second {
                         out.open(second, "");
                     }
-                    inline(&text[at + run..close], out, in_link, depth + 1);
+                    inline(cut(text, at + run, close), out, in_link, depth + 1);
                     if second.is_some() {
                         out.close();
                     }
@@ -78,11 +79,11 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
                     continue;
                 }
             }
-            b'[' | b'!' if !in_link && (byte == b'[' || next == b'[') => {
-                let bracket = if byte == b'[' { at } else { at + 1 };
+            b'[' | b'!' if !in_link && (mark == b'[' || next == b'[') => {
+                let bracket = if mark == b'[' { at } else { at + 1 };
                 match link_at(text, bracket) {
                     Some((label, address, end)) => {
-                        say(&text[plain..at], out);
+                        say(cut(text, plain, at), out);
                         write_link(label, address, out, depth);
                         end
                     }
@@ -90,11 +91,11 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
                 }
             }
             b'<' if !in_link => angle(text, at, &mut plain, out),
-            b'h' | b'H' if !in_link && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) => {
-                let length = link::length(&text[at..]);
+            b'h' | b'H' if !in_link && (at == 0 || !byte(bytes, at - 1).is_ascii_alphanumeric()) => {
+                let length = link::length(rest(text, at));
                 if length > 0 {
-                    say(&text[plain..at], out);
-                    write_address(&text[at..at + length], out);
+                    say(cut(text, plain, at), out);
+                    write_address(cut(text, at, at + length), out);
                     at + length
                 } else {
                     0
@@ -109,7 +110,7 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
             at += 1;
         }
     }
-    say(&text[plain..], out);
+    say(rest(text, plain), out);
 }
 
 /// Adds text without the characters that turn it around or hide in it.
@@ -160,11 +161,11 @@ impl Sink for Shown {
 
 /// Writes `<https://…>`; returns its end, or 0.
 fn angle(text: &str, at: usize, plain: &mut usize, out: &mut dyn Sink) -> usize {
-    let Some(close) = text[at..].find('>').map(|found| at + found) else { return 0 };
-    let Some(address) = link::allowed(&text[at + 1..close]).filter(|address| address.len() == close - at - 1) else {
+    let Some(close) = find(text, b'>', at) else { return 0 };
+    let Some(address) = link::allowed(cut(text, at + 1, close)).filter(|address| address.len() == close - at - 1) else {
         return 0;
     };
-    say(&text[*plain..at], out);
+    say(cut(text, *plain, at), out);
     write_address(address, out);
     close + 1
 }
@@ -173,23 +174,23 @@ fn angle(text: &str, at: usize, plain: &mut usize, out: &mut dyn Sink) -> usize 
 fn link_at(text: &str, at: usize) -> Option<(&str, &str, usize)> {
     let bytes = text.as_bytes();
     let label_end = balanced(bytes, at, b'[', b']', LONGEST_LABEL)?;
-    if bytes.get(label_end + 1) != Some(&b'(') {
+    if byte(bytes, label_end + 1) != b'(' {
         return None;
     }
     let end = balanced(bytes, label_end + 1, b'(', b')', 4096)?;
-    let inside = text[label_end + 2..end].trim();
+    let inside = cut(text, label_end + 2, end).trim();
     let address = match inside.strip_prefix('<') {
-        Some(rest) => &rest[..rest.find('>')?],
-        None => inside.split([' ', '\n']).next().unwrap_or_default(),
+        Some(inside) => cut(inside, 0, find(inside, b'>', 0)?),
+        None => cut(inside, 0, inside.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inside.len())),
     };
-    Some((&text[at + 1..label_end], link::allowed(address)?, end + 1))
+    Some((cut(text, at + 1, label_end), link::allowed(address)?, end + 1))
 }
 
 /// Returns where the bracket that is opened at `at` is closed.
 fn balanced(bytes: &[u8], at: usize, open: u8, close: u8, most: usize) -> Option<usize> {
     let mut depth = 0_u32;
     let mut escaped = false;
-    for (offset, &byte) in bytes[at..].iter().take(most).enumerate() {
+    for (offset, &byte) in bytes.iter().enumerate().skip(at).take(most) {
         if escaped {
             escaped = false;
         } else if byte == b'\\' {
@@ -199,19 +200,19 @@ fn balanced(bytes: &[u8], at: usize, open: u8, close: u8, most: usize) -> Option
         } else if byte == close {
             depth -= 1;
             if depth == 0 {
-                return Some(at + offset);
+                return Some(offset);
             }
         }
     }
     None
 }
 
-fn closing_ticks(bytes: &[u8], from: usize, run: usize) -> Option<usize> {
+fn closing_ticks(bytes: &[u8], from: usize, wanted: usize) -> Option<usize> {
     let mut at = from;
     while at < bytes.len() {
-        if bytes[at] == b'`' {
-            let length = bytes[at..].iter().take_while(|&&byte| byte == b'`').count();
-            if length == run {
+        if byte(bytes, at) == b'`' {
+            let length = run(bytes, at);
+            if length == wanted {
                 return Some(at);
             }
             at += length;
@@ -227,33 +228,34 @@ fn closing_ticks(bytes: &[u8], from: usize, run: usize) -> Option<usize> {
 struct Hopeless(Vec<(u8, usize)>);
 
 /// Returns where the stress that begins at `at` is closed.
-fn stress(text: &str, at: usize, run: usize, hopeless: &mut Hopeless) -> Option<usize> {
+fn stress(text: &str, at: usize, wanted: usize, hopeless: &mut Hopeless) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mark = bytes[at];
-    let fits = if mark == b'~' { run == 2 } else { run <= 3 };
-    let follows_space = bytes.get(at + run).is_none_or(u8::is_ascii_whitespace);
-    let in_word = mark == b'_' && text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
-    if !fits || follows_space || in_word || hopeless.0.contains(&(mark, run)) {
+    let mark = byte(bytes, at);
+    let fits = if mark == b'~' { wanted == 2 } else { wanted <= 3 };
+    let first = byte(bytes, at + wanted);
+    let follows_space = first == 0 || first.is_ascii_whitespace();
+    let in_word = mark == b'_' && cut(text, 0, at).chars().next_back().is_some_and(link::is_letter);
+    if !fits || follows_space || in_word || hopeless.0.iter().any(|&(other, length)| other == mark && length == wanted) {
         return None;
     }
-    let mut close = at + run;
+    let mut close = at + wanted;
     while close < bytes.len() {
-        let length = bytes[close..].iter().take_while(|&&byte| byte == bytes[close]).count();
-        match bytes[close] {
+        let length = run(bytes, close);
+        match byte(bytes, close) {
             b'\\' => close += 2,
             b'`' => close = closing_ticks(bytes, close + length, length).unwrap_or(close) + length,
-            byte if byte == mark => {
-                let after = text[close + length..].chars().next();
-                let splits_word = mark == b'_' && after.is_some_and(char::is_alphanumeric);
-                let after_space = bytes[close - 1].is_ascii_whitespace();
-                if (length == run || length == 3) && length >= run && !after_space && !splits_word {
-                    return Some(close + length - run);
+            other if other == mark => {
+                let after = rest(text, close + length).chars().next();
+                let splits_word = mark == b'_' && after.is_some_and(link::is_letter);
+                let after_space = byte(bytes, close - 1).is_ascii_whitespace();
+                if (length == wanted || length == 3) && length >= wanted && !after_space && !splits_word {
+                    return Some(close + length - wanted);
                 }
                 close += length;
             }
             _ => close += 1,
         }
     }
-    hopeless.0.push((mark, run));
+    hopeless.0.push((mark, wanted));
     None
 }
