@@ -17,6 +17,8 @@ pub fn to_html(markdown: &str) -> String {
         }
         Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lower(level))),
         // What looks like HTML is shown as the text that it is.
+        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
+        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
         other => other,
     });
@@ -63,7 +65,7 @@ mod tests {
              ![p](https://evil.test/p.png)\n\n<a href=\"data:text/html,x\" onclick=x>y</a>\n\n\
              <iframe src=https://evil.test></iframe>",
         );
-        for wrong in ["<script", "<img", "href=\"javascript", "href=\"data", "<iframe", "evil.test/p.png\""] {
+        for wrong in ["<script", "<img", "<a href=\"javascript", "<a href=\"data", "<iframe", "evil.test/p.png"] {
             assert!(!html.contains(wrong), "{wrong} in {html}");
         }
     }

@@ -101,7 +101,7 @@ pub async fn decide_submission(
     rows::step(&mut tx, id, row.view.state, to, &reason, operator.id(), now).await?;
     let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?;
     let action =
-        if to == SubmissionState::Approved { "submission.approved" } else { "submission.refused" };
+        if to == SubmissionState::Approved { "submission.approve" } else { "submission.refuse" };
     let subject = offering.to_string();
     let (actor, of) = (Some(operator.id()), Some(row.organization));
     audit::note(ctx, &mut tx, actor, of, action, &subject, &reason).await?;
