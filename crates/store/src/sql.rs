@@ -425,8 +425,11 @@ pub mod testing {
         format!("{fnv1a:016x}")
     }
 
+    /// A migration's number and name.
+    pub type Migration = (i64, String);
+
     /// Returns number and name of each migration, of SQLite and of PostgreSQL.
-    pub fn migrations() -> (Vec<(i64, String)>, Vec<(i64, String)>) {
+    pub fn migrations() -> (Vec<Migration>, Vec<Migration>) {
         let names = |migrator: &sqlx::migrate::Migrator| {
             migrator.iter().map(|migration| (migration.version, migration.description.to_string())).collect()
         };
