@@ -101,9 +101,15 @@ pub async fn load(ctx: &Ctx, flows: &[SampleFlow<'_>]) -> Result<Loaded> {
             let problems = imported.report.problems.join(" ");
             return Err(Error::internal(format!("the sample {} does not run here: {problems}", sample.slug)));
         }
-        let one = load_sample(ctx, sample, number, &imported).await?;
-        loaded.offerings += one.offerings;
-        loaded.versions += one.versions;
+        match load_sample(ctx, sample, number, &imported).await {
+            Ok(one) => {
+                loaded.offerings += one.offerings;
+                loaded.versions += one.versions;
+            }
+            // Two processes start on one database: the other one has just loaded it.
+            Err(Error::Internal(error)) if is_taken(error.as_ref()) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(loaded)
 }
@@ -134,33 +140,26 @@ async fn load_sample(ctx: &Ctx, sample: &Sample, number: u64, imported: &Importe
     let version = store_version(ctx, &mut tx, tenant, agent, SELLER_USER, imported, "").await?;
     loaded.versions = agents::versions(&mut tx, tenant, agent).await?.len() - before;
 
-    match offerings::get(&mut tx, offering).await? {
-        Some(existing) => {
-            if existing.flow_version != Some(version.id) {
-                offerings::set_version(&mut tx, tenant, offering, version.id, now).await?;
-            }
+    if let Some(existing) = offerings::get(&mut tx, offering).await? {
+        if existing.flow_version != Some(version.id) {
+            offerings::set_version(&mut tx, tenant, offering, version.id, now).await?;
         }
-        None => {
-            let words = words(sample);
-            offerings::insert(
-                &mut tx,
-                tenant,
-                &NewOffering {
-                    id: offering,
-                    agent,
-                    category,
-                    flow_version: Some(version.id),
-                    slug: sample.slug,
-                    words: &words,
-                    search_text: &search_text(&words),
-                    capabilities: Capability::of_category(sample.category),
-                    now,
-                },
-            )
-            .await?;
-            sell(ctx, &mut tx, tenant, sample, number).await?;
-            loaded.offerings = 1;
-        }
+    } else {
+        let words = words(sample);
+        let row = NewOffering {
+            id: offering,
+            agent,
+            category,
+            flow_version: Some(version.id),
+            slug: sample.slug,
+            words: &words,
+            search_text: &search_text(&words),
+            capabilities: Capability::of_category(sample.category),
+            now,
+        };
+        offerings::insert(&mut tx, tenant, &row).await?;
+        sell(ctx, &mut tx, tenant, sample, number).await?;
+        loaded.offerings = 1;
     }
     tx.commit().await?;
     Ok(loaded)
@@ -197,6 +196,10 @@ async fn sell(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, sample: &Sample, number: u
         rows::review(tx, &row, now).await?;
     }
     Ok(())
+}
+
+fn is_taken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<store::Error>().is_some_and(store::Error::is_unique_violation)
 }
 
 fn words(sample: &Sample) -> Words {

@@ -16,7 +16,7 @@ use store::{
 };
 
 use super::{Need, of_agent, of_offering};
-use crate::{Ctx, Error, Principal, Result, clock::fresh_id, error::Checks};
+use crate::{Ctx, Error, Principal, Result, audit, clock::fresh_id, error::Checks};
 
 /// The shortest description that tells a buyer anything.
 const DESCRIPTION: usize = 40;
@@ -117,11 +117,23 @@ pub async fn save_offering(
     let state = rows::lock(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("offering"))?;
     refuse_frozen(state)?;
     let before = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("offering"))?;
-    if state != OfferingState::Draft && before.words.name != words.name {
-        return Err(Error::invalid(
+    if state != OfferingState::Draft {
+        let mut checks = Checks::default();
+        checks.require(
+            before.words.name == words.name,
             "name",
             "cannot change while it is listed, because buyers know it by this name; unpublish it first",
-        ));
+        );
+        checks.require(!words.tagline.is_empty(), "tagline", "is required while it is listed");
+        checks.require(
+            words.full_description.chars().count() >= DESCRIPTION,
+            "full_description",
+            "must say more while it is listed: at least 40 characters",
+        );
+        checks.done()?;
+        // What was reviewed has changed without a review: at least it is written down.
+        let (actor, of) = (Some(member.user), Some(member.tenant.id()));
+        audit::note(ctx, &mut tx, actor, of, "offering.edit", &id.to_string(), "").await?;
     }
     rows::save_words(&mut tx, member.tenant, id, &words, &search_text(&words), ctx.now()).await?;
     let view = load(&mut tx, id).await?;

@@ -12,7 +12,7 @@ use store::{
 };
 
 use super::{Need, of_offering, offerings::load};
-use crate::{Ctx, Error, Principal, Result, clock::fresh_id, error::Checks};
+use crate::{Ctx, Error, Principal, Result, access::Member, audit, clock::fresh_id, error::Checks};
 
 /// Asks the operator to list a draft; what is missing is refused.
 pub async fn submit(ctx: &Ctx, who: &Principal, id: OfferingId, note: &str) -> Result<OfferingEdit> {
@@ -42,7 +42,7 @@ pub async fn submit(ctx: &Ctx, who: &Principal, id: OfferingId, note: &str) -> R
         now,
     };
     submissions::insert(&mut tx, member.tenant, &submission).await?;
-    finish(tx, id).await
+    finish(ctx, tx, member, id, "offering.submit").await
 }
 
 /// Takes back what waits for the operator: a draft's submission, or a new version of a listed offering.
@@ -56,34 +56,34 @@ pub async fn withdraw_submission(ctx: &Ctx, who: &Principal, id: OfferingId) -> 
     if state == OfferingState::InReview {
         step(ctx, &mut tx, member.tenant, id, state, OfferingState::Draft, "withdrawn").await?;
     }
-    finish(tx, id).await
+    finish(ctx, tx, member, id, "offering.withdraw").await
 }
 
 /// Stops the sale of a listed offering; subscriptions go on.
 pub async fn pause(ctx: &Ctx, who: &Principal, id: OfferingId) -> Result<OfferingEdit> {
-    go(ctx, who, id, &[OfferingState::Active], OfferingState::Paused, "paused").await
+    go(ctx, who, id, &[OfferingState::Active], OfferingState::Paused, ("offering.pause", "paused")).await
 }
 
 /// Puts a paused offering on sale again.
 pub async fn unpause(ctx: &Ctx, who: &Principal, id: OfferingId) -> Result<OfferingEdit> {
-    go(ctx, who, id, &[OfferingState::Paused], OfferingState::Active, "put on sale again").await
+    go(ctx, who, id, &[OfferingState::Paused], OfferingState::Active, ("offering.unpause", "put on sale again")).await
 }
 
 /// Takes an offering off the list and makes it a draft, which needs a new review; subscriptions go on.
 pub async fn unpublish(ctx: &Ctx, who: &Principal, id: OfferingId) -> Result<OfferingEdit> {
     const LISTED: &[OfferingState] = &[OfferingState::Active, OfferingState::Paused];
-    go(ctx, who, id, LISTED, OfferingState::Draft, "unpublished").await
+    go(ctx, who, id, LISTED, OfferingState::Draft, ("offering.unpublish", "unpublished")).await
 }
 
 /// Puts an offering away; subscriptions go on.
 pub async fn archive(ctx: &Ctx, who: &Principal, id: OfferingId) -> Result<OfferingEdit> {
     const ANY: &[OfferingState] = &[OfferingState::Draft, OfferingState::Active, OfferingState::Paused];
-    go(ctx, who, id, ANY, OfferingState::Archived, "archived").await
+    go(ctx, who, id, ANY, OfferingState::Archived, ("offering.archive", "archived")).await
 }
 
 /// Takes an archived offering out again, as a draft.
 pub async fn restore(ctx: &Ctx, who: &Principal, id: OfferingId) -> Result<OfferingEdit> {
-    go(ctx, who, id, &[OfferingState::Archived], OfferingState::Draft, "restored").await
+    go(ctx, who, id, &[OfferingState::Archived], OfferingState::Draft, ("offering.restore", "restored")).await
 }
 
 async fn go(
@@ -92,7 +92,7 @@ async fn go(
     id: OfferingId,
     from: &[OfferingState],
     to: OfferingState,
-    done: &'static str,
+    (action, done): (&str, &str),
 ) -> Result<OfferingEdit> {
     let member = of_offering(ctx, who, id, Need::Sell).await?;
     let mut tx = ctx.store.write(member.tenant).await?;
@@ -106,7 +106,7 @@ async fn go(
         withdraw(ctx, &mut tx, member.tenant, id, member.user).await?;
     }
     step(ctx, &mut tx, member.tenant, id, state, to, done).await?;
-    finish(tx, id).await
+    finish(ctx, tx, member, id, action).await
 }
 
 async fn locked(tx: &mut Tx, tenant: Tenant, id: OfferingId) -> Result<OfferingState> {
@@ -140,7 +140,15 @@ async fn withdraw(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, id: OfferingId, by: Us
     Ok(true)
 }
 
-async fn finish(mut tx: Tx, id: OfferingId) -> Result<OfferingEdit> {
+async fn finish(
+    ctx: &Ctx,
+    mut tx: Tx,
+    member: Member,
+    id: OfferingId,
+    action: &str,
+) -> Result<OfferingEdit> {
+    let (actor, organization) = (Some(member.user), Some(member.tenant.id()));
+    audit::note(ctx, &mut tx, actor, organization, action, &id.to_string(), "").await?;
     let view = load(&mut tx, id).await?;
     tx.commit().await?;
     Ok(view)

@@ -244,6 +244,8 @@ async fn words_are_checked_and_what_is_reviewed_stays_as_it_is() {
         t.list(&draft).await;
         let renamed = OfferingForm { name: "Another".to_owned(), ..form.clone() };
         assert_eq!(invalid(save(renamed).await), ["name"]);
+        let empty = OfferingForm { tagline: String::new(), full_description: String::new(), ..form.clone() };
+        assert_eq!(invalid(save(empty).await), ["tagline", "full_description"]);
         let saved = save(OfferingForm { tagline: "Better.".to_owned(), ..form }).await.expect("saved");
         assert_eq!((saved.state, saved.form.tagline.as_str()), (OfferingState::Active, "Better."));
         let stranger = t.provider("stranger@example.com").await;
