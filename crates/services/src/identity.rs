@@ -46,9 +46,9 @@ pub(crate) struct SignInLimits {
 impl Default for SignInLimits {
     fn default() -> Self {
         Self {
-            by_account: Throttle::new(10, Duration::from_secs(60)),
+            by_account: Throttle::new(10, Duration::from_mins(1)),
             by_ip: Throttle::new(100, Duration::from_secs(3)),
-            notices: Throttle::new(1, Duration::from_secs(3600)),
+            notices: Throttle::new(1, Duration::from_hours(1)),
         }
     }
 }
@@ -227,8 +227,8 @@ pub async fn change_password(ctx: &Ctx, who: &Principal, old: &str, new: &str, u
 
 /// Makes someone an operator, and the person too if nobody has the address; for the command line.
 ///
-/// A person who is there keeps their password, unless they are an operator already: then it is how
-/// an operator who lost theirs gets a new one.
+/// A person who is there gets the password that is given here and is signed out everywhere: anyone
+/// may have signed up with the address before, and an operator may have lost their password.
 pub async fn create_operator(ctx: &Ctx, email: &str, password: &str, name: &str) -> Result<UserId> {
     let mut checks = Checks::default();
     let name = checks.text("name", name, 1, 80);
@@ -239,30 +239,25 @@ pub async fn create_operator(ctx: &Ctx, email: &str, password: &str, name: &str)
     let hash = secret::hash_password(password, ctx.settings.argon2_memory_kib).await?;
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
-    let id = match rows::user_by_email(&mut tx, &email).await? {
-        Some(user) => {
-            if user.operator {
-                rows::set_password(&mut tx, user.id, &hash).await?;
-                rows::delete_credentials(&mut tx, user.id).await?;
-            }
-            rows::set_operator(&mut tx, user.id, true).await?;
-            user.id
+    let id = if let Some(user) = rows::user_by_email(&mut tx, &email).await? {
+        rows::set_password(&mut tx, user.id, &hash).await?;
+        rows::delete_credentials(&mut tx, user.id).await?;
+        rows::set_operator(&mut tx, user.id, true).await?;
+        user.id
+    } else {
+        let user = UserRow {
+            id: UserId(fresh_id()),
+            email: email.to_string(),
+            name,
+            password_hash: Some(hash),
+            operator: true,
+            created_at: now,
+            disabled_at: None,
+        };
+        if !rows::insert_user(&mut tx, &user).await? {
+            return Err(Error::Conflict("somebody signed up with this address just now; try again".to_owned()));
         }
-        None => {
-            let user = UserRow {
-                id: UserId(fresh_id()),
-                email: email.to_string(),
-                name,
-                password_hash: Some(hash),
-                operator: true,
-                created_at: now,
-                disabled_at: None,
-            };
-            if !rows::insert_user(&mut tx, &user).await? {
-                return Err(Error::Conflict("somebody signed up with this address just now; try again".to_owned()));
-            }
-            user.id
-        }
+        user.id
     };
     audit::note(ctx, &mut tx, None, None, "user.make_operator", &id.to_string(), "on the command line").await?;
     tx.commit().await?;

@@ -1,5 +1,6 @@
 //! Secrets: made here, stored as their SHA-256 alone; and passwords.
 
+use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
@@ -68,22 +69,18 @@ pub async fn verify_password(password: &str, hash: Option<String>, memory_kib: u
     let password = password.to_owned();
     run(move || {
         let hasher = hasher(memory_kib)?;
-        match hash {
-            Some(hash) => {
-                let hash = argon2::password_hash::phc::PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
-                if hasher.verify_password(password.as_bytes(), &hash).is_err() {
-                    return Ok(Verdict::Wrong);
-                }
-                let used = Params::try_from(&hash).map_err(|error| Error::internal(error.to_string()))?;
-                let wanted = params(memory_kib)?;
-                let same = (used.m_cost(), used.t_cost(), used.p_cost()) == (wanted.m_cost(), wanted.t_cost(), wanted.p_cost());
-                Ok(if same { Verdict::Right } else { Verdict::RightButStale })
-            }
-            None => {
-                let _ = hasher.hash_password(password.as_bytes());
-                Ok(Verdict::Wrong)
-            }
+        let Some(hash) = hash else {
+            let _ = hasher.hash_password(password.as_bytes());
+            return Ok(Verdict::Wrong);
+        };
+        let hash = PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
+        if hasher.verify_password(password.as_bytes(), &hash).is_err() {
+            return Ok(Verdict::Wrong);
         }
+        let used = Params::try_from(&hash).map_err(|error| Error::internal(error.to_string()))?;
+        let wanted = params(memory_kib)?;
+        let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        Ok(if costs(&used) == costs(&wanted) { Verdict::Right } else { Verdict::RightButStale })
     })
     .await
 }

@@ -1,5 +1,8 @@
 //! Use cases on both databases, with fakes in every port.
 
 mod catalog;
+mod identity;
+mod operator;
+mod organizations;
 mod provider;
 mod seed;

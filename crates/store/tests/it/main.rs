@@ -3,6 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests act in any tenant's name")]
 
 mod catalog;
+mod identity;
+mod operator;
+mod organizations;
 mod schema;
 mod statements;
 mod walls;

@@ -1,0 +1,270 @@
+//! Signing up, signing in, and who a cookie or a token belongs to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use domain::Role;
+use services::identity::{self, Register};
+use services::{Error, Principal, Result, Settings, operator};
+use testkit::{IP, PASSWORD, TestCtx, on_every_ctx, on_every_database};
+
+fn form(email: &str, password: &str) -> Register {
+    Register { name: "Ada".to_owned(), email: email.to_owned(), password: password.to_owned() }
+}
+
+/// Returns the sentence that a refused sign-up or sign-in is answered with.
+fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
+    match result {
+        Err(Error::Invalid(problems)) if problems.len() == 1 && problems[0].0.is_empty() => problems[0].1.clone(),
+        other => panic!("expected a refusal of the whole form, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn signing_up_makes_an_organization_and_a_project_without_asking() {
+    on_every_ctx(async |t: TestCtx| {
+        let signed_in = identity::register(&t.ctx, form(" Ada@Example.com ", PASSWORD), "Firefox").await.expect("signed up");
+        assert_eq!(signed_in.viewer.user.email.as_str(), "ada@example.com");
+        assert!(!signed_in.viewer.user.operator);
+        let [membership] = signed_in.viewer.memberships.as_slice() else { panic!("one organization") };
+        assert_eq!((membership.organization_name.as_str(), membership.role), ("Ada’s organization", Role::Owner));
+        assert_eq!(signed_in.session_cookie.len(), 43);
+        let seen = identity::principal_of_cookie(&t.ctx, &signed_in.session_cookie).await.expect("a principal");
+        assert_eq!(seen, Principal::User(signed_in.viewer));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn namesakes_get_organizations_of_their_own() {
+    on_every_ctx(async |t: TestCtx| {
+        let mut slugs = Vec::new();
+        for number in 0..7 {
+            let form = form(&format!("ada{number}@example.com"), PASSWORD);
+            let viewer = identity::register(&t.ctx, form, "").await.expect("signed up").viewer;
+            let who = Principal::User(viewer);
+            slugs.extend(services::organizations::list(&t.ctx, &who).await.expect("a list").into_iter().map(|row| row.slug));
+        }
+        assert_eq!(slugs[..3], ["ada-s-organization", "ada-s-organization-2", "ada-s-organization-3"]);
+        slugs.sort();
+        slugs.dedup();
+        assert_eq!(slugs.len(), 7);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_sign_up_is_named_at_once() {
+    on_every_ctx(async |t: TestCtx| {
+        let wrong = Register { name: " ".to_owned(), email: "ada".to_owned(), password: "short".to_owned() };
+        let Err(Error::Invalid(problems)) = identity::register(&t.ctx, wrong, "").await else { panic!("taken") };
+        let fields: Vec<_> = problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["name", "email", "password"]);
+        let long = form("ada@example.com", &"x".repeat(201));
+        assert!(matches!(identity::register(&t.ctx, long, "").await, Err(Error::Invalid(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_taken_address_is_told_to_its_owner_alone_and_once_an_hour() {
+    on_every_ctx(async |t: TestCtx| {
+        t.register("ada@example.com").await;
+        for _ in 0..3 {
+            // Not even the right password says that there is an account.
+            let refused = refusal(identity::register(&t.ctx, form("ada@example.com", PASSWORD), "").await);
+            assert!(refused.contains("could not sign you up"), "{refused}");
+        }
+        t.run_jobs().await;
+        let sent = t.mailer.sent();
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].to.as_str(), "ada@example.com");
+        assert!(sent[0].text.contains("http://cmp.test/login/"), "{}", sent[0].text);
+        t.clock.advance_seconds(3600);
+        refusal(identity::register(&t.ctx, form("ada@example.com", PASSWORD), "").await);
+        t.run_jobs().await;
+        assert_eq!(t.mailer.sent().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        let login = async |email: &str, password: &str| identity::login(&t.ctx, email, password, IP, "").await;
+        let signed_in = login("ADA@example.com", PASSWORD).await.expect("signed in");
+        assert_eq!(signed_in.viewer.user.id, ada.user);
+        let wrong = refusal(login("ada@example.com", "not the password").await);
+        assert_eq!(refusal(login("eve@example.com", PASSWORD).await), wrong);
+        assert_eq!(refusal(login("not an address", PASSWORD).await), wrong);
+        assert_eq!(refusal(login("ada@example.com", &"x".repeat(5000)).await), wrong);
+        // The samples' seller has no password.
+        assert_eq!(refusal(login("samples@cmp.invalid", PASSWORD).await), wrong);
+        assert_eq!(refusal(identity::issue_token(&t.ctx, "ada@example.com", "not the password", IP).await), wrong);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_for_known_and_unknown_addresses_alike() {
+    on_every_ctx(async |t: TestCtx| {
+        t.register("ada@example.com").await;
+        for email in ["ada@example.com", "nobody@example.com"] {
+            for _ in 0..10 {
+                refusal(identity::login(&t.ctx, email, "not the password", IP, "").await);
+            }
+            let refused = identity::login(&t.ctx, email, PASSWORD, IP, "").await;
+            let Err(Error::TooMany { retry_after, .. }) = refused else { panic!("{refused:?}") };
+            assert_eq!(retry_after, Duration::from_secs(60));
+            let refused = identity::issue_token(&t.ctx, email, PASSWORD, IP).await;
+            assert!(matches!(refused, Err(Error::TooMany { .. })), "the other door is no way around");
+        }
+        t.clock.advance_seconds(60);
+        identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await.expect("signed in after the wait");
+        // Whoever knows the password begins anew.
+        for _ in 0..10 {
+            refusal(identity::login(&t.ctx, "ada@example.com", "not the password", IP, "").await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_place_cannot_try_many_addresses() {
+    on_every_ctx(async |t: TestCtx| {
+        let ip = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        for number in 0..100 {
+            let email = format!("guess{number}@example.com");
+            refusal(identity::login(&t.ctx, &email, "not the password", ip(number), "").await);
+        }
+        let refused = identity::login(&t.ctx, "guess@example.com", "not the password", ip(500), "").await;
+        assert!(matches!(refused, Err(Error::TooMany { .. })), "a /64 is one place");
+        refusal(identity::login(&t.ctx, "guess@example.com", "not the password", IP, "").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_browser_stays_signed_in_for_thirty_days_after_it_was_last_seen() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        let principal = async || identity::principal_of_cookie(&t.ctx, &ada.cookie).await.expect("a principal");
+        t.clock.advance_seconds(29 * 86_400);
+        assert!(principal().await.viewer().is_some());
+        t.clock.advance_seconds(29 * 86_400);
+        assert!(principal().await.viewer().is_some(), "it slides");
+        t.clock.advance_seconds(30 * 86_400);
+        assert_eq!(principal().await, Principal::Visitor);
+        assert_eq!(identity::principal_of_cookie(&t.ctx, "nonsense").await.expect("a principal"), Principal::Visitor);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn signing_out_ends_one_browser_and_a_new_password_ends_all_others() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        let phone = identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "phone").await.expect("signed in");
+        let token = identity::issue_token(&t.ctx, "ada@example.com", PASSWORD, IP).await.expect("a token");
+        let signed_in = async |cookie: &str| {
+            identity::principal_of_cookie(&t.ctx, cookie).await.expect("a principal").viewer().is_some()
+        };
+        identity::logout(&t.ctx, &phone.session_cookie).await.expect("signed out");
+        identity::logout(&t.ctx, &phone.session_cookie).await.expect("harmless");
+        assert_eq!((signed_in(&phone.session_cookie).await, signed_in(&ada.cookie).await), (false, true));
+
+        let change = async |old: &str, new: &str| identity::change_password(&t.ctx, &ada.who, old, new, "").await;
+        assert!(matches!(change("not the password", "a new password").await, Err(Error::Invalid(_))));
+        assert!(matches!(change(PASSWORD, "short").await, Err(Error::Invalid(_))));
+        let here = change(PASSWORD, "a new password").await.expect("changed");
+        assert_eq!((signed_in(&here.session_cookie).await, signed_in(&ada.cookie).await), (true, false));
+        assert_eq!(identity::principal_of_token(&t.ctx, &token).await.expect("a principal"), Principal::Visitor);
+        refusal(identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await);
+        identity::login(&t.ctx, "ada@example.com", "a new password", IP, "").await.expect("signed in");
+        let visitor = identity::change_password(&t.ctx, &Principal::Visitor, PASSWORD, "a new password", "").await;
+        assert!(matches!(visitor, Err(Error::SignedOut)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_forty_digits_and_speaks_for_its_person_until_it_is_revoked() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        let token = identity::issue_token(&t.ctx, "ada@example.com", PASSWORD, IP).await.expect("a token");
+        assert!(token.len() == 40 && token.chars().all(|c| c.is_ascii_hexdigit()), "{token}");
+        assert_eq!(identity::principal_of_token(&t.ctx, &token).await.expect("a principal"), ada.who);
+        t.clock.advance_seconds(3600);
+        assert_eq!(identity::principal_of_token(&t.ctx, &token).await.expect("a principal"), ada.who);
+        identity::revoke_token(&t.ctx, &token).await.expect("revoked");
+        assert_eq!(identity::principal_of_token(&t.ctx, &token).await.expect("a principal"), Principal::Visitor);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_who_is_locked_out_is_a_visitor_everywhere() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        let token = identity::issue_token(&t.ctx, "ada@example.com", PASSWORD, IP).await.expect("a token");
+        let operator = t.operator().await;
+        operator::set_user_disabled(&t.ctx, &operator, ada.user, true).await.expect("locked out");
+        assert_eq!(identity::principal_of_cookie(&t.ctx, &ada.cookie).await.expect("a principal"), Principal::Visitor);
+        assert_eq!(identity::principal_of_token(&t.ctx, &token).await.expect("a principal"), Principal::Visitor);
+        let wrong = refusal(identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await);
+        assert_eq!(wrong, refusal(identity::login(&t.ctx, "eve@example.com", PASSWORD, IP, "").await));
+        operator::set_user_disabled(&t.ctx, &operator, ada.user, false).await.expect("let in");
+        identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await.expect("signed in");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hash_made_with_other_parameters_is_renewed_when_its_person_signs_in() {
+    on_every_database(async |store: store::Store| {
+        let before = TestCtx::new(store.clone()).await;
+        let ada = before.register("ada@example.com").await;
+        let hash = async || {
+            let mut tx = store.read(store::Scope::System).await.expect("a transaction");
+            let user = store::identity::user(&mut tx, ada.user).await.expect("a read").expect("Ada");
+            user.password_hash.expect("a hash")
+        };
+        let old = hash().await;
+        assert!(old.starts_with("$argon2id$v=19$m=8,t=2,p=1$"), "{old}");
+        before.register("bob@example.com").await;
+        assert_eq!(hash().await, old);
+
+        let settings = Settings { argon2_memory_kib: 16, ..Settings::default() };
+        let after = TestCtx::with_settings(store.clone(), settings).await;
+        refusal(identity::login(&after.ctx, "ada@example.com", "not the password", IP, "").await);
+        assert_eq!(hash().await, old);
+        identity::login(&after.ctx, "ada@example.com", PASSWORD, IP, "").await.expect("signed in");
+        let new = hash().await;
+        assert!(new.starts_with("$argon2id$v=19$m=16,t=2,p=1$"), "{new}");
+        identity::login(&after.ctx, "ada@example.com", PASSWORD, IP, "").await.expect("signed in");
+        assert_eq!(hash().await, new);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_operator_is_made_once_and_has_the_password_that_was_given_last() {
+    on_every_ctx(async |t: TestCtx| {
+        let make = async |email: &str, password: &str| identity::create_operator(&t.ctx, email, password, "Olga").await;
+        let first = make("olga@example.com", PASSWORD).await.expect("made");
+        let again = make("olga@example.com", "another password").await.expect("made");
+        assert_eq!(first, again);
+        let signed_in = identity::login(&t.ctx, "olga@example.com", "another password", IP, "").await.expect("signed in");
+        assert!(signed_in.viewer.user.operator && signed_in.viewer.memberships.is_empty());
+        // Anyone may have signed up with the address of an operator to be; they must not become one.
+        let squatter = t.register("ada@example.com").await;
+        assert_eq!(make("ada@example.com", "another password").await.expect("made"), squatter.user);
+        refusal(identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await);
+        assert_eq!(identity::principal_of_cookie(&t.ctx, &squatter.cookie).await.expect("a principal"), Principal::Visitor);
+        let signed_in = identity::login(&t.ctx, "ada@example.com", "another password", IP, "").await.expect("signed in");
+        assert!(signed_in.viewer.user.operator);
+        assert!(matches!(make("olga", "short").await, Err(Error::Invalid(problems)) if problems.len() == 2));
+    })
+    .await;
+}
