@@ -6,25 +6,29 @@
 import init, * as wasm from './widget.js';
 
 const by = (id) => document.getElementById(id);
-const [chat, log, input, count, again, fresh, down, close] = ['chat', 'log', 'input', 'count', 'retry', 'new', 'down', 'close'].map(by);
+const [chat, log, form, input, count, again, fresh, down, close] = ['chat', 'log', 'form', 'input', 'count', 'retry', 'new', 'down', 'close'].map(by);
 const { config_id, strings } = JSON.parse(by('boot').textContent);
-const place = 'gsv:' + config_id;
-let port, alive, visible, seen, key, parent_origin;
+const place = 'gsv_' + config_id;
+let port, alive, impatient, visible, seen, key, parent_origin;
 let token, expires, request;
 
 const tell = (t, value) => port.postMessage({ t, value });
 
-// Storage may be denied; the conversation is then kept until the frame goes.
+// Where storage is denied to frames of other sites, as in private windows, a cookie that only this
+// page's site sees may still be kept; otherwise the conversation lasts as long as the frame.
 const kept = () => {
   try {
     return localStorage.getItem(place) || undefined;
-  } catch {}
+  } catch {
+    return new RegExp(place + '=([^;]+)').exec(document.cookie)?.[1];
+  }
 };
-const keep = (handle) => {
+const keep = (handle = '') => {
   try {
-    if (handle) localStorage.setItem(place, handle);
-    else localStorage.removeItem(place);
-  } catch {}
+    localStorage.setItem(place, handle);
+  } catch {
+    document.cookie = `${place}=${handle};path=${location.pathname};max-age=${handle && 2592000};samesite=none;secure;partitioned`;
+  }
 };
 
 const send = async (attempt, path, body, done, idempotency) => {
@@ -118,7 +122,9 @@ const measure = () => {
 };
 
 const submit = (text) => {
-  if (wasm.send(text, fresh_key())) {
+  // Before the wasm is there, the message waits for it.
+  if (!alive) impatient = text;
+  else if (wasm.send(text, fresh_key())) {
     input.value = '';
     measure();
   }
@@ -126,11 +132,13 @@ const submit = (text) => {
 };
 
 const listen = () => {
-  by('form').onsubmit = (event) => {
+  // Stopping an answer is no message; the check for one would hold it back.
+  form.noValidate = true;
+  form.onsubmit = (event) => {
     event.preventDefault();
     // A starter is a button of the form that has the message as its value.
     const starter = event.submitter && event.submitter.value;
-    if (chat.ariaBusy === 'true' && !starter) wasm.stop();
+    if (chat.ariaBusy === 'true' && !starter) alive && wasm.stop();
     else submit(starter || input.value);
   };
   input.onkeydown = (event) => {
@@ -141,11 +149,11 @@ const listen = () => {
   };
   input.oninput = measure;
   again.onclick = () => {
-    wasm.retry(fresh_key());
+    if (alive) wasm.retry(fresh_key());
     input.focus();
   };
   fresh.onclick = () => {
-    wasm.renew();
+    if (alive) wasm.renew();
     input.focus();
   };
   down.onclick = () => (log.scrollTop = log.scrollHeight);
@@ -196,17 +204,24 @@ const greet = async ({ source, origin, data, ports }) => {
   close.hidden = false;
   close.onclick = () => tell('close');
   addEventListener('keydown', (event) => event.key === 'Escape' && !event.isComposing && tell('close'));
+  listen();
   addEventListener('error', broken);
   addEventListener('unhandledrejection', broken);
   try {
     await init({ module_or_path: new URL('widget_bg.wasm', import.meta.url) });
     alive = wasm.start(browser, navigator.onLine);
-    if (alive) listen();
   } catch (error) {
     console.warn('The chat runs in its simple form:', error);
   }
   port.onmessage = hear;
   tell('ready');
+  if (alive) {
+    if (impatient) submit(impatient);
+    return;
+  }
+  form.onsubmit = null;
+  form.noValidate = false;
+  if (impatient) form.requestSubmit();
 };
 
 if (parent !== window) {

@@ -8,7 +8,7 @@
 mod inline;
 
 use crate::cut::{byte, cut, find, rest, run};
-use inline::{MOST_DEPTH, inline};
+use inline::{MOST_DEPTH, Shown, inline};
 
 /// What a tree is made of; nothing else can come out of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,13 @@ pub trait Sink {
     fn text(&mut self, text: &str);
     /// Ends the element that was begun last.
     fn close(&mut self);
+}
+
+/// Returns what a visitor reads of `text`, on one line.
+pub fn plain(text: &str) -> String {
+    let mut shown = Shown::default();
+    render(text, &mut shown);
+    shown.0.trim().to_owned()
 }
 
 /// Builds the tree of `text`.

@@ -48,16 +48,15 @@ impl Problem {
 
     /// Reads the word of an error that arrived inside a stream.
     pub fn of_word(word: &str, retry_after: u32) -> Self {
-        let words: [(&str, u16); 9] = [
+        let words: [(&str, u16); 8] = [
             ("unauthorized", 401),
             ("payment_required", 402),
-            ("quota_exceeded", 402),
             ("forbidden", 403),
             ("not_found", 404),
-            ("conflict", 409),
+            ("in_progress", 409),
             ("rate_limited", 429),
             ("timeout", 504),
-            ("invalid", 422),
+            ("refused", 422),
         ];
         let status = words.iter().find(|(known, _)| known.as_bytes() == word.as_bytes()).map_or(500, |&(_, status)| status);
         Self::of_status(status, retry_after)

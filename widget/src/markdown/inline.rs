@@ -147,10 +147,15 @@ fn write_link(label: &str, address: &str, out: &mut dyn Sink, depth: u8) {
 
 /// What a visitor reads of a tree.
 #[derive(Default)]
-struct Shown(String);
+pub(super) struct Shown(pub(super) String);
 
 impl Sink for Shown {
-    fn open(&mut self, _: Tag, _: &str) {}
+    fn open(&mut self, tag: Tag, _: &str) {
+        // Blocks stand apart; what stands inside a line does not.
+        if !matches!(tag, Tag::Code | Tag::Strong | Tag::Em | Tag::Del | Tag::Link) {
+            self.0.push(' ');
+        }
+    }
 
     fn text(&mut self, text: &str) {
         self.0.push_str(text);

@@ -107,6 +107,11 @@ fn lines_become_what_they_are() {
 }
 
 #[test]
+fn what_is_read_out_has_its_words_apart() {
+    assert_eq!(plain("# Hi\n- **a**b\n- c\n\n|x|y|\n|-|-|\n|1|2|\n"), "Hi  ab c   x y  1 2");
+}
+
+#[test]
 fn nothing_dangerous_comes_out() {
     for (text, expected) in [
         ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),

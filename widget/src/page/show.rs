@@ -135,7 +135,7 @@ impl Page {
         if busy && !was_busy {
             self.status.set_text_content(Some(&self.text("answering")));
         } else if !busy && was_busy {
-            let said = self.shown.last().filter(|shown| shown.role == Role::Agent).and_then(|shown| shown.body.text_content());
+            let said = self.shown.last().filter(|shown| shown.role == Role::Agent).map(|shown| markdown::plain(&shown.text));
             self.status.set_text_content(said.as_deref());
         }
         if (busy && !self.chat.messages().last().is_some_and(|message| message.grows)) || self.chat.is_returning() {
