@@ -8,7 +8,6 @@ use store::configs as rows;
 use store::{Scope, gateway as calls, keys};
 
 use crate::access::{Member, Principal};
-use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 use crate::gateway;
@@ -70,7 +69,7 @@ pub async fn update(ctx: &Ctx, who: &Principal, id: ConfigId, patch: ConfigPatch
     let view = rows::get(&mut tx, member.tenant, id, now.month_start()).await?.ok_or(Error::NotFound("agent"))?;
     let settings = changed(view.settings, patch)?;
     rows::update(&mut tx, member.tenant, id, &settings, now).await?;
-    calls::note_change(&mut tx, fresh_id(), Some(id), None, now).await?;
+    gateway::config_changed(&mut tx, id, now).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, id);
     get(ctx, who, id).await

@@ -1,38 +1,61 @@
-//! The gateway: every way to an agent passes [`admit::admit`], runs the flow, and is metered.
+//! The gateway: every way to an agent passes [`admit`], runs the flow, and is metered.
 //!
-//! The hot path asks the database for nothing that it has seen: keys and configs are kept as
-//! snapshots that every change drops before it is answered, and other processes read
-//! `gateway_changes` every half second. What a newcomer gets wrong: the answer ends only after its
-//! invocation is committed; [`meter`] commits many at once.
+//! The hot path asks the database for nothing that it has seen: keys and agents are remembered, every
+//! change forgets them before it is answered, and other processes are told through
+//! `gateway_changes`. What a newcomer gets wrong: an answer ends only after its invocation is
+//! committed; [`meter`] commits many at once.
 
-pub mod admit;
+mod admit;
 mod demo;
+mod idempotency;
 mod invoke;
+mod known;
+mod limit;
 mod meter;
+mod page;
 mod quota;
+mod report;
 pub mod ring;
 mod session;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
-use domain::{ConfigId, InvocationId, OrganizationId, Timestamp};
+use domain::{ConfigId, KeyId, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Scope, gateway as rows};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub use admit::{Caller, Credential, Validation, authenticate, portal_caller, validate};
-pub use demo::{DemoAnswer, demo};
+pub use admit::{Caller, Credential, SessionCaller, Validation, authenticate, portal_caller, validate};
+pub use demo::{Demo, DemoAnswer, DemoCall, admit_demo};
 pub use invoke::{Call, Running, invoke};
-pub use session::{OpenSession, OpenedSession, WidgetBoot, boot, messages, open_session};
+pub use known::{Agent, KnownKey};
+pub use limit::Limits;
+pub use page::{PageMessage, page_message, page_messages};
+pub use report::{Reported, UsageReport, check_runtime, report_usage};
+pub use session::{OpenSession, OpenedSession, WidgetBoot, boot, messages, open_session, portal_messages};
 
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::throttle::Buckets;
+use crate::throttle::Throttle;
+
+/// Calls that run at once in one process.
+const PLACES: usize = 1024;
+/// Demos that run at once in one process.
+const DEMO_PLACES: usize = 64;
+/// How often changes of other processes are looked for.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often things are cleaned up.
+const SWEEP: Duration = Duration::from_mins(1);
+/// How long the last calls may take when the program ends.
+const DRAIN: Duration = Duration::from_secs(33);
 
 /// Why the gateway did not answer: the status, a word for programs, a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -46,12 +69,15 @@ pub struct GatewayError {
     pub detail: String,
     /// Seconds until another try makes sense.
     pub retry_after: Option<i64>,
+    /// The limit that was met.
+    #[serde(skip)]
+    pub limits: Option<Limits>,
 }
 
 impl GatewayError {
     /// Makes an error.
     pub fn new(status: u16, error: &str, detail: impl Into<String>) -> Self {
-        Self { status, error: error.to_owned(), detail: detail.into(), retry_after: None }
+        Self { status, error: error.to_owned(), detail: detail.into(), retry_after: None, limits: None }
     }
 
     /// Says when another try makes sense.
@@ -61,12 +87,29 @@ impl GatewayError {
         self
     }
 
+    /// Says when another try makes sense, in whole seconds.
+    #[must_use]
+    pub(crate) fn after_duration(self, wait: Duration) -> Self {
+        self.after(i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(60).max(1))
+    }
+
     pub(crate) fn unauthorized() -> Self {
         Self::new(401, "unauthorized", "Invalid or missing API key")
     }
 
     pub(crate) fn not_found() -> Self {
         Self::new(404, "not_found", "There is no such agent.")
+    }
+
+    pub(crate) fn origin_not_allowed(origin: Option<&str>) -> Self {
+        let detail = match origin {
+            Some(origin) => {
+                let origin: String = origin.chars().take(200).collect();
+                format!("This agent may not be used on {origin}. Its owner can add that page to the allowed origins of the agent and of its key.")
+            }
+            None => "This key works on web pages alone, and the request names none.".to_owned(),
+        };
+        Self::new(403, "origin_not_allowed", detail)
     }
 }
 
@@ -75,14 +118,13 @@ impl From<crate::Error> for GatewayError {
         use crate::Error;
 
         match error {
-            Error::SignedOut => Self::unauthorized(),
+            Error::SignedOut => Self::new(401, "unauthorized", "Sign in first."),
             Error::Forbidden(text) => Self::new(403, "forbidden", text),
             Error::NotFound(_) => Self::not_found(),
             Error::Invalid(_) => Self::new(422, "invalid", error.to_string()),
             Error::Conflict(text) => Self::new(409, "conflict", text),
             Error::PaymentRequired(text) => Self::new(402, "payment_required", text),
-            Error::TooMany { message, retry_after } => Self::new(429, "rate_limited", message)
-                .after(i64::try_from(retry_after.as_secs()).unwrap_or(60).max(1)),
+            Error::TooMany { message, retry_after } => Self::new(429, "rate_limited", message).after_duration(retry_after),
             Error::Upstream(text) => Self::new(502, "bad_gateway", text),
             Error::Timeout(text) => Self::new(504, "timeout", text),
             Error::Internal(source) => {
@@ -103,32 +145,62 @@ impl From<store::Error> for GatewayError {
 #[derive(Debug)]
 pub struct Gateway {
     /// Keys that were verified, by a keyed digest of the credential.
-    pub(crate) keys: DashMap<[u8; 32], Arc<admit::KnownKey>>,
-    /// Snapshots of configs.
-    pub(crate) configs: DashMap<ConfigId, Arc<rows::ConfigSnapshot>>,
+    keys: DashMap<[u8; 32], Arc<KnownKey>>,
+    /// Keys that session tokens name.
+    keys_by_id: DashMap<KeyId, Arc<KnownKey>>,
+    /// Agents.
+    agents: DashMap<ConfigId, Arc<Agent>>,
+    /// Moves with every change; see [`known`].
+    generation: AtomicU64,
     /// The secrets that sign.
-    pub(crate) ring: ArcSwapOption<ring::Ring>,
+    ring: ArcSwapOption<ring::Ring>,
     /// Leased quota.
-    pub(crate) quota: quota::Quotas,
-    /// Calls a minute, by key and by organization.
-    pub(crate) limits: Buckets,
+    quota: quota::Quotas,
+    /// Calls a minute.
+    limits: limit::Buckets,
     /// Invocations that wait to be committed.
-    pub(crate) meter: meter::Meter,
+    meter: meter::Meter,
+    /// Calls that run.
+    calls: TaskTracker,
+    /// Places for calls that run at once.
+    places: Arc<Semaphore>,
+    /// Places for demos.
+    demo_places: Semaphore,
+    /// Unknown publishable keys, by address: sixty at once, then one a second.
+    unknown_keys: Throttle,
+    /// Demo messages, by address: thirty at once, then one every ten seconds.
+    demos: Throttle,
+    /// New conversations, by address: thirty at once, then one every two seconds.
+    sessions: Throttle,
+    /// Reports of secret keys in browsers, by key.
+    reports: Throttle,
+    /// Looks for secrets that other processes have added to the ring.
+    ring_reads: Throttle,
     /// Makes digests in `keys` useless to whoever reads the memory of another process.
-    pub(crate) digest_key: [u8; 32],
+    digest_key: [u8; 32],
     /// This process, in leases.
-    pub(crate) replica: Uuid,
+    replica: Uuid,
 }
 
 impl Default for Gateway {
     fn default() -> Self {
         Self {
             keys: DashMap::new(),
-            configs: DashMap::new(),
+            keys_by_id: DashMap::new(),
+            agents: DashMap::new(),
+            generation: AtomicU64::new(0),
             ring: ArcSwapOption::empty(),
             quota: quota::Quotas::default(),
-            limits: Buckets::default(),
+            limits: limit::Buckets::default(),
             meter: meter::Meter::default(),
+            calls: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(PLACES)),
+            demo_places: Semaphore::new(DEMO_PLACES),
+            unknown_keys: Throttle::new(60, Duration::from_secs(1)),
+            demos: Throttle::new(30, Duration::from_secs(10)),
+            sessions: Throttle::new(30, Duration::from_secs(2)),
+            reports: Throttle::new(1, Duration::from_mins(1)),
+            ring_reads: Throttle::new(3, Duration::from_secs(1)),
             digest_key: crate::secret::random(),
             replica: fresh_id(),
         }
@@ -137,14 +209,18 @@ impl Default for Gateway {
 
 /// Drops what is known of a config and its keys, after a change was committed and before it is answered.
 pub fn forget_config(ctx: &Ctx, config: ConfigId) {
-    ctx.gateway.configs.remove(&config);
-    ctx.gateway.keys.retain(|_, key| key.view.config_id != config);
+    ctx.gateway.forget_config(config);
 }
 
 /// Drops what is known of an organization's configs and keys.
 pub fn forget_organization(ctx: &Ctx, organization: OrganizationId) {
-    ctx.gateway.configs.retain(|_, config| config.organization_id != organization);
-    ctx.gateway.keys.retain(|_, key| key.organization != organization);
+    ctx.gateway.forget_organization(organization);
+}
+
+/// Tells every process that a config's gateway state has changed, in the caller's transaction.
+pub(crate) async fn config_changed(tx: &mut store::Tx, config: ConfigId, now: Timestamp) -> Result<()> {
+    rows::note_change(tx, fresh_id(), Some(config), None, now).await?;
+    Ok(())
 }
 
 /// Tells every process that an organization's gateway state has changed, in the caller's transaction.
@@ -154,30 +230,49 @@ pub(crate) async fn organization_changed(tx: &mut store::Tx, organization: Organ
 }
 
 /// Runs what the gateway does beside calls, until `stop`: commits invocations, notices changes of
-/// other processes, gives back leases. Everything that waits to be committed is, before it ends.
+/// other processes, cleans up. It ends when the last call has, and everything is committed.
 pub async fn run(ctx: Ctx, stop: CancellationToken) {
-    let meter = tokio::spawn(meter::run(ctx.clone(), stop.clone()));
+    let drained = CancellationToken::new();
+    let meter = tokio::spawn(meter::run(ctx.clone(), drained.clone()));
+    let mut listener = listen(&ctx).await;
     let mut since = ctx.now();
-    let mut ticks = 0_u64;
+    let mut swept: Option<tokio::time::Instant> = None;
     while !stop.is_cancelled() {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+            if let Err(error) = sweep(&ctx).await {
+                tracing::warn!(%error, "cleaning up the gateway failed; it is tried again in a minute");
+            }
+            swept = Some(tokio::time::Instant::now());
+        }
+        let told = async {
+            match &mut listener {
+                Some(told) => told.recv().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        let listening = tokio::select! {
+            fine = told => fine,
+            () = tokio::time::sleep(LOOK) => true,
             () = stop.cancelled() => break,
+        };
+        if !listening {
+            tracing::warn!("the database no longer tells of changes; they are looked for every half second");
+            listener = None;
         }
         match notice(&ctx, since).await {
             Ok(seen) => since = seen,
             // Without news, nothing that was remembered may be trusted.
             Err(error) => {
-                tracing::warn!(%error, "changes could not be read; what is known of keys and configs is dropped");
-                ctx.gateway.keys.clear();
-                ctx.gateway.configs.clear();
+                tracing::warn!(%error, "changes could not be read; what is known of keys and agents is dropped");
+                ctx.gateway.forget_everything();
             }
         }
-        ticks += 1;
-        if ticks % 120 == 0 && let Err(error) = sweep(&ctx).await {
-            tracing::warn!(%error, "cleaning up the gateway failed; it is tried again in a minute");
-        }
     }
+    ctx.gateway.calls.close();
+    if tokio::time::timeout(DRAIN, ctx.gateway.calls.wait()).await.is_err() {
+        tracing::warn!(calls = ctx.gateway.calls.len(), "calls still ran when the program ended; they cost nothing");
+    }
+    drained.cancel();
     if meter.await.is_err() {
         tracing::error!("the meter has died");
     }
@@ -186,90 +281,44 @@ pub async fn run(ctx: Ctx, stop: CancellationToken) {
     }
 }
 
+async fn listen(ctx: &Ctx) -> Option<store::Listener> {
+    match ctx.store.listen(rows::CHANGES_CHANNEL).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!(%error, "the database cannot tell of changes; they are looked for every half second");
+            None
+        }
+    }
+}
+
 /// Drops what other processes have changed; returns until when everything is known.
 async fn notice(ctx: &Ctx, since: Timestamp) -> Result<Timestamp> {
     let now = ctx.now();
     let mut tx = ctx.store.read(Scope::System).await?;
     // Clocks and commits of other processes lag behind ours, so the last five seconds are read again.
-    let changes = rows::changes(&mut tx, since.plus_seconds(-5)).await?;
-    for change in changes {
+    for change in rows::changes(&mut tx, since.plus_seconds(-5)).await? {
         if let Some(config) = change.config_id {
-            forget_config(ctx, config);
+            ctx.gateway.forget_config(config);
         }
         if let Some(organization) = change.organization_id {
-            forget_organization(ctx, organization);
+            ctx.gateway.forget_organization(organization);
         }
     }
     Ok(now)
 }
 
-async fn sweep(ctx: &Ctx) -> Result<()> {
+/// Gives up calls and leases of processes that died, and removes what nobody looks at any more.
+pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
-    let mut tx = ctx.store.write(Scope::System).await?;
-    rows::sweep(&mut tx, now.plus_seconds(-3600), now.plus_days(-1), now).await?;
-    for lease in rows::leases(&mut tx, now, None).await? {
-        rows::end_lease(&mut tx, &lease).await?;
+    let given_up = meter::sweep(ctx, now).await?;
+    if given_up > 0 {
+        tracing::warn!(calls = given_up, "calls had begun and never ended; they cost nothing");
     }
+    quota::sweep(ctx, now).await?;
+    let mut tx = ctx.store.write(Scope::System).await?;
+    rows::sweep(&mut tx, now.plus_seconds(-3600), now.plus_seconds(-idempotency::KEPT_SECONDS), now).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// What a remote runtime reports: tokens of a call that it ran itself.
-#[derive(Clone, Debug, Deserialize)]
-pub struct UsageReport {
-    /// The config.
-    pub config: ConfigId,
-    /// The call's id; the same id again counts nothing.
-    pub request_id: Option<InvocationId>,
-    /// Tokens read.
-    pub input_tokens: i64,
-    /// Tokens written.
-    pub output_tokens: i64,
-}
-
-/// Books what a remote runtime reports; tells whether it was new. Without an id the report is taken,
-/// and cannot be told from a repetition.
-pub async fn report_usage(ctx: &Ctx, secret: Option<&str>, report: &UsageReport) -> std::result::Result<(InvocationId, bool), GatewayError> {
-    use subtle::ConstantTimeEq as _;
-
-    let fine = match (&ctx.settings.runtime_secret, secret) {
-        (Some(ours), Some(theirs)) => bool::from(ours.as_bytes().ct_eq(theirs.as_bytes())),
-        _ => false,
-    };
-    if !fine {
-        return Err(GatewayError::new(401, "unauthorized", "Invalid or missing X-Runtime-Secret"));
-    }
-    for (name, tokens) in [("input_tokens", report.input_tokens), ("output_tokens", report.output_tokens)] {
-        if !(0..=100_000_000).contains(&tokens) {
-            return Err(GatewayError::new(422, "invalid", format!("{name} must be from 0 to 100000000")));
-        }
-    }
-    let now = ctx.now();
-    let config = admit::config(ctx, report.config).await?.ok_or_else(GatewayError::not_found)?;
-    let id = report.request_id.unwrap_or_else(|| InvocationId(fresh_id()));
-    let row = rows::InvocationRow {
-        id,
-        organization: config.organization_id,
-        config: config.id,
-        subscription: config.subscription_id,
-        provider: config.provider_id,
-        offering: config.offering_id,
-        key: None,
-        session: String::new(),
-        source: domain::state::Source::Runtime,
-        state: domain::state::InvocationState::Succeeded,
-        status: 200,
-        input_tokens: report.input_tokens,
-        output_tokens: report.output_tokens,
-        elapsed_ms: 0,
-        error: String::new(),
-        started: now,
-        finished: now,
-    };
-    let mut tx = ctx.store.write(Scope::System).await?;
-    let new = meter::book(&mut tx, &row, None, None).await?;
-    tx.commit().await?;
-    Ok((id, new))
 }
 
 /// Tells whether calls can be expected to work: the database and the runtime.

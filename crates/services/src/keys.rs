@@ -8,7 +8,7 @@ use domain::state::{KeyKind, KeyScope};
 use domain::view::config::{CreatedKey, KeyView, NewKey};
 use domain::{ConfigId, KeyId, Permission, Timestamp};
 use rand::RngExt as _;
-use store::{Scope, configs as config_rows, gateway as calls, keys as rows};
+use store::{Scope, configs as config_rows, keys as rows};
 
 use crate::access::{Member, Principal};
 use crate::clock::fresh_id;
@@ -92,7 +92,7 @@ pub async fn revoke(ctx: &Ctx, who: &Principal, id: KeyId) -> Result<KeyView> {
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::revoke(&mut tx, member.tenant, id, now).await?;
     let view = rows::get(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("key"))?;
-    calls::note_change(&mut tx, fresh_id(), Some(view.config_id), None, now).await?;
+    gateway::config_changed(&mut tx, view.config_id, now).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, view.config_id);
     Ok(view)
@@ -137,7 +137,7 @@ pub async fn set_origins(ctx: &Ctx, who: &Principal, id: KeyId, origins: &[Strin
     );
     checks.done()?;
     rows::set_origins(&mut tx, member.tenant, id, &origins).await?;
-    calls::note_change(&mut tx, fresh_id(), Some(key.config_id), None, now).await?;
+    gateway::config_changed(&mut tx, key.config_id, now).await?;
     let key = rows::get(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("key"))?;
     tx.commit().await?;
     gateway::forget_config(ctx, key.config_id);
@@ -163,8 +163,7 @@ async fn insert(ctx: &Ctx, member: Member, mut key: KeyView, now: Timestamp, rep
                 .await?
                 .ok_or(Error::NotFound("agent"))?;
             drop(tx);
-            let ring = ring::current(ctx).await?;
-            let token = ring.sign_key(ctx, &key, member.tenant.id(), config.project_id)?;
+            let token = ring::sign_key(ctx, &key, member.tenant.id(), config.project_id).await?;
             format!("{SECRET_PREFIX}{token}")
         }
         KeyKind::Publishable => {
@@ -187,11 +186,10 @@ async fn insert(ctx: &Ctx, member: Member, mut key: KeyView, now: Timestamp, rep
     rows::insert(&mut tx, member.tenant, &key, &secret::digest(&credential), member.user).await?;
     if let Some(old) = replaces {
         rows::revoke(&mut tx, member.tenant, old, now).await?;
-        calls::note_change(&mut tx, fresh_id(), Some(key.config_id), None, now).await?;
     }
+    // A new key may also name pages that may show the agent.
+    gateway::config_changed(&mut tx, key.config_id, now).await?;
     tx.commit().await?;
-    if replaces.is_some() {
-        gateway::forget_config(ctx, key.config_id);
-    }
+    gateway::forget_config(ctx, key.config_id);
     Ok(CreatedKey { key, secret: credential })
 }

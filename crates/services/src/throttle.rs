@@ -58,33 +58,6 @@ impl Throttle {
     }
 }
 
-/// Limits of so many a minute, with a burst of a quarter of them, by key.
-#[derive(Debug, Default)]
-pub struct Buckets {
-    /// When each bucket will be empty again, in microseconds.
-    empty_at: dashmap::DashMap<uuid::Uuid, i64>,
-}
-
-impl Buckets {
-    /// Counts a call; `Err` says how long until the next one is allowed.
-    pub fn hit(&self, key: uuid::Uuid, per_minute: i64, now: Timestamp) -> Result<(), Duration> {
-        if self.empty_at.len() >= CAPACITY {
-            self.empty_at.retain(|_, empty_at| *empty_at > now.0);
-        }
-        let per_minute = per_minute.max(1);
-        let interval = (60_000_000 / per_minute).max(1);
-        let burst = (per_minute / 4).max(1).saturating_mul(interval);
-        let mut bucket = self.empty_at.entry(key).or_insert(now.0);
-        let after = (*bucket).max(now.0).saturating_add(interval);
-        let full = now.0.saturating_add(burst.max(interval));
-        if after > full {
-            return Err(Duration::from_micros(u64::try_from(after - full).unwrap_or(0)));
-        }
-        *bucket = after;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

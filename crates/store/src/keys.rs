@@ -132,12 +132,16 @@ pub async fn owner(tx: &mut Tx, id: KeyId) -> Result<Option<OrganizationId>, Err
 
 /// Finds a key by its hash, and whose it is.
 pub async fn by_hash(tx: &mut Tx, hash: &[u8]) -> Result<Option<(OrganizationId, KeyView)>, Error> {
-    let row: Option<(KeyId, OrganizationId)> = tx
-        .query("SELECT id, organization_id FROM keys WHERE hash = $1")
-        .bind(hash.to_vec())
-        .fetch_optional()
-        .await?;
-    let Some((id, organization)) = row else { return Ok(None) };
+    let row: Option<(KeyId,)> = tx.query("SELECT id FROM keys WHERE hash = $1").bind(hash.to_vec()).fetch_optional().await?;
+    match row {
+        Some((id,)) => find(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Finds a key, and whose it is.
+pub async fn find(tx: &mut Tx, id: KeyId) -> Result<Option<(OrganizationId, KeyView)>, Error> {
+    let Some(organization) = owner(tx, id).await? else { return Ok(None) };
     let row: Option<KeyRow> = tx
         .query(
             "SELECT id, config_id, kind, name, prefix, publishable, scopes, allowed_origins, created_at, expires_at,
@@ -148,6 +152,26 @@ pub async fn by_hash(tx: &mut Tx, hash: &[u8]) -> Result<Option<(OrganizationId,
         .fetch_optional()
         .await?;
     Ok(row.map(|row| (organization, KeyView::from(row))))
+}
+
+/// Lists the origins that the live keys of a config work on.
+pub async fn origins(tx: &mut Tx, config: ConfigId, now: Timestamp) -> Result<Vec<Origin>, Error> {
+    let rows: Vec<(Json<Vec<Origin>>,)> = tx
+        .query(
+            "SELECT allowed_origins FROM keys
+             WHERE config_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at",
+        )
+        .bind(config)
+        .bind(now)
+        .fetch_all()
+        .await?;
+    let mut origins: Vec<Origin> = Vec::new();
+    for origin in rows.into_iter().flat_map(|(row,)| row.0) {
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    Ok(origins)
 }
 
 /// Revokes a key; one that is revoked stays as it is.
@@ -211,5 +235,11 @@ pub async fn insert_signing_key(tx: &mut Tx, kid: &str, secret: &[u8], now: Time
     .execute()
     .await?
     .any();
+    Ok(())
+}
+
+/// Retires every secret of the ring but one: they verify, and sign nothing new.
+pub async fn retire_signing_keys(tx: &mut Tx, but: &str, now: Timestamp) -> Result<(), Error> {
+    tx.query("UPDATE signing_keys SET retired_at = $2 WHERE kid <> $1 AND retired_at IS NULL").bind(but.to_owned()).bind(now).execute().await?.any();
     Ok(())
 }

@@ -40,5 +40,6 @@ pub use sql::testing;
 mod tenant;
 
 pub use sql::{Dialect, Done, Either, Error, Options, Query, Store, Tx};
+pub use sqlx::postgres::PgListener as Listener;
 pub use sqlx::types::Json;
 pub use tenant::{Scope, Tenant};

@@ -6,11 +6,13 @@
 #![expect(clippy::missing_panics_doc, reason = "a test kit fails by panicking")]
 #![expect(clippy::unwrap_used, reason = "a test kit fails by panicking")]
 
+mod buyer;
 mod catalog;
 mod database;
 mod fakes;
 mod story;
 
+pub use buyer::{Bought, credential, page_credential, saying};
 pub use catalog::Offered;
 pub use database::{on_every_database, on_every_database_url};
 pub use fakes::{FakePayments, MemoryMailer, ScriptedRuntime};

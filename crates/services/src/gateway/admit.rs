@@ -1,70 +1,70 @@
 //! Who may call, and whether this call may run now: the one door that every way to an agent passes.
 
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::state::{KeyKind, KeyScope, Source};
-use domain::view::config::KeyView;
-use domain::{ConfigId, OrganizationId, Permission};
+use domain::{ConfigId, KeyId, Permission, Timestamp, UserId};
 use serde::Serialize;
-use store::gateway::ConfigSnapshot;
 use store::{Scope, gateway as rows, keys as key_rows};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::known::{self, Agent, KnownKey};
+use super::limit::Limits;
 use super::{GatewayError, quota, ring};
 use crate::access::Principal;
 use crate::ctx::Ctx;
 use crate::keys::{PUBLISHABLE_PREFIX, SECRET_PREFIX};
-use crate::secret;
-use crate::throttle::Throttle;
 
-/// Calls a minute that one publishable key may make, whatever the plan allows.
+/// Calls a minute that one publishable key may make directly, whatever the plan allows.
 const PUBLISHABLE_PER_MINUTE: i64 = 60;
-/// Unknown publishable keys that one address may try: sixty at once, then one a second.
-static UNKNOWN_KEYS: LazyLock<Throttle> = LazyLock::new(|| Throttle::new(60, Duration::from_secs(1)));
-
-/// A key that was verified.
-#[derive(Debug)]
-pub struct KnownKey {
-    /// Whose.
-    pub(crate) organization: OrganizationId,
-    /// What it may do.
-    pub(crate) view: KeyView,
-}
+/// Calls a minute that one visitor may make.
+const SESSION_PER_MINUTE: i64 = 60;
+/// Calls a minute that one organization may make, unless one of its plans allows half as many alone.
+const ORGANIZATION_PER_MINUTE: i64 = 6_000;
+/// How long a call may wait for its turn when everything is busy.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What came with a request.
 #[derive(Clone, Debug)]
 pub struct Credential<'a> {
     /// The key or session token.
     pub token: &'a str,
-    /// The `Origin` header.
+    /// The origin of the page that sent it.
     pub origin: Option<&'a str>,
-    /// Whether a browser sent it from some page: `Origin`, or a `Sec-Fetch-Site` that is not `none`.
+    /// Whether a browser sent it from a page that is none of ours.
     pub from_page: bool,
     /// The address that it came from.
     pub ip: IpAddr,
 }
 
-/// Who calls, through which door.
+/// A conversation that a session token stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionCaller {
+    /// The config.
+    pub config: ConfigId,
+    /// The conversation.
+    pub session: String,
+    /// The page's origin.
+    pub origin: String,
+    /// The key that it was exchanged for; none on our own page.
+    pub key: Option<KeyId>,
+}
+
+/// Who calls, through which door. A test names every door.
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// A program with a secret key, or a page with a publishable one.
     Key(Arc<KnownKey>),
-    /// A widget with a session token.
-    Session {
-        /// The config.
-        config: ConfigId,
-        /// The conversation.
-        session: String,
-        /// The page's origin.
-        origin: String,
-    },
+    /// A visitor with a session token: the widget, and our own chat page.
+    Session(SessionCaller),
     /// A member, in the portal's test chat.
     Portal {
         /// The config.
         config: ConfigId,
         /// Who.
-        user: domain::UserId,
+        user: UserId,
     },
 }
 
@@ -72,15 +72,23 @@ impl Caller {
     pub(crate) fn config(&self) -> ConfigId {
         match self {
             Self::Key(key) => key.view.config_id,
-            Self::Session { config, .. } | Self::Portal { config, .. } => *config,
+            Self::Session(session) => session.config,
+            Self::Portal { config, .. } => *config,
+        }
+    }
+
+    pub(crate) fn key(&self) -> Option<KeyId> {
+        match self {
+            Self::Key(key) => Some(key.view.id),
+            Self::Session(session) => session.key,
+            Self::Portal { .. } => None,
         }
     }
 
     pub(crate) fn source(&self) -> Source {
         match self {
-            Self::Key(key) if key.view.kind == KeyKind::Publishable => Source::Widget,
-            Self::Key(_) => Source::Api,
-            Self::Session { .. } => Source::Widget,
+            Self::Key(key) if key.view.kind == KeyKind::Secret => Source::Api,
+            Self::Key(_) | Self::Session(_) => Source::Widget,
             Self::Portal { .. } => Source::Portal,
         }
     }
@@ -94,7 +102,7 @@ impl Caller {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Key(key) => format!("key:{}", key.view.id),
-            Self::Session { session, .. } => format!("session:{session}"),
+            Self::Session(session) => format!("session:{}", session.session),
             Self::Portal { user, .. } => format!("user:{user}"),
         }
     }
@@ -107,85 +115,60 @@ pub async fn authenticate(ctx: &Ctx, credential: &Credential<'_>) -> Result<Call
         return Err(GatewayError::unauthorized());
     }
     if token.starts_with(SECRET_PREFIX) || token.starts_with(PUBLISHABLE_PREFIX) {
-        let key = known_key(ctx, credential).await?;
+        let key = key(ctx, credential).await?;
         check_browser(ctx, &key, credential).await?;
-        Ok(Caller::Key(key))
-    } else {
-        let ring = ring::current(ctx).await?;
-        let claims = ring.verify_session(ctx, token, ctx.now()).ok_or_else(GatewayError::unauthorized)?;
-        let config = claims.cfg.parse().map_err(|_| GatewayError::unauthorized())?;
-        // The token dies with the key that it was exchanged for.
-        if let Some(key) = &claims.key {
-            let hash = hex::decode(key).map_err(|_| GatewayError::unauthorized())?;
-            let mut tx = ctx.store.read(Scope::System).await?;
-            let found = key_rows::by_hash(&mut tx, &hash).await?;
-            let alive = found.is_some_and(|(_, key)| key.revoked.is_none() && key.expires.is_none_or(|at| at > ctx.now()));
-            if !alive {
-                return Err(GatewayError::unauthorized());
-            }
-        }
-        Ok(Caller::Session { config, session: claims.sid, origin: claims.org })
+        return Ok(Caller::Key(key));
     }
+    session(ctx, token).await.map(Caller::Session)
 }
 
 /// Lets a member into the test chat of one of their organization's agents.
 pub async fn portal_caller(ctx: &Ctx, who: &Principal, config: ConfigId) -> crate::Result<Caller> {
-    let member = crate::configs::member(ctx, who, config, Permission::Configure).await?;
+    let member = crate::configs::member(ctx, who, config, Permission::View).await?;
     Ok(Caller::Portal { config, user: member.user })
 }
 
-async fn known_key(ctx: &Ctx, credential: &Credential<'_>) -> Result<Arc<KnownKey>, GatewayError> {
-    let token = credential.token;
-    let now = ctx.now();
-    let digest = *blake3::keyed_hash(&ctx.gateway.digest_key, token.as_bytes()).as_bytes();
-    if let Some(key) = ctx.gateway.keys.get(&digest)
-        && key.view.expires.is_none_or(|at| at > now)
-    {
-        return Ok(key.clone());
+/// Finds the key of a credential. A signature is checked before the database is asked, and unknown
+/// publishable keys are counted by address, so that junk does not reach it.
+async fn key(ctx: &Ctx, credential: &Credential<'_>) -> Result<Arc<KnownKey>, GatewayError> {
+    let (token, now) = (credential.token, ctx.now());
+    if let Some(key) = ctx.gateway.key_of(token, now) {
+        return Ok(key);
     }
-    // A signature is checked before the database is asked, so that junk never reaches it.
     match token.strip_prefix(SECRET_PREFIX) {
         Some(jwt) => {
-            let ring = ring::current(ctx).await?;
-            if ring.verify_key(ctx, jwt, now).is_none() {
-                return Err(GatewayError::unauthorized());
-            }
+            ring::verify_key(ctx, jwt, now).await?.ok_or_else(GatewayError::unauthorized)?;
         }
-        None => UNKNOWN_KEYS.hit(&credential.ip.to_string(), now).map_err(|wait| {
-            GatewayError::new(429, "rate_limited", "Too many keys were tried from here.")
-                .after(i64::try_from(wait.as_secs()).unwrap_or(60).max(1))
+        None => ctx.gateway.unknown_keys.hit(&credential.ip.to_string(), now).map_err(|wait| {
+            GatewayError::new(429, "rate_limited", "Many keys were tried from here; wait a little.").after_duration(wait)
         })?,
     }
-    let mut tx = ctx.store.read(Scope::System).await?;
-    let (organization, view) = key_rows::by_hash(&mut tx, &secret::digest(token)).await?.ok_or_else(GatewayError::unauthorized)?;
-    if view.revoked.is_some() || view.expires.is_some_and(|at| at <= now) {
-        return Err(GatewayError::unauthorized());
+    known::read_key(ctx, token, now).await?.ok_or_else(GatewayError::unauthorized)
+}
+
+/// Reads a session token. It dies with the key that it was exchanged for, and with that key's origins.
+async fn session(ctx: &Ctx, token: &str) -> Result<SessionCaller, GatewayError> {
+    let now = ctx.now();
+    let session = ring::verify_session(ctx, token, now).await?.ok_or_else(GatewayError::unauthorized)?;
+    if let Some(id) = session.key {
+        let key = known::key_by_id(ctx, id, now).await?.ok_or_else(GatewayError::unauthorized)?;
+        if key.view.config_id != session.config || !key.covers(&session.origin) {
+            return Err(GatewayError::unauthorized());
+        }
     }
-    let key = Arc::new(KnownKey { organization, view });
-    ctx.gateway.keys.insert(digest, key.clone());
-    Ok(key)
+    Ok(session)
 }
 
 /// Holds a key to its origins. A publishable key does nothing without one; a secret key from a page
 /// is answered only if it may do nothing but invoke and that page is on its list, and is reported.
 async fn check_browser(ctx: &Ctx, key: &KnownKey, credential: &Credential<'_>) -> Result<(), GatewayError> {
-    let covered = credential.origin.is_some_and(|origin| key.view.allowed_origins.iter().any(|allowed| allowed.covers(origin)));
+    let covered = credential.origin.is_some_and(|origin| key.covers(origin));
     match key.view.kind {
         KeyKind::Publishable if covered => Ok(()),
-        KeyKind::Publishable => Err(GatewayError::new(
-            403,
-            "origin_not_allowed",
-            "This key works only on the pages that its owner has listed, and this is none of them.",
-        )),
+        KeyKind::Publishable => Err(GatewayError::origin_not_allowed(credential.origin)),
         KeyKind::Secret if !credential.from_page => Ok(()),
         KeyKind::Secret => {
-            let origin = credential.origin.unwrap_or("an unknown page");
-            if key.view.seen_in_browser.as_deref() != Some(origin) {
-                let mut tx = ctx.store.write(Scope::System).await?;
-                key_rows::note_browser(&mut tx, key.view.id, &origin.chars().take(300).collect::<String>()).await?;
-                tx.commit().await?;
-                super::forget_config(ctx, key.view.config_id);
-            }
+            report_browser(ctx, key, credential.origin.unwrap_or("an unknown page")).await?;
             if covered && key.view.scopes == [KeyScope::Invoke] {
                 return Ok(());
             }
@@ -198,65 +181,110 @@ async fn check_browser(ctx: &Ctx, key: &KnownKey, credential: &Credential<'_>) -
     }
 }
 
-/// Returns a config's snapshot, from memory where it is known.
-pub(crate) async fn config(ctx: &Ctx, id: ConfigId) -> Result<Option<Arc<ConfigSnapshot>>, GatewayError> {
-    if let Some(config) = ctx.gateway.configs.get(&id) {
-        return Ok(Some(config.clone()));
+/// Notes for the key's owner that it lies in a page; at most once a minute, whatever pages there are.
+async fn report_browser(ctx: &Ctx, key: &KnownKey, origin: &str) -> Result<(), GatewayError> {
+    let known = key.view.seen_in_browser.as_deref() == Some(origin);
+    if known || ctx.gateway.reports.hit(&key.view.id.to_string(), ctx.now()).is_err() {
+        return Ok(());
     }
-    let mut tx = ctx.store.read(Scope::System).await?;
-    let Some(snapshot) = rows::snapshot(&mut tx, id).await? else { return Ok(None) };
-    let snapshot = Arc::new(snapshot);
-    ctx.gateway.configs.insert(id, snapshot.clone());
-    Ok(Some(snapshot))
+    tracing::warn!(key.id = %key.view.id, "a secret key was sent from a web page");
+    let mut tx = ctx.store.write(Scope::System).await?;
+    key_rows::note_browser(&mut tx, key.view.id, &origin.chars().take(300).collect::<String>()).await?;
+    tx.commit().await?;
+    super::forget_config(ctx, key.view.config_id);
+    Ok(())
 }
 
-/// A call that may run: it holds one call of the month's quota until it is settled.
+/// A call that may run: it holds one call of the month's quota until it is settled or put back.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    pub(crate) config: Arc<ConfigSnapshot>,
+    pub(crate) agent: Arc<Agent>,
     pub(crate) caller: Caller,
     pub(crate) ticket: quota::Ticket,
+    pub(crate) limits: Limits,
+    /// A place among the calls that run at once, until this is dropped.
+    _place: OwnedSemaphorePermit,
 }
 
 /// Decides whether a call may run now: cheap refusals first, the quota last.
 pub(crate) async fn admit(ctx: &Ctx, caller: Caller) -> Result<Admitted, GatewayError> {
     let now = ctx.now();
-    let config = config(ctx, caller.config()).await?.ok_or_else(GatewayError::not_found)?;
-    if let Caller::Key(key) = &caller
-        && !key.view.scopes.contains(&KeyScope::Invoke)
-    {
-        return Err(GatewayError::new(403, "scope_missing", "This key may not invoke."));
-    }
-    check_answers(&config)?;
-    if let Caller::Session { origin, .. } = &caller
-        && !config.allowed_origins.0.iter().any(|allowed| allowed.covers(origin))
-    {
-        return Err(GatewayError::new(403, "origin_not_allowed", "This agent may not be used on this page."));
-    }
-    let per_minute = config.requests_per_minute;
-    let too_many = |wait: Duration| {
-        let seconds = i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(60).max(1);
-        GatewayError::new(429, "rate_limited", format!("More than {per_minute} calls a minute; wait {seconds} s.")).after(seconds)
-    };
-    if let Caller::Key(key) = &caller {
-        let own = if key.view.kind == KeyKind::Publishable { per_minute.min(PUBLISHABLE_PER_MINUTE) } else { per_minute };
-        ctx.gateway.limits.hit(key.view.id.0, own, now).map_err(too_many)?;
-    }
-    // An organization may use several agents at once, so its own limit is by subscription.
-    ctx.gateway.limits.hit(config.subscription_id.0, per_minute, now).map_err(too_many)?;
-    let ticket = quota::reserve(ctx, &config, now).await?;
-    Ok(Admitted { config, caller, ticket })
+    let agent = known::agent(ctx, caller.config()).await?.ok_or_else(GatewayError::not_found)?;
+    check_caller(ctx, &caller, &agent)?;
+    check_answers(&agent)?;
+    let limits = count(ctx, &caller, &agent, now)?;
+    let place = tokio::time::timeout(PATIENCE, ctx.gateway.places.clone().acquire_owned())
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| GatewayError::new(503, "busy", "Many calls run at the moment; try again in a second.").after(1))?;
+    let ticket = quota::reserve(ctx, &agent, now).await?;
+    Ok(Admitted { agent, caller, ticket, limits, _place: place })
 }
 
-/// Tells whether a config answers at all.
-pub(crate) fn check_answers(config: &ConfigSnapshot) -> Result<(), GatewayError> {
-    if config.blocked_at.is_some() {
+fn check_caller(ctx: &Ctx, caller: &Caller, agent: &Agent) -> Result<(), GatewayError> {
+    match caller {
+        Caller::Key(key) if !key.view.scopes.contains(&KeyScope::Invoke) => {
+            Err(GatewayError::new(403, "scope_missing", "This key may not invoke; its scopes do not include it."))
+        }
+        // On our own page there is no other site; an agent that no site may show is not shown here either.
+        Caller::Session(session) if session.origin == ctx.settings.public_url && session.key.is_none() => {
+            if agent.pages.is_empty() { Err(GatewayError::not_found()) } else { Ok(()) }
+        }
+        Caller::Session(session) if !agent.may_be_shown(&session.origin) => Err(GatewayError::origin_not_allowed(Some(&session.origin))),
+        Caller::Key(_) | Caller::Session(_) | Caller::Portal { .. } => Ok(()),
+    }
+}
+
+/// Counts a call against each limit that holds for it; a call that one refuses counts against none.
+fn count(ctx: &Ctx, caller: &Caller, agent: &Agent, now: Timestamp) -> Result<Limits, GatewayError> {
+    let plan = agent.requests_per_minute;
+    let mut buckets = Vec::with_capacity(4);
+    match caller {
+        Caller::Key(key) if key.view.kind == KeyKind::Publishable => buckets.push((key.view.id.0, plan.min(PUBLISHABLE_PER_MINUTE))),
+        Caller::Key(key) => buckets.push((key.view.id.0, plan)),
+        Caller::Session(session) => {
+            buckets.push((session_bucket(session), plan.min(SESSION_PER_MINUTE)));
+            buckets.extend(session.key.map(|key| (key.0, plan)));
+        }
+        Caller::Portal { .. } => {}
+    }
+    buckets.push((agent.subscription_id.0, plan));
+    buckets.push((agent.organization_id.0, ORGANIZATION_PER_MINUTE.max(plan.saturating_mul(2))));
+    let mut tightest: Option<Limits> = None;
+    for (index, &(bucket, per_minute)) in buckets.iter().enumerate() {
+        match ctx.gateway.limits.hit(bucket, per_minute, now) {
+            Ok(limits) if tightest.is_none_or(|known| limits.remaining < known.remaining) => tightest = Some(limits),
+            Ok(_) => {}
+            Err((limits, wait)) => {
+                for &(bucket, per_minute) in &buckets[..index] {
+                    ctx.gateway.limits.take_back(bucket, per_minute);
+                }
+                let error = GatewayError::new(429, "rate_limited", "").after_duration(wait);
+                let detail = format!("More than {} calls a minute; wait {} s.", limits.limit, error.retry_after.unwrap_or(1));
+                return Err(GatewayError { detail, limits: Some(limits), ..error });
+            }
+        }
+    }
+    Ok(tightest.unwrap_or(Limits { limit: plan, remaining: 0, reset: 0 }))
+}
+
+fn session_bucket(session: &SessionCaller) -> uuid::Uuid {
+    let hash = blake3::hash(format!("{}:{}", session.config, session.session).as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_bytes()[..16]);
+    uuid::Uuid::from_bytes(bytes)
+}
+
+/// Tells whether an agent answers at all.
+pub(crate) fn check_answers(agent: &Agent) -> Result<(), GatewayError> {
+    if agent.blocked_at.is_some() {
         return Err(GatewayError::new(403, "organization_blocked", "This organization is blocked; its owner can ask the operator why."));
     }
-    if !config.subscription_state.is_usable() {
+    if !agent.subscription_state.is_usable() {
         return Err(GatewayError::new(402, "no_subscription", "The subscription of this agent is not active."));
     }
-    if !config.live {
+    if !agent.live {
         return Err(GatewayError::new(403, "not_live", "Its owner has switched this agent off."));
     }
     Ok(())
@@ -279,6 +307,10 @@ pub struct Validation {
     pub expires_at: Option<String>,
     /// Calls in a month.
     pub monthly_quota: Option<i64>,
+    /// Calls made this month.
+    pub used: i64,
+    /// Calls a minute.
+    pub requests_per_minute: i64,
     /// Whether a call would be answered now, limits aside.
     pub active: bool,
     /// What the agent is like.
@@ -290,20 +322,24 @@ pub async fn validate(ctx: &Ctx, credential: &Credential<'_>) -> Result<Validati
     let Caller::Key(key) = authenticate(ctx, credential).await? else {
         return Err(GatewayError::unauthorized());
     };
-    let config = config(ctx, key.view.config_id).await?.ok_or_else(GatewayError::not_found)?;
+    let agent = known::agent(ctx, key.view.config_id).await?.ok_or_else(GatewayError::not_found)?;
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let (used, _) = rows::period(&mut tx, agent.subscription_id, ctx.now().month_start()).await?;
     Ok(Validation {
         valid: true,
-        config_uuid: config.id.to_string(),
-        tenant_id: config.organization_id.to_string(),
-        project_id: config.project_id.to_string(),
+        config_uuid: agent.id.to_string(),
+        tenant_id: agent.organization_id.to_string(),
+        project_id: agent.project_id.to_string(),
         scopes: key.view.scopes.clone(),
-        expires_at: key.view.expires.map(domain::Timestamp::rfc3339),
-        monthly_quota: config.monthly_quota,
-        active: check_answers(&config).is_ok(),
+        expires_at: key.view.expires.map(Timestamp::rfc3339),
+        monthly_quota: agent.monthly_quota,
+        used,
+        requests_per_minute: agent.requests_per_minute,
+        active: check_answers(&agent).is_ok() && agent.monthly_quota.is_none_or(|quota| used < quota),
         config: serde_json::json!({
-            "agent_name": config.agent_name,
-            "greeting_message": config.greeting_message,
-            "tone": config.tone,
+            "agent_name": agent.agent_name,
+            "greeting_message": agent.greeting_message,
+            "tone": agent.tone,
         }),
     })
 }

@@ -1,11 +1,10 @@
 //! Demos: a visitor tries an offering without an account. Nothing is billed, nothing is kept for long.
 
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use domain::OfferingId;
-use domain::view::chat::{StreamEvent, Usage};
+use domain::view::chat::{Answer, StreamEvent, Usage};
+use domain::{InvocationId, OfferingId};
 use serde::{Deserialize, Serialize};
 use store::{Scope, agents, catalog, gateway as rows, offerings};
 use tokio::sync::mpsc;
@@ -13,15 +12,25 @@ use tokio::sync::mpsc;
 use super::{GatewayError, invoke};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::ports::{Persona, RunRequest, Turn};
-use crate::throttle::Throttle;
+use crate::ports::{Persona, RunOutput, RunRequest, Turn};
 
 /// Characters that a visitor may send.
 const INPUT: usize = 2_000;
 /// How long a demo conversation is kept.
 const KEPT_SECONDS: i64 = 3600;
-/// Thirty messages from one address at once, then one every twenty seconds.
-static BY_IP: LazyLock<Throttle> = LazyLock::new(|| Throttle::new(30, Duration::from_secs(20)));
+
+/// What a visitor asks.
+#[derive(Clone, Debug)]
+pub struct DemoCall {
+    /// What they try.
+    pub offering: OfferingId,
+    /// The conversation of an earlier answer.
+    pub session_id: Option<String>,
+    /// What they said.
+    pub input: String,
+    /// Where they call from.
+    pub ip: IpAddr,
+}
 
 /// The answer of a demo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,92 +39,144 @@ pub struct DemoAnswer {
     pub output: String,
     /// The conversation, to be sent with the next message.
     pub session_id: String,
+    /// Names this answer; no invocation is recorded under it.
+    pub request_id: InvocationId,
     /// How many messages are left.
     pub remaining: i64,
     /// What it took.
     pub usage: Usage,
 }
 
-/// Answers a visitor. Pieces go to `events` as they come; the whole is returned.
-pub async fn demo(
-    ctx: &Ctx,
-    offering: OfferingId,
-    session: Option<&str>,
-    input: &str,
-    ip: IpAddr,
-    events: Option<mpsc::Sender<StreamEvent>>,
-) -> Result<DemoAnswer, GatewayError> {
+/// A demo that may be answered: one message of its conversation is taken.
+#[derive(Debug)]
+pub struct Demo {
+    id: String,
+    request_id: InvocationId,
+    remaining: i64,
+    request: RunRequest,
+}
+
+/// Decides whether a visitor may be answered. Like [`admit`](super::admit), for those who buy nothing.
+pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError> {
     let now = ctx.now();
-    let length = input.chars().count();
-    if input.trim().is_empty() {
+    let length = call.input.chars().count();
+    if call.input.trim().is_empty() {
         return Err(GatewayError::new(422, "invalid", "input must not be empty"));
     }
     if length > INPUT {
         return Err(GatewayError::new(413, "too_large", format!("input may have {INPUT} characters at most; this has {length}")));
     }
-    BY_IP.hit(&ip.to_string(), now).map_err(|wait| {
-        let seconds = i64::try_from(wait.as_secs()).unwrap_or(60).max(1);
-        GatewayError::new(429, "rate_limited", "Many messages came from here; wait a little.").after(seconds)
+    ctx.gateway.demos.hit(&call.ip.to_string(), now).map_err(|wait| {
+        GatewayError::new(429, "rate_limited", "Many messages came from here; wait a little.").after_duration(wait)
     })?;
+    let offering = call.offering;
     let mut tx = ctx.store.read(Scope::System).await?;
     let card = catalog::card(&mut tx, offering).await?.filter(|row| row.listed).ok_or_else(GatewayError::not_found)?.card;
     let details = catalog::details(&mut tx, offering).await?.filter(|details| details.demo).ok_or_else(GatewayError::not_found)?;
     let version = offerings::get(&mut tx, offering).await?.and_then(|row| row.flow_version).ok_or_else(GatewayError::not_found)?;
     let flow = agents::flow(&mut tx, version).await?.ok_or_else(GatewayError::not_found)?;
-    let known = match session {
-        Some(id) if id.len() <= 64 => rows::demo(&mut tx, id, offering, now).await?.map(|row| (id.to_owned(), row)),
-        _ => None,
+    let known = match call.session_id {
+        Some(id) if id.len() <= 64 => rows::demo(&mut tx, &id, offering, now).await?.map(|row| (id, row)),
+        Some(_) | None => None,
     };
     drop(tx);
-    let (id, used, mut turns) = match known {
+    let (id, used, history) = match known {
         Some((id, row)) => (id, row.used, serde_json::from_value::<Vec<Turn>>(row.turns.0).unwrap_or_default()),
         None => (format!("d-{}", fresh_id().simple()), 0, Vec::new()),
     };
     let allowed = ctx.settings.demo_messages;
-    if used >= allowed {
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let taken = rows::take_demo(&mut tx, &id, offering, allowed, now, now.plus_seconds(KEPT_SECONDS)).await?;
+    tx.commit().await?;
+    if !taken {
         return Err(GatewayError::new(402, "demo_over", format!("The demo answers {allowed} messages. Choose a plan to go on.")));
     }
-
     let request = RunRequest {
         organization: card.provider_id,
         flow_version: version,
         flow: Arc::new(flow.flow),
-        input: input.to_owned(),
+        input: call.input,
         session_id: id.clone(),
-        history: turns.clone(),
+        history,
         tweaks: serde_json::Map::new(),
-        persona: Persona {
-            name: card.name.clone(),
-            tone: "friendly".to_owned(),
-            greeting: details.greeting.clone(),
-            instructions: String::new(),
-        },
+        persona: Persona { name: card.name, tone: "friendly".to_owned(), greeting: details.greeting, instructions: String::new() },
         timeout: ctx.settings.run_timeout,
     };
+    Ok(Demo { id, request_id: InvocationId(fresh_id()), remaining: (allowed - used - 1).max(0), request })
+}
+
+impl Demo {
+    /// Returns how many messages are left after this one.
+    pub const fn remaining(&self) -> i64 {
+        self.remaining
+    }
+
+    /// Runs the demo. Pieces go to `events` as they come; the whole is returned.
+    pub async fn answer(self, ctx: &Ctx, events: Option<mpsc::Sender<StreamEvent>>) -> Result<DemoAnswer, GatewayError> {
+        let Self { id, request_id, remaining, request } = self;
+        // A visitor who goes away has used up the message, and what runs is still settled.
+        let task = ctx.gateway.calls.spawn({
+            let ctx = ctx.clone();
+            async move { run(&ctx, id, request_id, remaining, request, events).await }
+        });
+        task.await.map_err(|error| GatewayError::from(crate::Error::internal(error)))?
+    }
+}
+
+async fn run(
+    ctx: &Ctx,
+    id: String,
+    request_id: InvocationId,
+    remaining: i64,
+    request: RunRequest,
+    events: Option<mpsc::Sender<StreamEvent>>,
+) -> Result<DemoAnswer, GatewayError> {
+    let tell = async |event| {
+        if let Some(events) = &events {
+            let _ = events.send(event).await;
+        }
+    };
+    tell(StreamEvent::Session { session_id: id.clone(), request_id }).await;
+    let mut turns = request.history.clone();
+    let input = request.input.clone();
     let began = std::time::Instant::now();
-    let output = invoke::run(ctx, request, |event| {
-        let events = events.clone();
-        async move {
-            if let Some(events) = events {
-                let _ = events.send(event).await;
-            }
+    let outcome = place_and_run(ctx, request, events.as_ref()).await;
+    let output = match outcome {
+        Ok(output) => output,
+        Err(error) => {
+            let mut tx = ctx.store.write(Scope::System).await?;
+            rows::give_back_demo(&mut tx, &id).await?;
+            tx.commit().await?;
+            tell(StreamEvent::Error { error: error.error.clone(), detail: error.detail.clone(), retry_after: error.retry_after }).await;
+            return Err(error);
+        }
+    };
+    turns.push(Turn { agent: false, text: input });
+    turns.push(Turn { agent: true, text: output.text.clone() });
+    let turns = serde_json::to_value(&turns).map_err(crate::Error::internal)?;
+    let mut tx = ctx.store.write(Scope::System).await?;
+    rows::save_demo(&mut tx, &id, &turns).await?;
+    tx.commit().await?;
+    let usage = Usage {
+        input_tokens: output.input_tokens,
+        output_tokens: output.output_tokens,
+        elapsed_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+    };
+    tell(StreamEvent::MessageEnd(Answer { output: output.text.clone(), session_id: id.clone(), request_id, usage })).await;
+    Ok(DemoAnswer { output: output.text, session_id: id, request_id, remaining, usage })
+}
+
+/// Runs a demo when fewer than their share of places are taken, so that visitors never keep buyers waiting.
+async fn place_and_run(ctx: &Ctx, request: RunRequest, events: Option<&mpsc::Sender<StreamEvent>>) -> Result<RunOutput, GatewayError> {
+    let _place = ctx
+        .gateway
+        .demo_places
+        .try_acquire()
+        .map_err(|_| GatewayError::new(503, "busy", "Many people try demos at the moment; try again in a few seconds.").after(5))?;
+    invoke::run(ctx, request, async |event| {
+        if let Some(events) = events {
+            let _ = events.send(event).await;
         }
     })
-    .await?;
-    turns.push(Turn { agent: false, text: input.to_owned() });
-    turns.push(Turn { agent: true, text: output.text.clone() });
-    let turns = serde_json::to_value(&turns).map_err(|error| GatewayError::from(crate::Error::internal(error)))?;
-    let mut tx = ctx.store.write(Scope::System).await?;
-    rows::save_demo(&mut tx, &id, offering, used + 1, &turns, now, now.plus_seconds(KEPT_SECONDS)).await?;
-    tx.commit().await?;
-    Ok(DemoAnswer {
-        output: output.text,
-        session_id: id,
-        remaining: allowed - used - 1,
-        usage: Usage {
-            input_tokens: output.input_tokens,
-            output_tokens: output.output_tokens,
-            elapsed_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
-        },
-    })
+    .await
 }

@@ -1,30 +1,42 @@
 //! One call: admitted, run, committed, answered.
+//!
+//! What a newcomer gets wrong: once a call is admitted it runs in a task of its own, so that a caller
+//! who goes away takes neither the answer's record nor its quota along.
 
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use domain::state::InvocationState;
 use domain::view::chat::{Answer, StreamEvent, Usage};
 use domain::{InvocationId, Timestamp};
+use futures::FutureExt as _;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
-use store::gateway::{InvocationRow, MessageRow};
-use store::{Scope, gateway as rows};
+use store::gateway::{self as rows, InvocationRow, MessageRow};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::admit::{Admitted, admit};
-use super::meter::{self, Kept, Said};
+use super::idempotency::{self, Claim};
+use super::limit::Limits;
+use super::meter::{self, Ended, Kept, Said};
 use super::{Caller, GatewayError, quota};
 use crate::access::on_behalf;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::ports::{Persona, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
 
-/// Characters that a program may send; visitors may send fewer.
+/// Characters that a program may send.
 const INPUT: usize = 32_000;
+/// Characters that a visitor may send.
 const VISITOR_INPUT: usize = 4_000;
 /// Messages of a conversation that the flow is told.
 const HISTORY: i64 = 40;
+/// A call that runs for longer leaves a row while it runs.
+const SOON: Duration = Duration::from_millis(250);
+/// A caller who takes nothing for so long has gone away.
+const STALLED: Duration = Duration::from_secs(15);
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -48,26 +60,23 @@ pub struct Running {
     pub session_id: String,
     /// What happens, in order; the last event is `MessageEnd` or `Error`.
     pub events: mpsc::Receiver<StreamEvent>,
-    /// The status of an error event, which the event itself does not carry.
-    pub status: Arc<std::sync::atomic::AtomicU16>,
+    /// Where the caller's tightest limit stands; none for a stored answer.
+    pub limits: Option<Limits>,
     /// Whether this is the stored answer of an earlier call.
     pub replayed: bool,
+    failure: Arc<OnceLock<GatewayError>>,
 }
 
 impl Running {
     /// Waits for the end.
     pub async fn answer(mut self) -> Result<Answer, GatewayError> {
         while let Some(event) = self.events.recv().await {
-            match event {
-                StreamEvent::MessageEnd(answer) => return Ok(answer),
-                StreamEvent::Error { error, detail, retry_after } => {
-                    let status = self.status.load(std::sync::atomic::Ordering::Relaxed);
-                    return Err(GatewayError { status, error, detail, retry_after });
-                }
-                StreamEvent::Session { .. } | StreamEvent::Token { .. } | StreamEvent::Step { .. } => {}
+            if let StreamEvent::MessageEnd(answer) = event {
+                return Ok(answer);
             }
         }
-        Err(GatewayError::new(500, "internal", "The call ended without an answer; it was not counted."))
+        let failure = self.failure.get().cloned();
+        Err(failure.unwrap_or_else(|| GatewayError::new(500, "internal", "The call ended without an answer; it was not counted.")))
     }
 }
 
@@ -76,39 +85,53 @@ pub async fn invoke(ctx: &Ctx, caller: Caller, call: Call) -> Result<Running, Ga
     check(&caller, &call)?;
     let request_id = InvocationId(fresh_id());
     let kept = match &call.idempotency_key {
-        Some(key) => match claim(ctx, &caller, &call, key, request_id).await? {
+        Some(key) => match idempotency::claim(ctx, &caller, &call, key, request_id).await? {
             Claim::New(kept) => Some(kept),
             Claim::Answered(answer) => return Ok(replay(answer)),
         },
         None => None,
     };
+    // From here on a caller who goes away must not leave the claim behind, so this is a task too.
+    let starting = ctx.gateway.calls.spawn({
+        let ctx = ctx.clone();
+        async move { start(&ctx, caller, call, request_id, kept).await }
+    });
+    starting.await.map_err(|error| GatewayError::from(crate::Error::internal(error)))?
+}
+
+async fn start(ctx: &Ctx, caller: Caller, call: Call, request_id: InvocationId, kept: Option<Kept>) -> Result<Running, GatewayError> {
     let admitted = match admit(ctx, caller).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            release(ctx, kept.as_ref()).await;
+            if let Some(kept) = &kept {
+                idempotency::release(ctx, kept, request_id).await;
+            }
             return Err(error);
         }
     };
-    let session_id = match &admitted.caller {
-        Caller::Session { session, .. } => session.clone(),
-        Caller::Portal { user, .. } => call.session_id.clone().unwrap_or_else(|| format!("portal-{user}")),
-        Caller::Key(_) => call.session_id.clone().unwrap_or_else(|| fresh_id().simple().to_string()),
+    let (session_id, continued) = match (&admitted.caller, &call.session_id) {
+        (Caller::Session(session), _) => (session.session.clone(), true),
+        (Caller::Key(_) | Caller::Portal { .. }, Some(session)) => (session.clone(), true),
+        (Caller::Key(_) | Caller::Portal { .. }, None) => (fresh_id().simple().to_string(), false),
     };
     let (sender, events) = mpsc::channel(64);
-    let status = Arc::new(std::sync::atomic::AtomicU16::new(200));
+    let failure = Arc::new(OnceLock::new());
+    let running =
+        Running { request_id, session_id: session_id.clone(), events, limits: Some(admitted.limits), replayed: false, failure: failure.clone() };
     let task = Task {
         ctx: ctx.clone(),
         admitted,
         call,
-        session_id: session_id.clone(),
+        session_id,
+        continued,
         request_id,
         started: ctx.now(),
-        kept: kept.map(|kept| kept.1),
-        events: sender,
-        status: status.clone(),
+        kept,
+        listener: Listener { events: sender, gone: AtomicBool::new(false) },
+        failure,
     };
-    tokio::spawn(task.run());
-    Ok(Running { request_id, session_id, events, status, replayed: false })
+    ctx.gateway.calls.spawn(task.run());
+    Ok(running)
 }
 
 fn check(caller: &Caller, call: &Call) -> Result<(), GatewayError> {
@@ -125,11 +148,12 @@ fn check(caller: &Caller, call: &Call) -> Result<(), GatewayError> {
         return Err(GatewayError::new(403, "tweaks_refused", "Only a secret key may send tweaks."));
     }
     if let Some(session) = &call.session_id {
-        if matches!(caller, Caller::Session { session: own, .. } if own != session) {
-            return Err(GatewayError::new(403, "session_refused", "A session token speaks in its own session only."));
-        }
-        if matches!(caller, Caller::Key(_)) && !trusted {
-            return Err(GatewayError::new(403, "session_refused", "Only a secret key may choose a session."));
+        match caller {
+            Caller::Session(own) if own.session != *session => {
+                return Err(GatewayError::new(403, "session_refused", "A session token speaks in its own session alone."));
+            }
+            Caller::Key(_) if !trusted => return Err(GatewayError::new(403, "session_refused", "Only a secret key may choose a session.")),
+            Caller::Key(_) | Caller::Session(_) | Caller::Portal { .. } => {}
         }
         let fine = (1..=128).contains(&session.len()) && session.chars().all(|c| c.is_ascii_alphanumeric() || "_.:-".contains(c));
         if !fine {
@@ -144,65 +168,8 @@ fn check(caller: &Caller, call: &Call) -> Result<(), GatewayError> {
     Ok(())
 }
 
-enum Claim {
-    New((domain::OrganizationId, Kept)),
-    Answered(Answer),
-}
-
-/// Claims an idempotency key, or finds what it was answered.
-async fn claim(ctx: &Ctx, caller: &Caller, call: &Call, key: &str, id: InvocationId) -> Result<Claim, GatewayError> {
-    let config = super::admit::config(ctx, caller.config()).await?.ok_or_else(GatewayError::not_found)?;
-    let (organization, name) = (config.organization_id, caller.name());
-    let mut hash = Sha256::new();
-    hash.update(call.input.as_bytes());
-    hash.update([0]);
-    hash.update(call.session_id.as_deref().unwrap_or_default().as_bytes());
-    hash.update([0]);
-    hash.update(Value::Object(call.tweaks.clone()).to_string().as_bytes());
-    let hash = hash.finalize().to_vec();
-    let patience = ctx.settings.run_timeout.as_millis() / 100;
-    for _ in 0..patience.max(10) {
-        let now = ctx.now();
-        let mut tx = ctx.store.write(Scope::System).await?;
-        if rows::claim_key(&mut tx, organization, &name, key, &hash, id, now).await? {
-            tx.commit().await?;
-            return Ok(Claim::New((organization, Kept { caller: name, key: key.to_owned(), answer: None })));
-        }
-        let Some(row) = rows::idempotency_key(&mut tx, organization, &name, key).await? else { continue };
-        if row.body_hash != hash {
-            return Err(GatewayError::new(422, "idempotency_key_reused", "This Idempotency-Key was sent with another body."));
-        }
-        if let (Some(_), Some(answer)) = (row.status, row.answer) {
-            let answer = serde_json::from_value(answer.0).map_err(|error| GatewayError::from(crate::Error::internal(error)))?;
-            return Ok(Claim::Answered(answer));
-        }
-        // The first call runs, or the process died under it: then its claim is worth nothing.
-        let patience = i64::try_from(ctx.settings.run_timeout.as_secs()).unwrap_or(30) + 30;
-        if row.created_at.plus_seconds(patience) <= now {
-            rows::release_key(&mut tx, organization, &name, key).await?;
-            tx.commit().await?;
-            continue;
-        }
-        drop(tx);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    Err(GatewayError::new(409, "in_progress", "A call with this Idempotency-Key is still running.").after(1))
-}
-
-async fn release(ctx: &Ctx, kept: Option<&(domain::OrganizationId, Kept)>) {
-    let Some((organization, kept)) = kept else { return };
-    let released = async {
-        let mut tx = ctx.store.write(Scope::System).await?;
-        rows::release_key(&mut tx, *organization, &kept.caller, &kept.key).await?;
-        tx.commit().await
-    };
-    if let Err(error) = released.await {
-        tracing::warn!(%error, "an idempotency key could not be released; it expires");
-    }
-}
-
 fn replay(answer: Answer) -> Running {
-    let (sender, events) = mpsc::channel(4);
+    let (sender, events) = mpsc::channel(3);
     let (request_id, session_id) = (answer.request_id, answer.session_id.clone());
     let sent = [
         StreamEvent::Session { session_id: session_id.clone(), request_id },
@@ -212,8 +179,25 @@ fn replay(answer: Answer) -> Running {
     for event in sent {
         let _ = sender.try_send(event);
     }
-    let status = Arc::new(std::sync::atomic::AtomicU16::new(200));
-    Running { request_id, session_id, events, status, replayed: true }
+    Running { request_id, session_id, events, limits: None, replayed: true, failure: Arc::default() }
+}
+
+/// Who waits for the answer. They may go away, and may be slow: a slow one slows the flow, up to a point.
+#[derive(Debug)]
+struct Listener {
+    events: mpsc::Sender<StreamEvent>,
+    gone: AtomicBool,
+}
+
+impl Listener {
+    async fn tell(&self, event: StreamEvent) {
+        if self.gone.load(Ordering::Relaxed) {
+            return;
+        }
+        if !matches!(tokio::time::timeout(STALLED, self.events.send(event)).await, Ok(Ok(()))) {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 struct Task {
@@ -221,21 +205,24 @@ struct Task {
     admitted: Admitted,
     call: Call,
     session_id: String,
+    /// Whether the conversation may have begun earlier.
+    continued: bool,
     request_id: InvocationId,
     started: Timestamp,
     kept: Option<Kept>,
-    events: mpsc::Sender<StreamEvent>,
-    status: Arc<std::sync::atomic::AtomicU16>,
+    listener: Listener,
+    failure: Arc<OnceLock<GatewayError>>,
 }
 
 impl Task {
     async fn run(mut self) {
         let began = std::time::Instant::now();
-        self.tell(StreamEvent::Session { session_id: self.session_id.clone(), request_id: self.request_id }).await;
-        let outcome = match self.history().await {
-            Ok(history) => self.flow(history).await,
-            Err(error) => Err(error),
-        };
+        self.listener.tell(StreamEvent::Session { session_id: self.session_id.clone(), request_id: self.request_id }).await;
+        // Whatever a runtime does, its call is settled.
+        let outcome = AssertUnwindSafe(self.flow()).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(request_id = %self.request_id, "a run has panicked");
+            Err(GatewayError::new(502, "bad_gateway", "The agent failed; the call was not counted."))
+        });
         let elapsed_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
         match outcome {
             Ok(output) => self.succeed(output, elapsed_ms).await,
@@ -243,41 +230,41 @@ impl Task {
         }
     }
 
-    /// Sends an event to a caller who may have gone away.
-    async fn tell(&self, event: StreamEvent) {
-        let _ = self.events.send(event).await;
-    }
-
     async fn history(&self) -> Result<Vec<Turn>, GatewayError> {
-        let new = matches!(self.admitted.caller, Caller::Key(_)) && self.call.session_id.is_none();
-        if new {
+        if !self.continued {
             return Ok(Vec::new());
         }
-        let tenant = on_behalf(self.admitted.config.organization_id);
+        let tenant = on_behalf(self.admitted.agent.organization_id);
         let mut tx = self.ctx.store.read(tenant).await?;
-        let rows = rows::messages(&mut tx, tenant, self.admitted.config.id, &self.session_id, HISTORY).await?;
+        let rows = rows::messages(&mut tx, tenant, self.admitted.agent.id, &self.session_id, HISTORY).await?;
         Ok(rows.into_iter().map(turn).collect())
     }
 
-    async fn flow(&mut self, history: Vec<Turn>) -> Result<RunOutput, GatewayError> {
-        let config = &self.admitted.config;
+    async fn flow(&mut self) -> Result<RunOutput, GatewayError> {
+        let history = self.history().await?;
+        let agent = &self.admitted.agent;
         let request = RunRequest {
-            organization: config.organization_id,
-            flow_version: config.flow_version_id,
-            flow: Arc::new(config.flow.0.clone()),
+            organization: agent.organization_id,
+            flow_version: agent.flow_version_id,
+            flow: agent.flow.clone(),
             input: self.call.input.clone(),
             session_id: self.session_id.clone(),
             history,
             tweaks: std::mem::take(&mut self.call.tweaks),
             persona: Persona {
-                name: config.agent_name.clone(),
-                tone: config.tone.clone(),
-                greeting: config.greeting_message.clone(),
-                instructions: config.system_prompt_override.clone(),
+                name: agent.agent_name.clone(),
+                tone: agent.tone.clone(),
+                greeting: agent.greeting_message.clone(),
+                instructions: agent.system_prompt_override.clone(),
             },
             timeout: self.ctx.settings.run_timeout,
         };
-        run(&self.ctx, request, |event| self.tell(event)).await
+        let mut running = std::pin::pin!(run(&self.ctx, request, |event| self.listener.tell(event)));
+        if let Ok(outcome) = tokio::time::timeout(SOON, &mut running).await {
+            return outcome;
+        }
+        meter::begin(&self.ctx, self.row(InvocationState::Running, 0, 0, String::new()));
+        running.await
     }
 
     async fn succeed(self, output: RunOutput, elapsed_ms: i64) {
@@ -291,54 +278,51 @@ impl Task {
         row.input_tokens = output.input_tokens;
         row.output_tokens = output.output_tokens;
         let origin = match &self.admitted.caller {
-            Caller::Session { origin, .. } => origin.clone(),
+            Caller::Session(session) => session.origin.clone(),
             Caller::Key(_) | Caller::Portal { .. } => String::new(),
         };
-        let said = Said { input: self.call.input.clone(), output: answer.output.clone(), origin };
-        let mut kept = None;
-        let Self { ctx, admitted, events, status, kept: claimed, .. } = self;
-        if let Some(mut claimed) = claimed {
-            claimed.answer = serde_json::to_value(&answer).ok();
-            kept = Some(claimed);
-        }
-        let event = match meter::commit(&ctx, row, Some(admitted.ticket), Some(said), kept).await {
+        let said = Said { input: self.call.input, output: answer.output.clone(), origin };
+        let kept = self.kept.map(|kept| Kept { answer: serde_json::to_value(&answer).ok(), ..kept });
+        let claimed = kept.as_ref().map(|kept| Kept { name: kept.name.clone(), answer: None });
+        let ended = Ended { row, ticket: Some(self.admitted.ticket), said: Some(said), kept };
+        match meter::commit(&self.ctx, ended).await {
             Ok(()) => {
                 metrics::counter!("cmp_invocations_total", "outcome" => "succeeded").increment(1);
-                StreamEvent::MessageEnd(answer)
+                self.listener.tell(StreamEvent::MessageEnd(answer)).await;
             }
             Err(error) => {
                 // An answer that could not be counted is not given.
-                quota::put_back(&ctx, admitted.config.subscription_id, &admitted.ticket).await;
-                error_event(error.into(), &status)
+                tracing::error!(%error, request_id = %self.request_id, "an answer is withheld, as it could not be recorded");
+                quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
+                if let Some(claimed) = &claimed {
+                    idempotency::release(&self.ctx, claimed, self.request_id).await;
+                }
+                let error = GatewayError::new(503, "not_recorded", "The answer could not be recorded and was not charged; try again.").after(2);
+                tell_failure(&self.listener, &self.failure, error).await;
             }
-        };
-        let _ = events.send(event).await;
+        }
     }
 
     async fn fail(self, error: GatewayError, elapsed_ms: i64) {
         let row = self.row(InvocationState::Failed, i64::from(error.status), elapsed_ms, error.detail.clone());
-        let Self { ctx, admitted, events, status, kept, .. } = self;
-        quota::put_back(&ctx, admitted.config.subscription_id, &admitted.ticket).await;
-        if let Err(failure) = meter::commit(&ctx, row, None, None, kept).await {
-            tracing::error!(error = %failure, "a failed invocation could not be recorded");
+        quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
+        if let Err(failure) = meter::commit(&self.ctx, Ended { row, ticket: None, said: None, kept: self.kept }).await {
+            tracing::error!(error = %failure, request_id = %self.request_id, "a failed invocation could not be recorded");
         }
         metrics::counter!("cmp_invocations_total", "outcome" => "failed").increment(1);
-        let _ = events.send(error_event(error, &status)).await;
+        tell_failure(&self.listener, &self.failure, error).await;
     }
 
     fn row(&self, state: InvocationState, status: i64, elapsed_ms: i64, error: String) -> InvocationRow {
-        let config = &self.admitted.config;
+        let agent = &self.admitted.agent;
         InvocationRow {
             id: self.request_id,
-            organization: config.organization_id,
-            config: config.id,
-            subscription: config.subscription_id,
-            provider: config.provider_id,
-            offering: config.offering_id,
-            key: match &self.admitted.caller {
-                Caller::Key(key) => Some(key.view.id),
-                Caller::Session { .. } | Caller::Portal { .. } => None,
-            },
+            organization: agent.organization_id,
+            config: agent.id,
+            subscription: agent.subscription_id,
+            provider: agent.provider_id,
+            offering: agent.offering_id,
+            key: self.admitted.caller.key(),
             session: self.session_id.clone(),
             source: self.admitted.caller.source(),
             state,
@@ -353,9 +337,10 @@ impl Task {
     }
 }
 
-fn error_event(error: GatewayError, status: &std::sync::atomic::AtomicU16) -> StreamEvent {
-    status.store(error.status, std::sync::atomic::Ordering::Relaxed);
-    StreamEvent::Error { error: error.error, detail: error.detail, retry_after: error.retry_after }
+async fn tell_failure(listener: &Listener, failure: &OnceLock<GatewayError>, error: GatewayError) {
+    let event = StreamEvent::Error { error: error.error.clone(), detail: error.detail.clone(), retry_after: error.retry_after };
+    let _ = failure.set(error);
+    listener.tell(event).await;
 }
 
 fn turn(row: MessageRow) -> Turn {
@@ -372,8 +357,7 @@ where
     let cancel = CancellationToken::new();
     let (sender, mut events) = mpsc::channel(64);
     let mut running = std::pin::pin!(ctx.runtime.run(request, sender, cancel.clone()));
-    let deadline = tokio::time::sleep(timeout);
-    let mut deadline = std::pin::pin!(deadline);
+    let mut deadline = std::pin::pin!(tokio::time::sleep(timeout));
     let outcome = loop {
         tokio::select! {
             // Events first, so that the answer's pieces come before its end.
@@ -382,8 +366,7 @@ where
             outcome = &mut running => break outcome,
             () = &mut deadline => {
                 cancel.cancel();
-                let seconds = timeout.as_secs();
-                break Err(RuntimeError::Timeout(format!("The agent did not answer within {seconds} s.")));
+                break Err(RuntimeError::Timeout(format!("The agent did not answer within {} s.", timeout.as_secs())));
             }
         }
     };
@@ -394,7 +377,7 @@ where
         RuntimeError::Refused(text) => GatewayError::new(422, "refused", text),
         RuntimeError::Failed(text) => GatewayError::new(502, "bad_gateway", text),
         RuntimeError::Timeout(text) => GatewayError::new(504, "timeout", text),
-        RuntimeError::Cancelled => GatewayError::new(503, "cancelled", "The call was cancelled; try again."),
+        RuntimeError::Cancelled => GatewayError::new(503, "cancelled", "The call was cancelled; try again.").after(1),
     })
 }
 

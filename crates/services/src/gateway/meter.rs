@@ -3,13 +3,14 @@
 //! A call waits for the commit of its own row before its answer ends. While one batch is being
 //! committed the next one fills, so a slow disk costs latency and not throughput.
 
-use domain::Timestamp;
 use domain::state::InvocationState;
+use domain::{KeyId, SubscriptionId, Timestamp};
 use serde_json::Value;
-use store::gateway::{self as rows, InvocationRow};
+use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, SaidRow};
 use store::{Scope, Tx};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::quota::Ticket;
 use crate::access::on_behalf;
@@ -17,25 +18,28 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 
-/// Invocations that are committed together at most.
-const BATCH: usize = 256;
+/// Rows that are committed together at most.
+const BATCH: usize = 1024;
+/// The last use of a key is written this often at most.
+const TOUCH_SECONDS: i64 = 10;
 
-/// Where ended invocations wait.
+/// Where rows wait to be committed.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    sender: mpsc::Sender<Ended>,
-    receiver: Mutex<Option<mpsc::Receiver<Ended>>>,
+    sender: mpsc::Sender<Row>,
+    receiver: Mutex<Option<mpsc::Receiver<Row>>>,
+    touched: dashmap::DashMap<KeyId, Timestamp>,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         // Full means wait, never drop.
-        let (sender, receiver) = mpsc::channel(4096);
-        Self { sender, receiver: Mutex::new(Some(receiver)) }
+        let (sender, receiver) = mpsc::channel(8192);
+        Self { sender, receiver: Mutex::new(Some(receiver)), touched: dashmap::DashMap::new() }
     }
 }
 
-/// What was said in an invocation.
+/// What was said in an invocation, on which page.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) input: String,
@@ -43,134 +47,215 @@ pub(crate) struct Said {
     pub(crate) origin: String,
 }
 
-/// An idempotency key and what it was answered.
+/// An idempotency key, and what it was answered if it was.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) caller: String,
-    pub(crate) key: String,
+    pub(crate) name: KeyName,
     pub(crate) answer: Option<Value>,
 }
 
-/// An invocation that has ended.
+/// An invocation that has ended, and what follows from it.
 #[derive(Debug)]
-struct Ended {
-    row: InvocationRow,
-    ticket: Option<Ticket>,
-    said: Option<Said>,
-    kept: Option<Kept>,
-    done: oneshot::Sender<std::result::Result<(), ()>>,
+pub(crate) struct Ended {
+    pub(crate) row: InvocationRow,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) said: Option<Said>,
+    pub(crate) kept: Option<Kept>,
+}
+
+#[derive(Debug)]
+enum Row {
+    Begun(Box<InvocationRow>),
+    Ended(Box<Ended>, oneshot::Sender<std::result::Result<(), ()>>),
 }
 
 /// Commits an invocation, together with others; returns once it is lasting.
-pub(crate) async fn commit(
-    ctx: &Ctx,
-    row: InvocationRow,
-    ticket: Option<Ticket>,
-    said: Option<Said>,
-    kept: Option<Kept>,
-) -> Result<()> {
+pub(crate) async fn commit(ctx: &Ctx, ended: Ended) -> Result<()> {
     let (done, committed) = oneshot::channel();
-    let ended = Ended { row, ticket, said, kept, done };
-    ctx.gateway.meter.sender.send(ended).await.map_err(|_| Error::internal("the meter has stopped"))?;
-    match committed.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(())) | Err(_) => Err(Error::internal("an invocation could not be committed")),
+    match ctx.gateway.meter.sender.send(Row::Ended(Box::new(ended), done)).await {
+        Ok(()) => match committed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(())) | Err(_) => Err(Error::internal("an invocation could not be committed")),
+        },
+        // The program is ending, and this call is its last: it is committed by itself.
+        Err(mpsc::error::SendError(Row::Ended(ended, _))) => write_all(ctx, &[&ended], &[]).await,
+        Err(mpsc::error::SendError(Row::Begun(_))) => Ok(()),
     }
 }
 
-/// Commits what arrives until `stop`, and then what is still there.
+/// Notes that an invocation runs for longer than most, so that a dead process leaves a trace of it.
+/// Nobody waits for this: if it is lost, so was the call.
+pub(crate) fn begin(ctx: &Ctx, row: InvocationRow) {
+    let _ = ctx.gateway.meter.sender.try_send(Row::Begun(Box::new(row)));
+}
+
+/// Commits what arrives, until `stop` and until nothing arrives any more.
 pub(crate) async fn run(ctx: Ctx, stop: CancellationToken) {
     let Some(mut receiver) = ctx.gateway.meter.receiver.lock().await.take() else { return };
     let mut batch = Vec::with_capacity(BATCH);
     loop {
-        let received = tokio::select! {
-            received = receiver.recv_many(&mut batch, BATCH) => received,
-            () = stop.cancelled() => {
-                // Requests in flight are drained before the program ends; they still come here.
-                match tokio::time::timeout(std::time::Duration::from_secs(1), receiver.recv_many(&mut batch, BATCH)).await {
-                    Ok(received) => received,
-                    Err(_) => 0,
+        tokio::select! {
+            biased;
+            received = receiver.recv_many(&mut batch, BATCH) => {
+                if received == 0 {
+                    return;
                 }
+                write(&ctx, std::mem::take(&mut batch)).await;
             }
-        };
-        if received == 0 {
-            return;
+            // Whoever still sends learns that the channel is closed and commits by itself.
+            () = stop.cancelled() => receiver.close(),
         }
-        write(&ctx, std::mem::take(&mut batch)).await;
     }
 }
 
-async fn write(ctx: &Ctx, batch: Vec<Ended>) {
-    let outcome = write_all(ctx, &batch).await;
-    if let Err(error) = &outcome {
-        tracing::error!(error = %error, source = ?std::error::Error::source(error), "invocations could not be committed together");
+async fn write(ctx: &Ctx, batch: Vec<Row>) {
+    let mut begun = Vec::new();
+    let mut ended = Vec::with_capacity(batch.len());
+    for row in batch {
+        match row {
+            Row::Begun(row) => begun.push(*row),
+            Row::Ended(row, done) => ended.push((row, done)),
+        }
     }
-    if outcome.is_ok() || batch.len() == 1 {
-        for ended in batch {
-            let _ = ended.done.send(outcome.as_ref().map(|_| ()).map_err(|_| ()));
+    let all: Vec<&Ended> = ended.iter().map(|(row, _)| &**row).collect();
+    let outcome = write_all(ctx, &all, &begun).await;
+    if let Err(error) = &outcome {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, rows = all.len(), "invocations could not be committed together");
+    }
+    if outcome.is_ok() || ended.len() == 1 {
+        for (_, done) in ended {
+            let _ = done.send(if outcome.is_ok() { Ok(()) } else { Err(()) });
         }
         return;
     }
     // One bad row must not take the others with it.
-    for ended in batch {
-        let outcome = write_all(ctx, std::slice::from_ref(&ended)).await;
-        let _ = ended.done.send(outcome.map_err(|_| ()));
+    for (row, done) in ended {
+        let outcome = write_all(ctx, &[&row], &[]).await;
+        let _ = done.send(outcome.map_err(|_| ()));
     }
 }
 
-async fn write_all(ctx: &Ctx, batch: &[Ended]) -> Result<()> {
+async fn write_all(ctx: &Ctx, batch: &[&Ended], begun: &[InvocationRow]) -> Result<()> {
     let mut tx = ctx.store.write(Scope::System).await?;
-    let mut touched: Vec<(domain::KeyId, Timestamp)> = Vec::new();
+    for row in begun {
+        rows::begin_invocation(&mut tx, row).await?;
+    }
+    let mut sums = Sums::default();
     for ended in batch {
-        let row = &ended.row;
-        if !book(&mut tx, row, ended.ticket.as_ref(), ended.said.as_ref()).await? {
-            continue;
-        }
-        if let Some(kept) = &ended.kept {
-            match &kept.answer {
-                Some(answer) => {
-                    rows::answer_key(&mut tx, row.organization, &kept.caller, &kept.key, row.status, answer).await?;
-                }
-                None => rows::release_key(&mut tx, row.organization, &kept.caller, &kept.key).await?,
-            }
-        }
-        if let Some(key) = row.key {
-            match touched.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, at)) => *at = (*at).max(row.started),
-                None => touched.push((key, row.started)),
-            }
+        if book(&mut tx, ended, &mut sums).await?
+            && let Some(key) = ended.row.key
+        {
+            sums.uses(key, ended.row.started);
         }
     }
-    for (key, at) in touched {
-        store::keys::touch(&mut tx, key, at).await?;
-    }
+    sums.keys.retain(|(key, at)| ctx.gateway.meter.touched.get(key).is_none_or(|last| at.seconds() - last.seconds() >= TOUCH_SECONDS));
+    sums.write(&mut tx).await?;
     tx.commit().await?;
+    for (key, at) in sums.keys {
+        ctx.gateway.meter.touched.insert(key, at);
+    }
     Ok(())
 }
 
-/// Writes one invocation and everything that follows from it; tells whether it is new.
-pub(crate) async fn book(tx: &mut Tx, row: &InvocationRow, ticket: Option<&Ticket>, said: Option<&Said>) -> Result<bool> {
-    if !rows::insert_invocation(tx, row).await? {
-        return Ok(false);
+/// What a batch adds up to, so that a busy agent costs one statement a batch and not one a call.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    days: Vec<DayTotals>,
+    /// Calls by subscription, month and lease.
+    quota: Vec<(SubscriptionId, Timestamp, Option<Uuid>, i64)>,
+    keys: Vec<(KeyId, Timestamp)>,
+}
+
+impl Sums {
+    fn day(&mut self, totals: DayTotals) {
+        match self.days.iter_mut().find(|known| (known.config, known.day) == (totals.config, totals.day)) {
+            Some(known) => known.add(&totals),
+            None => self.days.push(totals),
+        }
     }
-    rows::add_to_day(tx, row).await?;
+
+    fn call(&mut self, subscription: SubscriptionId, month: Timestamp, lease: Option<Uuid>) {
+        match self.quota.iter_mut().find(|known| (known.0, known.1, known.2) == (subscription, month, lease)) {
+            Some(known) => known.3 += 1,
+            None => self.quota.push((subscription, month, lease, 1)),
+        }
+    }
+
+    fn uses(&mut self, key: KeyId, at: Timestamp) {
+        match self.keys.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, last)) => *last = (*last).max(at),
+            None => self.keys.push((key, at)),
+        }
+    }
+
+    /// Writes the sums, in an order that two processes share, so that neither waits for the other in a circle.
+    pub(crate) async fn write(&mut self, tx: &mut Tx) -> Result<()> {
+        self.days.sort_by_key(|totals| (totals.config, totals.day));
+        self.quota.sort_by_key(|row| (row.0, row.1));
+        self.keys.sort_by_key(|(key, _)| *key);
+        for totals in &self.days {
+            rows::add_to_day(tx, totals).await?;
+        }
+        for &(subscription, month, lease, calls) in &self.quota {
+            rows::settle(tx, subscription, month, lease, calls).await?;
+        }
+        for &(key, at) in &self.keys {
+            store::keys::touch(tx, key, at).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one invocation and everything that follows from it, but its sums; tells whether it is new.
+pub(crate) async fn book(tx: &mut Tx, ended: &Ended, sums: &mut Sums) -> Result<bool> {
+    let row = &ended.row;
+    match rows::record_invocation(tx, row).await? {
+        Booked::New => sums.day(DayTotals::of(row)),
+        Booked::FoundAgain => {
+            let totals = DayTotals::of(row);
+            sums.day(DayTotals { failed: totals.failed - 1, ..totals });
+        }
+        Booked::Before => return Ok(false),
+    }
+    if let Some(kept) = &ended.kept {
+        match &kept.answer {
+            Some(answer) => rows::answer_key(tx, &kept.name, row.status, answer).await?,
+            None => rows::release_key(tx, &kept.name, row.id).await?,
+        }
+    }
     if row.state != InvocationState::Succeeded {
         return Ok(true);
     }
-    match ticket {
-        Some(ticket) => rows::settle(tx, row.subscription, ticket.month, ticket.lease).await?,
-        None => {
-            let month = row.started.month_start();
-            rows::open_period(tx, row.organization, row.subscription, month).await?;
-            rows::settle(tx, row.subscription, month, None).await?;
-        }
+    if let Some(ticket) = &ended.ticket {
+        sums.call(row.subscription, ticket.month, ticket.lease);
+    } else {
+        let month = row.started.month_start();
+        rows::open_period(tx, row.organization, row.subscription, month).await?;
+        sums.call(row.subscription, month, None);
     }
-    if let Some(said) = said {
+    if let Some(said) = &ended.said {
         let tenant = on_behalf(row.organization);
-        let (config, session) = (row.config, row.session.as_str());
-        rows::touch_session(tx, tenant, config, session, row.source, &said.origin, None, row.finished).await?;
-        rows::insert_message(tx, tenant, fresh_id(), config, session, row.id, "user", &said.input, row.started).await?;
-        rows::insert_message(tx, tenant, fresh_id(), config, session, row.id, "agent", &said.output, row.finished).await?;
+        let session =
+            ChatSession { config: row.config, id: &row.session, source: row.source, origin: &said.origin, handle_hash: None };
+        rows::touch_session(tx, tenant, &session, row.finished).await?;
+        let said = SaidRow { question_id: fresh_id(), answer_id: fresh_id(), question: &said.input, answer: &said.output };
+        rows::insert_exchange(tx, row, &said).await?;
     }
     Ok(true)
+}
+
+/// Gives up invocations that began so long ago that their process must have died: they cost nothing.
+pub(crate) async fn sweep(ctx: &Ctx, now: Timestamp) -> Result<usize> {
+    let longest = i64::try_from(ctx.settings.run_timeout.as_secs()).unwrap_or(600);
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let mut given_up = 0;
+    for (id, day) in rows::stuck(&mut tx, now.plus_seconds(-longest - 60)).await? {
+        if rows::give_up(&mut tx, id, "The program ended before this call did; it was not charged.", now).await? {
+            rows::add_to_day(&mut tx, &day).await?;
+            given_up += 1;
+        }
+    }
+    tx.commit().await?;
+    Ok(given_up)
 }

@@ -4,20 +4,22 @@
 use std::sync::Arc;
 
 use domain::view::config::KeyView;
-use domain::{ConfigId, OrganizationId, ProjectId, Timestamp};
+use domain::{ConfigId, KeyId, OrganizationId, ProjectId, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::{Scope, keys as rows};
 
+use super::admit::SessionCaller;
+use crate::access::Operator;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::secret;
 
 /// The audience of session tokens.
 const SESSION_AUDIENCE: &str = "widget";
-/// Clocks may differ by this much.
-const LEEWAY_SECONDS: u64 = 30;
+/// Clocks of several machines may differ by this much.
+const LEEWAY_SECONDS: i64 = 30;
 
 /// What a secret key says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,25 +46,22 @@ pub struct KeyClaims {
     pub scopes: Vec<String>,
 }
 
-/// What a widget's session token says.
+/// What a session token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionClaims {
-    /// Who made it.
-    pub iss: String,
-    /// For whom: the widget.
-    pub aud: String,
-    /// When it was made.
-    pub iat: i64,
-    /// Until when it holds.
-    pub exp: i64,
+struct SessionClaims {
+    iss: String,
+    aud: String,
+    iat: i64,
+    exp: i64,
     /// The config.
-    pub cfg: String,
+    cfg: String,
     /// The conversation.
-    pub sid: String,
+    sid: String,
     /// The page's origin.
-    pub org: String,
-    /// The key that it was exchanged for; it dies with it.
-    pub key: Option<String>,
+    org: String,
+    /// The key that it was exchanged for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 /// The secrets.
@@ -83,14 +82,17 @@ impl std::fmt::Debug for Ring {
 
 /// Returns the ring, reading it on first use and making a secret if there is none at all.
 pub async fn current(ctx: &Ctx) -> Result<Arc<Ring>> {
-    if let Some(ring) = ctx.gateway.ring.load_full() {
-        return Ok(ring);
+    match ctx.gateway.ring.load_full() {
+        Some(ring) => Ok(ring),
+        None => read(ctx).await,
     }
+}
+
+async fn read(ctx: &Ctx) -> Result<Arc<Ring>> {
     let mut tx = ctx.store.write(Scope::System).await?;
     let mut stored = rows::signing_keys(&mut tx).await?;
     if stored.is_empty() && ctx.settings.signing_secret.is_none() {
-        let kid = hex::encode(secret::random::<4>());
-        rows::insert_signing_key(&mut tx, &kid, &secret::random::<48>(), ctx.now()).await?;
+        rows::insert_signing_key(&mut tx, &fresh_kid(), &secret::random::<48>(), ctx.now()).await?;
         stored = rows::signing_keys(&mut tx).await?;
     }
     tx.commit().await?;
@@ -110,6 +112,80 @@ pub async fn current(ctx: &Ctx) -> Result<Arc<Ring>> {
     Ok(ring)
 }
 
+/// Lets a fresh secret sign from now on; what older ones signed keeps working. Returns its name.
+pub async fn rotate(ctx: &Ctx, _operator: Operator) -> Result<String> {
+    if ctx.settings.signing_secret.is_some() {
+        return Err(Error::Conflict("The signing secret is set in the configuration; replace it there.".to_owned()));
+    }
+    let kid = fresh_kid();
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    rows::insert_signing_key(&mut tx, &kid, &secret::random::<48>(), now).await?;
+    rows::retire_signing_keys(&mut tx, &kid, now).await?;
+    tx.commit().await?;
+    read(ctx).await?;
+    Ok(kid)
+}
+
+fn fresh_kid() -> String {
+    hex::encode(secret::random::<4>())
+}
+
+/// Signs a key's claims.
+pub(crate) async fn sign_key(ctx: &Ctx, key: &KeyView, organization: OrganizationId, project: ProjectId) -> Result<String> {
+    let claims = KeyClaims {
+        iss: ctx.settings.issuer.clone(),
+        aud: ctx.settings.audience.clone(),
+        iat: key.created.seconds(),
+        nbf: key.created.seconds(),
+        exp: key.expires.unwrap_or_else(|| key.created.plus_days(3650)).seconds(),
+        jti: key.id.to_string(),
+        tenant_id: organization.to_string(),
+        project_id: project.to_string(),
+        config_uuid: key.config_id.to_string(),
+        scopes: key.scopes.iter().map(ToString::to_string).collect(),
+    };
+    current(ctx).await?.sign(&claims)
+}
+
+/// Reads a key's claims, if one of our secrets signed them and they hold now.
+pub(crate) async fn verify_key(ctx: &Ctx, token: &str, now: Timestamp) -> Result<Option<KeyClaims>> {
+    verify(ctx, token, &ctx.settings.audience, now).await
+}
+
+/// Signs a session token that holds for some seconds.
+pub(crate) async fn sign_session(ctx: &Ctx, session: &SessionCaller, now: Timestamp, seconds: i64) -> Result<String> {
+    let claims = SessionClaims {
+        iss: ctx.settings.issuer.clone(),
+        aud: SESSION_AUDIENCE.to_owned(),
+        iat: now.seconds(),
+        exp: now.seconds() + seconds,
+        cfg: session.config.to_string(),
+        sid: session.session.clone(),
+        org: session.origin.clone(),
+        key: session.key.map(|key| key.to_string()),
+    };
+    current(ctx).await?.sign(&claims)
+}
+
+/// Reads a session token, if one of our secrets signed it and it holds now.
+pub(crate) async fn verify_session(ctx: &Ctx, token: &str, now: Timestamp) -> Result<Option<SessionCaller>> {
+    let Some(claims) = verify::<SessionClaims>(ctx, token, SESSION_AUDIENCE, now).await? else { return Ok(None) };
+    let Ok(config) = claims.cfg.parse::<ConfigId>() else { return Ok(None) };
+    let Ok(key) = claims.key.map(|key| key.parse::<KeyId>()).transpose() else { return Ok(None) };
+    Ok(Some(SessionCaller { config, session: claims.sid, origin: claims.org, key }))
+}
+
+async fn verify<T: DeserializeOwned>(ctx: &Ctx, token: &str, audience: &str, now: Timestamp) -> Result<Option<T>> {
+    let Some(kid) = decode_header(token).ok().and_then(|header| header.kid) else { return Ok(None) };
+    let mut ring = current(ctx).await?;
+    if !ring.knows(&kid) && ctx.gateway.ring_reads.hit("ring", now).is_ok() {
+        // Another process may have turned the ring.
+        ring = read(ctx).await?;
+    }
+    Ok(ring.verify(&kid, token, &ctx.settings.issuer, audience, now))
+}
+
 impl Secret {
     fn new(kid: String, bytes: &[u8], signs: bool) -> Self {
         Self { kid, signs, encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes) }
@@ -117,6 +193,10 @@ impl Secret {
 }
 
 impl Ring {
+    fn knows(&self, kid: &str) -> bool {
+        self.0.iter().any(|secret| secret.kid == kid)
+    }
+
     fn sign<T: Serialize>(&self, claims: &T) -> Result<String> {
         let signer = self.0.iter().find(|secret| secret.signs).ok_or_else(|| Error::internal("no secret signs"))?;
         let mut header = Header::new(Algorithm::HS256);
@@ -124,73 +204,21 @@ impl Ring {
         encode(&header, claims, &signer.encoding).map_err(Error::internal)
     }
 
-    fn verify<T: DeserializeOwned>(&self, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Option<T> {
-        let header = decode_header(token).ok()?;
-        let kid = header.kid?;
+    fn verify<T: DeserializeOwned>(&self, kid: &str, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Option<T> {
         let secret = self.0.iter().find(|secret| secret.kid == kid)?;
         // The algorithm is ours to choose, never the token's; time is checked against our own clock.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let claims = decode::<serde_json::Value>(token, &secret.decoding, &validation).ok()?.claims;
-        let leeway = i64::try_from(LEEWAY_SECONDS).unwrap_or(0);
-        let exp = claims.get("exp")?.as_i64()?;
-        let nbf = claims.get("nbf").and_then(serde_json::Value::as_i64).unwrap_or(i64::MIN);
-        if exp <= now.seconds() || nbf > now.seconds() + leeway {
+        let expires = claims.get("exp")?.as_i64()?;
+        let begins = claims.get("nbf").and_then(serde_json::Value::as_i64).unwrap_or(i64::MIN);
+        if expires <= now.seconds() || begins > now.seconds() + LEEWAY_SECONDS {
             return None;
         }
         serde_json::from_value(claims).ok()
-    }
-
-    /// Signs a key's claims.
-    pub fn sign_key(&self, ctx: &Ctx, key: &KeyView, organization: OrganizationId, project: ProjectId) -> Result<String> {
-        let claims = KeyClaims {
-            iss: ctx.settings.issuer.clone(),
-            aud: ctx.settings.audience.clone(),
-            iat: key.created.seconds(),
-            nbf: key.created.seconds(),
-            exp: key.expires.unwrap_or_else(|| key.created.plus_days(3650)).seconds(),
-            jti: key.id.to_string(),
-            tenant_id: organization.to_string(),
-            project_id: project.to_string(),
-            config_uuid: key.config_id.to_string(),
-            scopes: key.scopes.iter().map(ToString::to_string).collect(),
-        };
-        self.sign(&claims)
-    }
-
-    /// Reads a key's claims, if one of our secrets signed them and they hold now.
-    pub fn verify_key(&self, ctx: &Ctx, token: &str, now: Timestamp) -> Option<KeyClaims> {
-        self.verify(token, &ctx.settings.issuer, &ctx.settings.audience, now)
-    }
-
-    /// Signs a session token.
-    pub fn sign_session(
-        &self,
-        ctx: &Ctx,
-        config: ConfigId,
-        session: &str,
-        origin: &str,
-        key: Option<String>,
-        now: Timestamp,
-        seconds: i64,
-    ) -> Result<String> {
-        self.sign(&SessionClaims {
-            iss: ctx.settings.issuer.clone(),
-            aud: SESSION_AUDIENCE.to_owned(),
-            iat: now.seconds(),
-            exp: now.seconds() + seconds,
-            cfg: config.to_string(),
-            sid: session.to_owned(),
-            org: origin.to_owned(),
-            key,
-        })
-    }
-
-    /// Reads a session token, if one of our secrets signed it and it holds now.
-    pub fn verify_session(&self, ctx: &Ctx, token: &str, now: Timestamp) -> Option<SessionClaims> {
-        self.verify(token, &ctx.settings.issuer, SESSION_AUDIENCE, now)
     }
 }

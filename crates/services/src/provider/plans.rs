@@ -43,9 +43,9 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
     );
     let requests_per_minute = form.requests_per_minute.unwrap_or(REQUESTS_PER_MINUTE);
     checks.require(
-        (1..=60_000).contains(&requests_per_minute),
+        (1..=10_000_000).contains(&requests_per_minute),
         "requests_per_minute",
-        "must be from 1 to 60,000",
+        "must be from 1 to 10,000,000",
     );
     let terms = PlanTerms {
         name: &name,

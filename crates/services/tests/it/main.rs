@@ -1,6 +1,7 @@
 //! Use cases on both databases, with fakes in every port.
 
 mod catalog;
+mod gateway;
 mod identity;
 mod operator;
 mod organizations;

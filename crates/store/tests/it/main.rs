@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests act in any tenant's name")]
 
 mod catalog;
+mod gateway;
 mod identity;
 mod operator;
 mod organizations;
