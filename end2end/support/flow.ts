@@ -29,8 +29,14 @@ const edge = (from: [id: string, type: string, output: string], to: [id: string,
   },
 });
 
+/** What the flow answers where a test says nothing else: words that only running its prompt can produce. */
+export const SENTENCE = 'Polly heard “{question}” and nods.';
+
+/** Says what the flow answers to `question`. */
+export const answerTo = (question: string): string => SENTENCE.replace('{question}', question);
+
 /** Makes a flow that answers `sentence` with `{question}` in it replaced by what the person said. */
-export function flow(sentence = 'You said: {question}'): object {
+export function flow(sentence = SENTENCE): object {
   return {
     name: 'Parrot with manners',
     description: 'Repeats politely.',

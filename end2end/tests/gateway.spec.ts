@@ -1,6 +1,7 @@
 // The gateway as a program meets it. No page is involved: it is one suite, run in one project.
 
 import { call } from '../support/api.ts';
+import { answerTo } from '../support/flow.ts';
 import { expect, test } from '../support/journey.ts';
 import { gateway, listAnOffering, makeKey, subscribe, terminate, unlist, type Listed, type Subscribed } from '../support/shop.ts';
 
@@ -36,7 +37,7 @@ test('a key is validated in every way that it may be sent', async () => {
 test('a call is answered, and every answer can be told by its name', async () => {
   const answer = await gateway('invoke/', { key, json: { input: 'hello', session_id: 's-1' } });
   expect(answer.status).toBe(200);
-  expect(answer.body.output).toBe('You said: hello');
+  expect(answer.body.output).toBe(answerTo('hello'));
   expect(answer.body.session_id).toBe('s-1');
   expect(answer.body.request_id).toMatch(/^[0-9a-f]{32}$/);
   expect(Object.keys(answer.body.usage).sort()).toEqual(['elapsed_ms', 'input_tokens', 'output_tokens']);
@@ -59,7 +60,7 @@ test('an answer streams when that is asked for', async () => {
   expect(names[0]).toBe('session');
   expect(names).toContain('token');
   expect(names.at(-1)).toBe('message_end');
-  expect(answer.text).toContain('You said: stream');
+  expect(answer.text).toContain(answerTo('stream'));
 });
 
 test('a call without a key, or with a wrong one, is refused alike', async () => {
