@@ -7,7 +7,7 @@ import init, * as wasm from './widget.js';
 
 const by = (id) => document.getElementById(id);
 const [chat, log, form, input, count, again, fresh, down, close] = ['chat', 'log', 'form', 'input', 'count', 'retry', 'new', 'down', 'close'].map(by);
-const { config_id, strings } = JSON.parse(by('boot').textContent);
+const { config_id, away, strings } = JSON.parse(by('boot').textContent);
 const place = 'gsv_' + config_id;
 let port, alive, impatient, visible, seen, key, parent_origin;
 let token, expires, request;
@@ -204,6 +204,9 @@ const greet = async ({ source, origin, data, ports }) => {
   close.hidden = false;
   close.onclick = () => tell('close');
   addEventListener('keydown', (event) => event.key === 'Escape' && !event.isComposing && tell('close'));
+  port.onmessage = hear;
+  // Its owner has switched it off; the document says so.
+  if (away) return tell('ready');
   listen();
   addEventListener('error', broken);
   addEventListener('unhandledrejection', broken);
@@ -213,7 +216,6 @@ const greet = async ({ source, origin, data, ports }) => {
   } catch (error) {
     console.warn('The chat runs in its simple form:', error);
   }
-  port.onmessage = hear;
   tell('ready');
   if (alive) {
     if (impatient) submit(impatient);

@@ -8,13 +8,19 @@ use crate::cut::{byte, count, cut, find, rest};
 /// Returns the address if it may be linked.
 pub fn allowed(address: &str) -> Option<&str> {
     let address = address.trim();
-    let odd = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || matches!(c, '\\' | '<' | '>' | '"');
+    let odd = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || is_invisible(c)
+            || matches!(c, '\\' | '<' | '>' | '"')
+    };
     if address.len() > 2048 || address.chars().any(odd) {
         return None;
     }
     if let Some(host) = host(address) {
         // `https://bank.example@evil.test` leads to evil.test.
-        return (!host.is_empty() && find(authority(address), b'@', 0).is_none()).then_some(address);
+        return (!host.is_empty() && find(authority(address), b'@', 0).is_none())
+            .then_some(address);
     }
     let person = strip(address, "mailto:").or_else(|| strip(address, "tel:"))?;
     (!person.is_empty()).then_some(address)
@@ -33,7 +39,9 @@ pub fn host(address: &str) -> Option<&str> {
 /// Tells whether a link's text names another host than the one that it leads to.
 pub fn misleads(text: &str, address: &str) -> bool {
     let real = host(address).unwrap_or_default();
-    text.split_whitespace().filter_map(named_host).any(|named| !same_host(named, real))
+    text.split_whitespace()
+        .filter_map(named_host)
+        .any(|named| !same_host(named, real))
 }
 
 /// Tells characters that turn text around or hide in it.
@@ -52,8 +60,16 @@ pub fn length(text: &str) -> usize {
     if host(text).is_none() {
         return 0;
     }
-    let stops = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '*');
-    let mut end = text.char_indices().find(|&(_, c)| stops(c)).map_or(text.len(), |(at, _)| at);
+    let stops = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || is_invisible(c)
+            || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '*')
+    };
+    let mut end = text
+        .char_indices()
+        .find(|&(_, c)| stops(c))
+        .map_or(text.len(), |(at, _)| at);
     // What ends a sentence ends the address; a bracket does if it was opened outside.
     while end > 0 {
         let address = cut(text, 0, end);
@@ -68,7 +84,11 @@ pub fn length(text: &str) -> usize {
         }
         end -= 1;
     }
-    if allowed(cut(text, 0, end)).is_some() { end } else { 0 }
+    if allowed(cut(text, 0, end)).is_some() {
+        end
+    } else {
+        0
+    }
 }
 
 fn authority(address: &str) -> &str {
@@ -85,7 +105,9 @@ fn named_host(word: &str) -> Option<&str> {
     let is_domain = !before.is_empty()
         && last.len() >= 2
         && last.chars().all(|c| is_letter(c) && !c.is_ascii_digit())
-        && named.chars().all(|c| is_letter(c) || matches!(c, '.' | '-'));
+        && named
+            .chars()
+            .all(|c| is_letter(c) || matches!(c, '.' | '-'));
     (is_domain || is_address).then_some(named)
 }
 
@@ -106,7 +128,7 @@ fn strip_web(text: &str) -> Option<&str> {
 
 /// Returns the text before the first of the marks.
 fn until<'a>(text: &'a str, marks: &[u8]) -> &'a str {
-    let end = text.bytes().position(|byte| marks.iter().any(|&mark| mark == byte));
+    let end = text.bytes().position(|byte| marks.contains(&byte));
     cut(text, 0, end.unwrap_or(text.len()))
 }
 
@@ -118,14 +140,34 @@ mod tests {
 
     #[test]
     fn only_web_mail_and_telephone_addresses_are_linked() {
-        for fine in ["https://shop.example/a?b=c#d", "HTTP://shop.example", "mailto:a@b.example", "tel:+123"] {
+        for fine in [
+            "https://shop.example/a?b=c#d",
+            "HTTP://shop.example",
+            "mailto:a@b.example",
+            "tel:+123",
+        ] {
             assert!(allowed(fine).is_some(), "{fine}");
         }
         for bad in [
-            "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)",
-            "data:text/html,<b>", "vbscript:x", "file:///etc/passwd", "blob:https://a.example/1", "//evil.test",
-            "/relative", "#a", "", "https://", "https://bank.example@evil.test/", "https://a.example\\@evil.test",
-            "https://a.example/\u{202E}gpj.exe", "https:evil.test", "mailto:", "ht\ttps://a.example",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            " javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "data:text/html,<b>",
+            "vbscript:x",
+            "file:///etc/passwd",
+            "blob:https://a.example/1",
+            "//evil.test",
+            "/relative",
+            "#a",
+            "",
+            "https://",
+            "https://bank.example@evil.test/",
+            "https://a.example\\@evil.test",
+            "https://a.example/\u{202E}gpj.exe",
+            "https:evil.test",
+            "mailto:",
+            "ht\ttps://a.example",
         ] {
             assert_eq!(allowed(bad), None, "{bad:?}");
         }
@@ -134,10 +176,21 @@ mod tests {
     #[test]
     fn a_text_that_names_another_host_misleads() {
         let evil = "https://evil.test/login";
-        for text in ["https://bank.example", "bank.example", "go to www.bank.example/login now", "BANK.example"] {
+        for text in [
+            "https://bank.example",
+            "bank.example",
+            "go to www.bank.example/login now",
+            "BANK.example",
+        ] {
             assert!(misleads(text, evil), "{text}");
         }
-        for text in ["evil.test", "https://www.evil.test/other", "our page", "version 1.2", "Ask Dr. No"] {
+        for text in [
+            "evil.test",
+            "https://www.evil.test/other",
+            "our page",
+            "version 1.2",
+            "Ask Dr. No",
+        ] {
             assert!(!misleads(text, evil), "{text}");
         }
     }

@@ -7,7 +7,7 @@
 
 mod inline;
 
-use crate::cut::{byte, cut, find, rest, run};
+use crate::cut::{byte, count, cut, find, rest, run};
 use inline::{MOST_DEPTH, Shown, inline};
 
 /// What a tree is made of; nothing else can come out of an answer.
@@ -122,15 +122,20 @@ fn start_of(line: &str) -> Start {
         b'#' if run <= 6 && (run == line.len() || byte(bytes, run) == b' ') => {
             return Start::Heading(u8::try_from(run).unwrap_or(6));
         }
-        b'`' | b'~' if run >= 3 && !(first == b'`' && find(line, b'`', run).is_some()) => return Start::Fence(first, run),
+        b'`' | b'~' if run >= 3 && !(first == b'`' && find(line, b'`', run).is_some()) => {
+            return Start::Fence(first, run);
+        }
         b'>' => return Start::Quote,
-        b'-' | b'*' | b'_' if is_rule(bytes, first) => return Start::Rule,
+        b'-' | b'*' | b'_' if is_rule(line, first) => return Start::Rule,
         _ => {}
     }
     let (number, mark) = match first {
         b'-' | b'*' | b'+' => (None, 1),
         b'0'..=b'9' => {
-            let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let digits = bytes
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
             if digits > 9 || !matches!(byte(bytes, digits), b'.' | b')') {
                 return Start::Text;
             }
@@ -142,15 +147,21 @@ fn start_of(line: &str) -> Start {
         return Start::Text;
     }
     let spaces = self::run(bytes, mark).min(4);
-    Start::Item(Marker { number, indent, width: indent + mark + spaces })
+    Start::Item(Marker {
+        number,
+        indent,
+        width: indent + mark + spaces,
+    })
 }
 
-fn is_rule(bytes: &[u8], mark: u8) -> bool {
-    bytes.iter().all(|&byte| byte == mark || byte == b' ') && bytes.iter().filter(|&&byte| byte == mark).count() >= 3
+fn is_rule(line: &str, mark: u8) -> bool {
+    line.bytes().all(|byte| byte == mark || byte == b' ') && count(line, mark) >= 3
 }
 
 fn indent(line: &str) -> usize {
-    line.bytes().take_while(|&byte| byte == b' ' || byte == b'\t').count()
+    line.bytes()
+        .take_while(|&byte| byte == b' ' || byte == b'\t')
+        .count()
 }
 
 fn line_end(text: &str, at: usize) -> usize {
@@ -172,7 +183,9 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn number(digits: &str) -> u32 {
-    digits.bytes().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    digits
+        .bytes()
+        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }
 
 fn skip_blank(text: &str, mut at: usize) -> usize {
@@ -217,7 +230,8 @@ fn block_end(text: &str, at: usize) -> usize {
                 let line = cut(text, next, line_end(text, next));
                 let goes_on = match start_of(line) {
                     Start::Item(marker) => {
-                        marker.indent >= first.indent + 2 || marker.number.is_some() == first.number.is_some()
+                        marker.indent >= first.indent + 2
+                            || marker.number.is_some() == first.number.is_some()
                     }
                     Start::Text => !after_blank || indent(line) >= first.indent + 2,
                     _ => indent(line) >= first.indent + 2,
@@ -255,7 +269,16 @@ fn block(text: &str, out: &mut dyn Sink, tight: bool, depth: u8) {
         _ if depth > MOST_DEPTH => inline(text, out, false, depth),
         Start::Heading(level) => {
             out.open(Tag::Heading(level), "");
-            inline(first.trim().trim_start_matches('#').trim_end_matches('#').trim(), out, false, depth);
+            inline(
+                first
+                    .trim()
+                    .trim_start_matches('#')
+                    .trim_end_matches('#')
+                    .trim(),
+                out,
+                false,
+                depth,
+            );
             out.close();
         }
         Start::Rule => {
@@ -293,7 +316,14 @@ fn fence(text: &str, mark: u8, run: usize, out: &mut dyn Sink) {
     let first = cut(text, 0, first_end);
     let shift = indent(first);
     let language = rest(first.trim(), run).trim();
-    out.open(Tag::Pre, cut(language, 0, find(language, b' ', 0).unwrap_or(language.len())));
+    out.open(
+        Tag::Pre,
+        cut(
+            language,
+            0,
+            find(language, b' ', 0).unwrap_or(language.len()),
+        ),
+    );
     let mut code = String::new();
     for line in lines(rest(text, first_end)) {
         let bare = line.trim();
@@ -349,7 +379,9 @@ fn is_table(text: &str) -> bool {
     has(cut(text, 0, first_end), b'|')
         && has(second, b'-')
         && has(second, b'|')
-        && second.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
+        && second
+            .bytes()
+            .all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
 }
 
 fn table(text: &str, out: &mut dyn Sink, depth: u8) {
