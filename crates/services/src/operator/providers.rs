@@ -36,6 +36,8 @@ pub async fn decide_application(
     organization: OrganizationId,
     decision: Decision,
 ) -> Result<ApplicationView> {
+    // Who asks comes before what they say.
+    who.operator()?;
     match decision {
         Decision::Approve => {
             let step = Step { from: ProviderState::Applied, to: ProviderState::Approved, action: "provider.approve" };
@@ -55,6 +57,7 @@ pub async fn suspend_provider(
     organization: OrganizationId,
     reason: &str,
 ) -> Result<ApplicationView> {
+    who.operator()?;
     let step = Step { from: ProviderState::Approved, to: ProviderState::Suspended, action: "provider.suspend" };
     move_provider(ctx, who, organization, step, checked(reason)?).await
 }

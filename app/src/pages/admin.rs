@@ -1,0 +1,37 @@
+//! What an operator of the marketplace sees.
+//!
+//! Each page is a component in a file of its own below this module; add its route here.
+
+mod applications;
+mod dashboard;
+mod jobs;
+mod orders;
+mod organizations;
+mod submissions;
+mod users;
+
+use leptos::prelude::*;
+use leptos_router::any_nested_route::IntoAnyNestedRoute as _;
+use leptos_router::components::{ParentRoute, Route};
+use leptos_router::{MatchNestedRoutes, SsrMode, StaticSegment, path};
+
+use crate::layout::AdminLayout;
+
+/// The routes of the operator's pages.
+#[component(transparent)]
+pub fn AdminRoutes() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/admin") view=AdminLayout ssr=SsrMode::Async>
+            <Route path=StaticSegment("/") view=dashboard::DashboardPage ssr=SsrMode::Async/>
+            <Route path=path!("/applications/") view=applications::ApplicationsPage ssr=SsrMode::Async/>
+            <Route path=path!("/submissions/") view=submissions::SubmissionsPage ssr=SsrMode::Async/>
+            <Route path=path!("/submissions/:submission/") view=submissions::SubmissionPage ssr=SsrMode::Async/>
+            <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
+            <Route path=path!("/organizations/") view=organizations::OrganizationsPage ssr=SsrMode::Async/>
+            <Route path=path!("/users/") view=users::UsersPage ssr=SsrMode::Async/>
+            <Route path=path!("/jobs/") view=jobs::JobsPage ssr=SsrMode::Async/>
+        </ParentRoute>
+    }
+    .into_inner()
+    .into_any_nested_route()
+}

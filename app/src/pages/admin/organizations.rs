@@ -1,0 +1,105 @@
+//! Every organization, and blocking one.
+
+use domain::view::Page;
+use domain::view::operator::OrganizationRowView;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use server_fn::codec::GetUrl;
+
+use crate::error::UiError;
+use crate::fmt;
+use crate::links;
+use crate::ui::prelude::*;
+
+/// Returns a page of the organizations that fit a search.
+#[server(prefix = "/ui", endpoint = "admin/organizations", input = GetUrl)]
+pub async fn all_organizations(search: String, page: String) -> Result<Page<OrganizationRowView>, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let paging = domain::view::Paging::clamped(page.parse().unwrap_or(1), 50);
+    services::operator::organizations(&ctx, &who, &search, paging).await.map_err(here::fail)
+}
+
+/// Blocks an organization, or no longer.
+#[server(prefix = "/ui", endpoint = "admin/block")]
+pub async fn block(organization: String, blocked: bool) -> Result<(), UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    services::operator::set_blocked(&ctx, &who, id, blocked).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::admin("organizations/"), if blocked { "blocked" } else { "unblocked" }));
+    Ok(())
+}
+
+/// Every organization.
+#[component]
+pub fn OrganizationsPage() -> impl IntoView {
+    let query = use_query_map();
+    let act = ServerAction::<Block>::new();
+    let source = move || {
+        let query = query.read();
+        (query.get("search").unwrap_or_default(), query.get("page").unwrap_or_default(), act.version().get())
+    };
+    let found = Resource::new_blocking(source, |(search, page, _)| all_organizations(search, page));
+    load(found, move |page| {
+        let (current, pages, total) = (page.page, page.pages(), page.total);
+        let rows = page
+            .rows
+            .into_iter()
+            .map(|row| {
+                let label = if row.blocked { "Unblock" } else { "Block" };
+                let look = if row.blocked { Look::Ghost } else { Look::Danger };
+                view! {
+                    <tr>
+                        <td><strong>{row.name}</strong>{row.blocked.then(|| view! { " " <Badge text="Blocked" tint=Tint::Bad/> })}</td>
+                        <td class="num">{fmt::count(row.members)}</td>
+                        <td class="num">{fmt::count(row.subscriptions)}</td>
+                        <td>{row.provider}</td>
+                        <td class="nowrap">{row.created}</td>
+                        <td>
+                            <ActionForm action=act>
+                                <input type="hidden" name="organization" value=row.id.to_string()/>
+                                <input type="hidden" name="blocked" value=(!row.blocked).to_string()/>
+                                <Submit label look class="btn--sm"/>
+                            </ActionForm>
+                        </td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <div class="page">
+                <PageHead title="Organizations" text="Buyers and providers. A blocked one’s agents stop answering at once."/>
+                <FormAlert form=FormState::of(act)/>
+                {search_form("Search organizations")}
+                <Card class="card--flush">
+                    <div class="table-wrap" tabindex="0" role="group" aria-label="Organizations">
+                        <table class="table">
+                            <thead><tr><th>"Name"</th><th>"Members"</th><th>"Subscriptions"</th><th>"Provider"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr></thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    </div>
+                </Card>
+                <Pagination page=current pages total words=("organization", "organizations")/>
+            </div>
+        }
+        .into_any()
+    })
+}
+
+/// A search over a list: it is in the URL.
+pub(super) fn search_form(label: &'static str) -> AnyView {
+    let query = use_query_map();
+    let value = query.with_untracked(|query| query.get("search").unwrap_or_default());
+    view! {
+        <form method="get" class="row" role="search">
+            <label class="sr" for="search">{label}</label>
+            <input class="input" id="search" type="search" name="search" value=value placeholder=label/>
+            <Submit label="Search" look=Look::Secondary/>
+        </form>
+    }
+    .into_any()
+}

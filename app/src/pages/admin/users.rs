@@ -1,0 +1,90 @@
+//! Every person, and locking one out.
+
+use domain::view::Page;
+use domain::view::operator::UserRowView;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use server_fn::codec::GetUrl;
+
+use super::organizations::search_form;
+use crate::error::UiError;
+use crate::links;
+use crate::ui::prelude::*;
+
+/// Returns a page of the people who fit a search.
+#[server(prefix = "/ui", endpoint = "admin/users", input = GetUrl)]
+pub async fn users(search: String, page: String) -> Result<Page<UserRowView>, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let paging = domain::view::Paging::clamped(page.parse().unwrap_or(1), 50);
+    services::operator::users(&ctx, &who, &search, paging).await.map_err(here::fail)
+}
+
+/// Locks someone out, or lets them in again.
+#[server(prefix = "/ui", endpoint = "admin/lock")]
+pub async fn lock(user: String, disabled: bool) -> Result<(), UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = user.parse().map_err(|_| here::fail(services::Error::NotFound("user")))?;
+    services::operator::set_user_disabled(&ctx, &who, id, disabled).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::admin("users/"), if disabled { "blocked" } else { "unblocked" }));
+    Ok(())
+}
+
+/// Every person.
+#[component]
+pub fn UsersPage() -> impl IntoView {
+    let query = use_query_map();
+    let act = ServerAction::<Lock>::new();
+    let source = move || {
+        let query = query.read();
+        (query.get("search").unwrap_or_default(), query.get("page").unwrap_or_default(), act.version().get())
+    };
+    let found = Resource::new_blocking(source, |(search, page, _)| users(search, page));
+    load(found, move |page| {
+        let (current, pages, total) = (page.page, page.pages(), page.total);
+        let rows = page
+            .rows
+            .into_iter()
+            .map(|row| {
+                let label = if row.disabled { "Let in" } else { "Lock out" };
+                let look = if row.disabled { Look::Ghost } else { Look::Danger };
+                view! {
+                    <tr>
+                        <td><div class="row row--sm row--nowrap"><Avatar name=row.user.name.clone()/><div><strong>{row.user.name}</strong><p class="muted tiny">{row.user.email.to_string()}</p></div></div></td>
+                        <td>{row.user.operator.then(|| view! { <Badge text="Operator" tint=Tint::Accent/> })}{row.disabled.then(|| view! { <Badge text="Locked out" tint=Tint::Bad/> })}</td>
+                        <td>{row.organizations.join(", ")}</td>
+                        <td class="nowrap">{row.created}</td>
+                        <td>
+                            <ActionForm action=act>
+                                <input type="hidden" name="user" value=row.user.id.to_string()/>
+                                <input type="hidden" name="disabled" value=(!row.disabled).to_string()/>
+                                <Submit label look class="btn--sm"/>
+                            </ActionForm>
+                        </td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <div class="page">
+                <PageHead title="People" text="Everyone who can sign in."/>
+                <FormAlert form=FormState::of(act)/>
+                {search_form("Search people")}
+                <Card class="card--flush">
+                    <div class="table-wrap" tabindex="0" role="group" aria-label="People">
+                        <table class="table">
+                            <thead><tr><th>"Person"</th><th>"Standing"</th><th>"Organizations"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr></thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    </div>
+                </Card>
+                <Pagination page=current pages total words=("person", "people")/>
+            </div>
+        }
+        .into_any()
+    })
+}

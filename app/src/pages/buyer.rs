@@ -1,0 +1,49 @@
+//! What an organization that buys sees.
+//!
+//! Each page is a component in a file of its own below this module; add its route here.
+
+mod agent;
+mod agents;
+mod billing;
+mod dashboard;
+mod orders;
+mod sell;
+mod settings;
+mod subscriptions;
+mod team;
+
+use leptos::prelude::*;
+use leptos_router::components::{ParentRoute, Route};
+use leptos_router::any_nested_route::IntoAnyNestedRoute as _;
+use leptos_router::{MatchNestedRoutes, SsrMode, StaticSegment, path};
+
+pub(crate) use orders::table as orders_table;
+pub(crate) use sell::application;
+
+use crate::layout::OrganizationLayout;
+
+/// The routes of an organization's pages.
+#[component(transparent)]
+pub fn BuyerRoutes() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/organizations/:organization") view=OrganizationLayout ssr=SsrMode::Async>
+            <Route path=StaticSegment("/") view=dashboard::DashboardPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/") view=agents::AgentsPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/") view=agent::overview::OverviewPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/persona/") view=agent::persona::PersonaPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/branding/") view=agent::branding::BrandingPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/keys/") view=agent::keys::KeysPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/widget/") view=agent::widget::WidgetPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/chat/") view=agent::chat::ChatPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/usage/") view=agent::usage::UsagePage ssr=SsrMode::Async/>
+            <Route path=path!("/resources/") view=subscriptions::SubscriptionsPage ssr=SsrMode::Async/>
+            <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
+            <Route path=path!("/billing/") view=billing::BillingPage ssr=SsrMode::Async/>
+            <Route path=path!("/team/") view=team::TeamPage ssr=SsrMode::Async/>
+            <Route path=path!("/settings/") view=settings::SettingsPage ssr=SsrMode::Async/>
+            <Route path=path!("/sell/") view=sell::SellPage ssr=SsrMode::Async/>
+        </ParentRoute>
+    }
+    .into_inner()
+    .into_any_nested_route()
+}

@@ -1,0 +1,77 @@
+//! One agent's own pages: how it is set up, tested, put on a page, called and used.
+//!
+//! Which pages there are follows from what the product can do.
+
+pub mod branding;
+pub mod chat;
+pub mod keys;
+pub mod overview;
+pub mod persona;
+pub mod usage;
+pub mod widget;
+
+use domain::state::Capability;
+use domain::view::config::ConfigView;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use server_fn::codec::GetUrl;
+
+use crate::error::UiError;
+use crate::links;
+use crate::ui::prelude::*;
+
+/// Returns the agent of this page.
+#[server(prefix = "/ui", endpoint = "agent/get", input = GetUrl)]
+pub async fn agent(id: String) -> Result<ConfigView, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    services::configs::get(&ctx, &who, id).await.map_err(here::fail)
+}
+
+/// Reads the agent that the address names, anew whenever `changed` does.
+fn agent_of_page(changed: impl Fn() -> usize + Send + Sync + 'static) -> Resource<Result<ConfigView, UiError>> {
+    let id = agent_id();
+    Resource::new_blocking(move || (id(), changed()), |(id, _)| agent(id))
+}
+
+/// Returns the agent's id in the address.
+fn agent_id() -> impl Fn() -> String + Clone + Send + Sync + 'static {
+    let params = use_params_map();
+    move || params.read().get("agent").unwrap_or_default()
+}
+
+/// Returns the address of one of an agent's pages.
+fn page_of(view: &ConfigView, rest: &str) -> String {
+    links::agent(view.organization_id, view.id, rest)
+}
+
+/// The head of each of an agent's pages: its name, how it stands, and its other pages.
+fn head(view: &ConfigView, text: &'static str) -> AnyView {
+    let can = |capability| view.capabilities.contains(&capability);
+    let mut tabs = vec![Tab::new(page_of(view, ""), "Overview").with(Sign::Home)];
+    if can(Capability::Persona) {
+        tabs.push(Tab::new(page_of(view, "persona/"), "Persona").with(Sign::User));
+    }
+    if can(Capability::Branding) {
+        tabs.push(Tab::new(page_of(view, "branding/"), "Branding").with(Sign::Palette));
+    }
+    tabs.push(Tab::new(page_of(view, "chat/"), "Test chat").with(Sign::MessageCircle));
+    tabs.push(Tab::new(page_of(view, "keys/"), "Keys").with(Sign::Key));
+    if can(Capability::Chat) {
+        tabs.push(Tab::new(page_of(view, "widget/"), "Widget").with(Sign::Code));
+    }
+    tabs.push(Tab::new(page_of(view, "usage/"), "Usage").with(Sign::Activity));
+    let badge = if view.subscription_state.is_usable() && !view.settings.live {
+        view! { <Badge text="Paused" tint=Tint::Warn dot=true/> }.into_any()
+    } else {
+        view! { <SubscriptionBadge state=view.subscription_state/> }.into_any()
+    };
+    let crumbs = vec![Crumb::new("My agents", links::organization(view.organization_id, "agents/"))];
+    view! {
+        <PageHead title=view.settings.agent_name.clone() text=text crumbs badge/>
+        <Tabs label="Pages of this agent" tabs/>
+    }
+    .into_any()
+}

@@ -1,0 +1,95 @@
+//! How much an agent was used, by day and by call.
+
+use domain::state::InvocationState;
+use domain::view::config::{InvocationView, UsageView};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use server_fn::codec::GetUrl;
+
+use super::{agent_id, agent_of_page, head};
+use crate::error::UiError;
+use crate::fmt;
+use crate::ui::prelude::*;
+
+/// Returns how much an agent was used in the last so many days, or this month where nothing is said.
+#[server(prefix = "/ui", endpoint = "agent/usage", input = GetUrl)]
+pub async fn usage(id: String, days: String) -> Result<UsageView, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let from = days.parse::<i64>().ok().map(|days| domain::Day(ctx.now().day().0 - days.clamp(1, 365) + 1));
+    services::configs::usage(&ctx, &who, id, from, None).await.map_err(here::fail)
+}
+
+/// How much an agent was used.
+#[component]
+pub fn UsagePage() -> impl IntoView {
+    let agent = agent_of_page(|| 0);
+    let (id, query) = (agent_id(), use_query_map());
+    let usage = Resource::new_blocking(move || (id(), query.read().get("days").unwrap_or_default()), |(id, days)| usage(id, days));
+    load(agent, move |view| {
+        let header = head(&view, "Every call, counted exactly once. Failed calls cost nothing.");
+        let figures = load_part(usage, move |usage| {
+            let points = usage.days.iter().map(|day| (day.day.clone(), day.calls)).collect::<Vec<_>>();
+            let rows = usage.recent.iter().cloned().map(row).collect_view();
+            let none = usage.recent.is_empty();
+            view! {
+                <div class="stack">
+                    <nav class="row" aria-label="Time">
+                        <a href="?">"This month"</a><a href="?days=7">"7 days"</a><a href="?days=30">"30 days"</a><a href="?days=90">"90 days"</a>
+                    </nav>
+                    <div class="grid grid--stats">
+                        <Stat label="Calls" value=fmt::count(usage.calls) icon=Sign::Activity/>
+                        <Stat label="Failed" value=fmt::count(usage.failed)/>
+                        <Stat label="Tokens read" value=fmt::count(usage.input_tokens)/>
+                        <Stat label="Tokens written" value=fmt::count(usage.output_tokens)/>
+                    </div>
+                    <Card title="By day"><BarChart title="Calls by day" points/></Card>
+                    <Card title="This month’s plan"><Meter label="Calls this month" used=usage.used limit=usage.monthly_quota/></Card>
+                    {if none {
+                        view! { <EmptyState icon=Sign::Activity title="No calls yet" text="Talk to it in the test chat, or call it with a key."/> }.into_any()
+                    } else {
+                        view! {
+                            <Card title="The last calls" class="card--flush">
+                                <div class="table-wrap" tabindex="0" role="group" aria-label="The last calls">
+                                    <table class="table">
+                                        <thead><tr><th>"When"</th><th>"Door"</th><th>"Outcome"</th><th>"Tokens"</th><th>"Took"</th><th>"Request"</th></tr></thead>
+                                        <tbody>{rows}</tbody>
+                                    </table>
+                                </div>
+                            </Card>
+                        }.into_any()
+                    }}
+                </div>
+            }
+            .into_any()
+        });
+        view! { <div class="page">{header}{figures}</div> }.into_any()
+    })
+}
+
+fn row(call: InvocationView) -> impl IntoView {
+    let door = match (call.source, call.key_name) {
+        (_, Some(key)) => format!("Key “{key}”"),
+        (domain::state::Source::Widget, None) => "Widget".to_owned(),
+        (domain::state::Source::Portal, None) => "Test chat".to_owned(),
+        (domain::state::Source::Runtime, None) => "Remote runtime".to_owned(),
+        (domain::state::Source::Api, None) => "API".to_owned(),
+    };
+    let outcome = if call.state == InvocationState::Succeeded {
+        view! { <Badge text="Answered" tint=Tint::Good dot=true/> }.into_any()
+    } else {
+        view! { <span title=call.error><Badge text="Failed" tint=Tint::Bad dot=true/></span> }.into_any()
+    };
+    view! {
+        <tr>
+            <td class="nowrap">{call.started}</td>
+            <td>{door}</td>
+            <td>{outcome}</td>
+            <td class="num">{fmt::count(call.input_tokens)}" / "{fmt::count(call.output_tokens)}</td>
+            <td class="num nowrap">{fmt::count(call.elapsed_ms)}" ms"</td>
+            <td class="mono tiny">{call.id.to_string()}</td>
+        </tr>
+    }
+}

@@ -1,0 +1,71 @@
+//! What an organization has paid.
+
+use domain::state::PaymentState;
+use domain::view::order::PaymentView;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use server_fn::codec::GetUrl;
+
+use crate::error::UiError;
+use crate::links;
+use crate::ui::prelude::*;
+
+/// Returns the organization's payments.
+#[server(prefix = "/ui", endpoint = "billing/payments", input = GetUrl)]
+pub async fn payments(organization: String) -> Result<Vec<PaymentView>, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    services::orders::payments(&ctx, &who, id).await.map_err(here::fail)
+}
+
+/// What was paid.
+#[component]
+pub fn BillingPage() -> impl IntoView {
+    let params = use_params_map();
+    let found = Resource::new_blocking(move || params.read().get("organization").unwrap_or_default(), payments);
+    load(found, |payments| {
+        let body = if payments.is_empty() {
+            view! { <EmptyState icon=Sign::Card title="Nothing paid yet" text="Payments and refunds are listed here."/> }.into_any()
+        } else {
+            let rows = payments
+                .into_iter()
+                .map(|payment| {
+                    let (text, tint) = match payment.state {
+                        PaymentState::Succeeded => ("Paid", Tint::Good),
+                        PaymentState::Refunding => ("Refund on its way", Tint::Warn),
+                        PaymentState::Refunded => ("Refunded", Tint::Plain),
+                    };
+                    view! {
+                        <tr>
+                            <td class="nowrap">{payment.created}</td>
+                            <td><a href=links::order(payment.order_id)>{payment.description}</a></td>
+                            <td>{payment.method}</td>
+                            <td><Badge text tint dot=true/></td>
+                            <td class="num">{payment.amount.to_string()}</td>
+                        </tr>
+                    }
+                })
+                .collect_view();
+            view! {
+                <Card title="Payments" class="card--flush">
+                    <div class="table-wrap" tabindex="0" role="group" aria-label="Payments">
+                        <table class="table">
+                            <thead><tr><th>"When"</th><th>"What"</th><th>"How"</th><th>"State"</th><th>"Amount"</th></tr></thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    </div>
+                </Card>
+            }
+            .into_any()
+        };
+        view! {
+            <div class="page">
+                <PageHead title="Billing" text="What you have paid, and what came back."/>
+                {body}
+            </div>
+        }
+        .into_any()
+    })
+}

@@ -1,0 +1,49 @@
+//! An organization's name and address.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::dashboard::organization;
+use crate::error::UiError;
+use crate::ui::prelude::*;
+
+/// Saves an organization's name and address.
+#[server(prefix = "/ui", endpoint = "organization/save")]
+pub async fn save_organization(id: String, name: String, email: String) -> Result<(), UiError> {
+    use crate::{links, server_context as here};
+
+    let (ctx, who) = here::asking()?;
+    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    services::organizations::update(&ctx, &who, id, &name, &email).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::organization(id, "settings/"), "saved"));
+    Ok(())
+}
+
+/// An organization's settings.
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let params = use_params_map();
+    let save = ServerAction::<SaveOrganization>::new();
+    let form = FormState::of(save);
+    let source = move || (params.read().get("organization").unwrap_or_default(), save.version().get());
+    let found = Resource::new_blocking(source, |(id, _)| organization(id));
+    load(found, move |view| {
+        view! {
+            <div class="page">
+                <PageHead title="Settings" text="Who you are here."/>
+                <ActionForm action=save attr:class="stack">
+                    <FormAlert form/>
+                    <Card title="Organization" foot=view! { <Submit label="Save" pending=form.pending/> }.into_any()>
+                        <div class="stack">
+                            <input type="hidden" name="id" value=view.id.to_string()/>
+                            <Field form name="name" label="Name" value=view.name required=true maxlength=80/>
+                            <Field form name="email" kind="email" label="E-mail" value=view.email required=true hint="Where we write to about the organization."/>
+                        </div>
+                    </Card>
+                </ActionForm>
+            </div>
+        }
+        .into_any()
+    })
+}

@@ -1,0 +1,168 @@
+//! The people of an organization.
+
+use domain::Role;
+use domain::view::account::{InvitationView, MemberView};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use serde::{Deserialize, Serialize};
+use server_fn::codec::GetUrl;
+
+use crate::error::UiError;
+use crate::ui::prelude::*;
+
+/// Members and, for those who manage them, open invitations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct People {
+    members: Vec<MemberView>,
+    invitations: Vec<InvitationView>,
+    manages: bool,
+}
+
+/// Returns the organization's people.
+#[server(prefix = "/ui", endpoint = "team/list", input = GetUrl)]
+pub async fn team(organization: String) -> Result<People, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let members = services::organizations::members(&ctx, &who, id).await.map_err(here::fail)?;
+    let manages = who.member(id, domain::Permission::ManageMembers).is_ok();
+    let invitations = if manages { services::organizations::invitations(&ctx, &who, id).await.map_err(here::fail)? } else { Vec::new() };
+    Ok(People { members, invitations, manages })
+}
+
+/// Invites someone.
+#[server(prefix = "/ui", endpoint = "team/invite")]
+pub async fn invite(organization: String, email: String, role: String) -> Result<(), UiError> {
+    use crate::{links, server_context as here};
+
+    let (ctx, who) = here::asking()?;
+    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let role: Role = role.parse().map_err(|_| here::fail(services::Error::invalid("role", "is not a role")))?;
+    services::organizations::invite(&ctx, &who, id, &email, role).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::organization(id, "team/"), "invited"));
+    Ok(())
+}
+
+/// Changes a member's role, removes a member, or takes an invitation back.
+#[server(prefix = "/ui", endpoint = "team/change")]
+pub async fn change(organization: String, subject: String, what: String) -> Result<(), UiError> {
+    use crate::{links, server_context as here};
+
+    let (ctx, who) = here::asking()?;
+    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let missing = || here::fail(services::Error::NotFound("member"));
+    let notice = match what.as_str() {
+        "withdraw" => {
+            let invitation = subject.parse().map_err(|_| missing())?;
+            services::organizations::withdraw_invitation(&ctx, &who, id, invitation).await.map_err(here::fail)?;
+            "withdrawn"
+        }
+        "remove" => {
+            let user = subject.parse().map_err(|_| missing())?;
+            services::organizations::remove_member(&ctx, &who, id, user).await.map_err(here::fail)?;
+            "member-removed"
+        }
+        role => {
+            let user = subject.parse().map_err(|_| missing())?;
+            let role: Role = role.parse().map_err(|_| here::fail(services::Error::invalid("role", "is not a role")))?;
+            services::organizations::set_role(&ctx, &who, id, user, role).await.map_err(here::fail)?;
+            "role-changed"
+        }
+    };
+    here::redirect(&links::with_notice(&links::organization(id, "team/"), notice));
+    Ok(())
+}
+
+/// The people of an organization.
+#[component]
+pub fn TeamPage() -> impl IntoView {
+    let params = use_params_map();
+    let organization = move || params.read().get("organization").unwrap_or_default();
+    let inviting = ServerAction::<Invite>::new();
+    let changing = ServerAction::<Change>::new();
+    let form = FormState::of(inviting);
+    let source = move || (organization(), inviting.version().get() + changing.version().get());
+    let found = Resource::new_blocking(source, |(organization, _)| team(organization));
+    load(found, move |team| {
+        let id = organization();
+        let manages = team.manages;
+        let members = team.members.into_iter().map(|member| {
+            let (organization, subject) = (id.clone(), member.user.id.to_string());
+            let actions = manages.then(|| {
+                let other = if member.role == Role::Member { ("admin", "Make admin") } else { ("member", "Make member") };
+                view! {
+                    <ActionForm action=changing attr:class="row row--sm row--nowrap">
+                        <input type="hidden" name="organization" value=organization/>
+                        <input type="hidden" name="subject" value=subject/>
+                        <Submit label=other.1 look=Look::Ghost class="btn--sm" name="what" value=other.0/>
+                        <Submit label="Remove" look=Look::Danger class="btn--sm" name="what" value="remove"/>
+                    </ActionForm>
+                }
+            });
+            view! {
+                <tr>
+                    <td><div class="row row--sm row--nowrap"><Avatar name=member.user.name.clone()/><div><strong>{member.user.name}</strong><p class="muted tiny">{member.user.email.to_string()}</p></div></div></td>
+                    <td>{role_name(member.role)}</td>
+                    <td class="nowrap">{member.since}</td>
+                    <td>{actions}</td>
+                </tr>
+            }
+        }).collect_view();
+        let invited = team.invitations.into_iter().map(|invitation| {
+            let (organization, subject) = (id.clone(), invitation.id.to_string());
+            view! {
+                <tr>
+                    <td>{invitation.email.to_string()}</td>
+                    <td>{role_name(invitation.role)}</td>
+                    <td class="nowrap">"Open until "{invitation.expires}</td>
+                    <td>
+                        <ActionForm action=changing>
+                            <input type="hidden" name="organization" value=organization/>
+                            <input type="hidden" name="subject" value=subject/>
+                            <Submit label="Take back" look=Look::Ghost class="btn--sm" name="what" value="withdraw"/>
+                        </ActionForm>
+                    </td>
+                </tr>
+            }
+        }).collect_view();
+        let roles = [("member", "Member: uses and configures"), ("admin", "Admin: also spends, makes keys, manages people"), ("owner", "Owner: everything")];
+        let roles = roles.map(|(value, text)| (value.to_owned(), text.to_owned())).to_vec();
+        view! {
+            <div class="page">
+                <PageHead title="Team" text="Who works here, and what they may do."/>
+                <FormAlert form=FormState::of(changing)/>
+                <Card class="card--flush">
+                    <div class="table-wrap" tabindex="0" role="group" aria-label="People">
+                        <table class="table">
+                            <thead><tr><th>"Person"</th><th>"Role"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr></thead>
+                            <tbody>{members}{invited}</tbody>
+                        </table>
+                    </div>
+                </Card>
+                {manages.then(|| view! {
+                    <ActionForm action=inviting attr:class="stack">
+                        <FormAlert form/>
+                        <Card title="Invite someone" text="They get a mail with a link that holds for fourteen days." foot=view! { <Submit label="Invite" pending=form.pending/> }.into_any()>
+                            <div class="stack">
+                                <input type="hidden" name="organization" value=id.clone()/>
+                                <Field form name="email" kind="email" label="E-mail" required=true/>
+                                <SelectField form name="role" label="Role" options=roles value="member"/>
+                            </div>
+                        </Card>
+                    </ActionForm>
+                })}
+            </div>
+        }
+        .into_any()
+    })
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "Owner",
+        Role::Admin => "Admin",
+        Role::Member => "Member",
+    }
+}

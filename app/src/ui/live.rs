@@ -1,0 +1,72 @@
+//! What only a live page does: timers, the clipboard, loading an address. On the server each does nothing.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+/// Marks the document as live, which shows what needs JavaScript.
+pub fn mark_live() {
+    #[cfg(feature = "hydrate")]
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            // A document element takes any attribute.
+            let _ = root.set_attribute("data-live", "");
+        }
+    });
+}
+
+/// Copies a text to the clipboard.
+pub fn copy(text: &str) {
+    #[cfg(feature = "hydrate")]
+    {
+        // Whether the person allowed it comes later and changes nothing here.
+        let _ = window().navigator().clipboard().write_text(text);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = text;
+}
+
+/// Does something later.
+pub fn after(delay: Duration, work: impl FnOnce() + 'static) {
+    #[cfg(feature = "hydrate")]
+    set_timeout(work, delay);
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (delay, work);
+}
+
+/// Does something again and again until the page is left.
+pub fn every(delay: Duration, work: impl Fn() + Clone + 'static) {
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| {
+        if let Ok(handle) = set_interval_with_handle(work.clone(), delay) {
+            on_cleanup(move || handle.clear());
+        }
+    });
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (delay, work);
+}
+
+/// Loads an address anew, so that nothing of the page before it stays.
+pub fn load_anew(address: &str) {
+    #[cfg(feature = "hydrate")]
+    {
+        // A browser that refuses to navigate leaves the page as it is.
+        let _ = window().location().set_href(address);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = address;
+}
+
+/// Loads what a form's action answered with, as after signing in.
+pub fn load_answer<S>(action: ServerAction<S>)
+where
+    S: leptos::server_fn::ServerFn<Output = String, Error = crate::UiError> + Clone + Send + Sync + 'static,
+{
+    Effect::new(move |_| {
+        action.value().with(|value| {
+            if let Some(Ok(address)) = value {
+                load_anew(address);
+            }
+        });
+    });
+}

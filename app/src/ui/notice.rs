@@ -1,0 +1,54 @@
+//! What is said once after a form was sent: `?notice=saved` on the page that it leads to.
+//!
+//! The text is looked up here, so that nobody can write on our pages by sending someone a link.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::icon::{Icon, Sign};
+
+/// The notices, by their code in the URL.
+const NOTICES: &[(&str, &str)] = &[
+    ("saved", "Saved."),
+    ("created", "Created."),
+    ("deleted", "Deleted."),
+    ("sent", "Sent."),
+    ("welcome", "Welcome! Your account is ready."),
+    ("signed-out", "You are signed out."),
+    ("password-changed", "Your password is changed."),
+    ("live", "The agent is live."),
+    ("paused", "The agent is paused and answers nobody."),
+    ("key-revoked", "The key is revoked. It has stopped working."),
+    ("origins-saved", "The list of pages is saved."),
+    ("plan-switched", "Your plan is changed."),
+    ("canceled", "Canceled."),
+    ("subscription-ended", "The subscription is ended."),
+    ("invited", "The invitation is on its way."),
+    ("withdrawn", "Withdrawn."),
+    ("joined", "You are a member now."),
+    ("member-removed", "The member is removed."),
+    ("role-changed", "The role is changed."),
+    ("applied", "Your application is sent. We write to you when it is decided."),
+    ("imported", "The flow is imported."),
+    ("submitted", "Submitted. We look at it and write to you."),
+    ("unpublished", "It is off the marketplace. Running subscriptions go on."),
+    ("resumed", "It is on sale again."),
+    ("archived", "Archived."),
+    ("approved", "Approved."),
+    ("refused", "Refused, and the reason is on its way."),
+    ("reviewed", "Thank you. Your review is on the page."),
+    ("retried", "It is tried again."),
+    ("blocked", "Blocked."),
+    ("unblocked", "Unblocked."),
+];
+
+/// Shows the notice of this address, if there is one.
+#[component]
+pub fn Notices() -> impl IntoView {
+    let query = use_query_map();
+    move || {
+        let code = query.with(|query| query.get("notice"))?;
+        let (_, text) = NOTICES.iter().find(|(known, _)| *known == code)?;
+        Some(view! { <div class="toast" role="status"><Icon sign=Sign::CheckCircle/>{*text}</div> })
+    }
+}

@@ -1,0 +1,31 @@
+//! Langflow JSON: parse, check, run.
+//!
+//! [`parse`] reads an export into [`Flow`]s, [`check`] says what this engine makes of each node, and
+//! [`Engine::run`] runs a flow whose nodes are all native. The one thing a newcomer would get wrong:
+//! no Python in a flow is ever executed. A component runs here because it was written again in Rust,
+//! and only when the hash of its code is one that we know.
+
+mod check;
+mod components;
+mod engine;
+mod flow;
+mod import;
+mod memory;
+pub mod model;
+mod retrieve;
+pub mod samples;
+mod value;
+
+pub use check::{NodeClass, NodeReport, Need, NeedKind, Report, Verdict, check};
+pub use engine::{
+    Engine, Event, EventSink, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest, StepTrace,
+};
+pub use flow::{Edge, Field, Flow, Node, Output, Position, RemovedSecret};
+pub use import::{Import, ImportError, Imported, limits as import_limits, parse};
+pub use memory::{MemoryError, MemoryStore, NoMemory, Role, Turn, TurnsMemory};
+pub use model::{
+    ModelAnswer, ModelChoice, ModelError, ModelMessage, ModelProvider, ModelRequest, ModelResolver, ModelSet,
+    NoTokens, Resolved, TokenSink, Usage, offline::Offline, openai::OpenAiCompatible,
+};
+pub use retrieve::{Passage, RetrieveError, Retriever};
+pub use value::{Data, Message, Table, Value};

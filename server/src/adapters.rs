@@ -1,0 +1,5 @@
+//! Implementations of the use cases' ports, made of the other crates.
+
+pub mod mailer;
+pub mod runtime;
+pub mod sandbox;

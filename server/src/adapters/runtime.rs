@@ -1,0 +1,193 @@
+//! Our own flow engine as the `AgentRuntime` port.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dashmap::DashMap;
+use domain::FlowVersionId;
+use domain::view::agent::{FlowClass, FlowNode, FlowReport};
+use flow::{Engine, Event, EventSink, Flow, ModelSet, NodeClass, OpenAiCompatible, RunError, TurnsMemory, Verdict};
+use services::ports::{
+    AgentRuntime, ImportRefused, ImportedFlow, Provision, RunEvent, RunOutput, RunRequest, RuntimeError,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ModelSection;
+
+/// Flows that are kept read.
+const KEPT: usize = 1000;
+
+/// Runs flows in this process.
+#[derive(Debug)]
+pub struct EmbeddedRuntime {
+    engine: Engine,
+    /// Flows that were run before; a version never changes.
+    flows: DashMap<FlowVersionId, Arc<Flow>>,
+}
+
+/// Builds the engine with the model that the settings name; without one the built-in answerer answers.
+pub fn engine(model: &ModelSection) -> anyhow::Result<Engine> {
+    let models = if model.base_url.is_empty() {
+        ModelSet::offline()
+    } else {
+        let provider = OpenAiCompatible::new(&model.base_url, model.api_key.clone())?;
+        let set = ModelSet::new(Arc::new(provider), model.name.clone());
+        // Without a name of ours, the endpoint is asked for the model that the flow names.
+        if model.name.is_empty() { set.keeping_flow_models() } else { set }
+    };
+    Ok(Engine::new(Arc::new(models)))
+}
+
+impl EmbeddedRuntime {
+    /// Makes the runtime.
+    pub fn new(model: &ModelSection) -> anyhow::Result<Self> {
+        Ok(Self { engine: engine(model)?, flows: DashMap::new() })
+    }
+
+    fn flow(&self, version: FlowVersionId, stored: &serde_json::Value) -> Result<Arc<Flow>, RuntimeError> {
+        if let Some(flow) = self.flows.get(&version) {
+            return Ok(flow.clone());
+        }
+        let flow: Flow = serde_json::from_value(stored.clone()).map_err(|error| {
+            tracing::error!(%error, flow_version.id = %version, "a stored flow cannot be read");
+            RuntimeError::Failed("The agent's flow cannot be read.".to_owned())
+        })?;
+        if self.flows.len() >= KEPT {
+            self.flows.clear();
+        }
+        let flow = Arc::new(flow);
+        self.flows.insert(version, flow.clone());
+        Ok(flow)
+    }
+}
+
+#[async_trait]
+impl AgentRuntime for EmbeddedRuntime {
+    async fn import(&self, export: &[u8]) -> Result<ImportedFlow, ImportRefused> {
+        let refused = |error: flow::ImportError| ImportRefused(error.to_string());
+        let flow = flow::parse(export).map_err(refused)?.single().map_err(refused)?.flow;
+        let report = view(flow::check(&flow));
+        let flow = serde_json::to_value(&flow).map_err(|error| ImportRefused(error.to_string()))?;
+        Ok(ImportedFlow { flow, report })
+    }
+
+    async fn provision(&self, run: &Provision) -> Result<(), RuntimeError> {
+        let flow = self.flow(run.flow_version, &run.flow)?;
+        let report = flow::check(&flow);
+        if report.verdict == Verdict::Native {
+            Ok(())
+        } else {
+            Err(RuntimeError::Refused("the flow has components that do not run here".to_owned()))
+        }
+    }
+
+    async fn run(
+        &self,
+        request: RunRequest,
+        events: mpsc::Sender<RunEvent>,
+        cancel: CancellationToken,
+    ) -> Result<RunOutput, RuntimeError> {
+        let flow = self.flow(request.flow_version, &request.flow)?;
+        let turns = request
+            .history
+            .into_iter()
+            .map(|turn| if turn.agent { flow::Turn::agent(turn.text) } else { flow::Turn::user(turn.text) })
+            .collect();
+        let run = flow::RunRequest {
+            input: request.input,
+            session_id: request.session_id,
+            tweaks: request.tweaks,
+            memory: Arc::new(TurnsMemory::new(turns)),
+            persona: flow::Persona {
+                name: request.persona.name,
+                tone: request.persona.tone,
+                greeting: request.persona.greeting,
+                instructions: request.persona.instructions,
+            },
+            variables: HashMap::new(),
+            ..flow::RunRequest::default()
+        };
+        let output = self.engine.run(&flow, run, &Passed(events), cancel).await.map_err(failed)?;
+        let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Ok(RunOutput {
+            text: output.text,
+            input_tokens: tokens(output.usage.input_tokens),
+            output_tokens: tokens(output.usage.output_tokens),
+        })
+    }
+
+    async fn health(&self) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+}
+
+/// Passes events on to a caller who may have gone away.
+struct Passed(mpsc::Sender<RunEvent>);
+
+#[async_trait]
+impl EventSink for Passed {
+    async fn event(&self, event: Event) {
+        let event = match event {
+            Event::Token(text) => RunEvent::Token(text),
+            Event::Step(name) => RunEvent::Step(name),
+        };
+        let _ = self.0.send(event).await;
+    }
+}
+
+/// Says what went wrong without telling a buyer what is inside the provider's flow.
+fn failed(error: RunError) -> RuntimeError {
+    match error {
+        RunError::TweaksRefused(_) => RuntimeError::Refused(error.to_string()),
+        RunError::Timeout(_) => RuntimeError::Timeout("The agent did not answer in time.".to_owned()),
+        RunError::Cancelled => RuntimeError::Cancelled,
+        RunError::Model(_) | RunError::Invalid(_) | RunError::Unsupported(_) | RunError::LimitExceeded(_) => {
+            tracing::warn!(%error, "a flow failed");
+            RuntimeError::Failed("The agent could not answer. Try again in a moment.".to_owned())
+        }
+    }
+}
+
+fn view(report: flow::Report) -> FlowReport {
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    FlowReport {
+        verdict: match report.verdict {
+            Verdict::Native => FlowClass::Native,
+            Verdict::Review => FlowClass::Review,
+            Verdict::Unsupported => FlowClass::Unsupported,
+            Verdict::Invalid => FlowClass::Invalid,
+        },
+        flow_name: report.flow_name,
+        node_count: count(report.node_count),
+        edge_count: count(report.edge_count),
+        nodes: report
+            .nodes
+            .into_iter()
+            .map(|node| FlowNode {
+                id: node.id,
+                display_name: node.display_name,
+                component: node.component,
+                class: match node.class {
+                    NodeClass::Native => FlowClass::Native,
+                    NodeClass::Review => FlowClass::Review,
+                    NodeClass::Unsupported => FlowClass::Unsupported,
+                    NodeClass::Never => FlowClass::Never,
+                },
+                reason: node.reason,
+                advice: node.advice,
+                x: node.position.x,
+                y: node.position.y,
+            })
+            .collect(),
+        edges: report.edges,
+        needs: report.needs.into_iter().map(|need| need.name).collect(),
+        problems: report.problems,
+        secrets_removed: report
+            .secrets_removed
+            .into_iter()
+            .map(|secret| format!("{}: {}", secret.display_name, secret.field))
+            .collect(),
+    }
+}

@@ -1,0 +1,180 @@
+//! The sandbox rail as the `Payments` port: its objects in the database, its events signed and
+//! delivered like those of a company outside.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::Timestamp;
+use domain::view::order::SandboxCheckoutView;
+use payments::sandbox::{Attempt, Card, Data, Event, Session, Status};
+use payments::signature;
+use services::clock::{Clock, fresh_id};
+use services::ports::{
+    CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent, RailEventContent, SandboxCard, SandboxPage,
+    SandboxPaid, SandboxRefused,
+};
+use store::{Scope, Store, sandbox as rows};
+
+/// The sandbox rail.
+pub struct Sandbox {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    public_url: String,
+    merchant: String,
+    secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Makes the rail; `secret` signs its events.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, public_url: String, merchant: String, secret: Vec<u8>) -> Self {
+        Self { store, clock, public_url, merchant, secret }
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<(Session, i64)>, PaymentsError> {
+        let mut tx = self.store.read(Scope::System).await.map_err(unavailable)?;
+        let Some((object, version)) = rows::get(&mut tx, id).await.map_err(unavailable)? else { return Ok(None) };
+        let session = serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        Ok(Some((session, version)))
+    }
+
+    /// Writes a session that was changed; an error when someone else changed it meanwhile.
+    async fn save(&self, session: &Session, version: i64) -> Result<(), PaymentsError> {
+        let object = serde_json::to_value(session).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        if !rows::update(&mut tx, &session.id, &object, version).await.map_err(unavailable)? {
+            return Err(PaymentsError::Unavailable("the payment was changed at the same time".to_owned()));
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    fn event(&self, kind: &str, session: &Session) -> Result<(Vec<u8>, String), PaymentsError> {
+        let now = self.clock.now().seconds();
+        // The same thing happens once, so its event has one id however often it is delivered.
+        let id = format!("evt_{}_{}", kind.replace('.', "_"), session.id);
+        let event = Event { id, r#type: kind.to_owned(), created: now, data: Data { object: session.clone() } };
+        let body = serde_json::to_vec(&event).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let header = signature::sign(&self.secret, &body, now).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        Ok((body, header))
+    }
+}
+
+fn unavailable(error: store::Error) -> PaymentsError {
+    PaymentsError::Unavailable(crate::api::error::chain(&error))
+}
+
+#[async_trait]
+impl Payments for Sandbox {
+    fn rail(&self) -> &'static str {
+        "sandbox"
+    }
+
+    async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError> {
+        let id = format!("cs_{}", fresh_id().simple());
+        let session = Session {
+            id: id.clone(),
+            reference: request.order.to_string(),
+            amount: request.amount,
+            description: request.description,
+            merchant: self.merchant.clone(),
+            success_url: request.success_url,
+            cancel_url: request.cancel_url,
+            expires_at: request.expires_at.seconds(),
+            status: Status::Open,
+            payment: None,
+        };
+        let object = serde_json::to_value(&session).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        rows::insert(&mut tx, &id, &object).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(OpenedCheckout { url: format!("{}/sandbox-checkout/{id}/", self.public_url), session: id })
+    }
+
+    async fn expire_checkout(&self, session: &str) -> Result<(), PaymentsError> {
+        if let Some((mut session, version)) = self.load(session).await? {
+            session.expire();
+            self.save(&session, version).await?;
+        }
+        Ok(())
+    }
+
+    async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
+        // A payment is named after its session, so it is found without a list of payments.
+        let session = reference.replacen("pi_", "cs_", 1);
+        let Some((mut session, version)) = self.load(&session).await? else {
+            return Err(PaymentsError::Refused(format!("there is no payment {reference:?}")));
+        };
+        if !session.refund() {
+            return Err(PaymentsError::Refused(format!("{reference:?} was never paid")));
+        }
+        self.save(&session, version).await
+    }
+
+    fn read_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
+        signature::verify(&self.secret, body, header, now.seconds()).map_err(|_| PaymentsError::BadSignature)?;
+        let payload: serde_json::Value =
+            serde_json::from_slice(body).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let event: Event =
+            serde_json::from_value(payload.clone()).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let session = event.data.object;
+        let content = match (event.r#type.as_str(), session.payment) {
+            ("checkout.session.completed", Some(payment)) => RailEventContent::CheckoutPaid {
+                session: session.id,
+                reference: payment.id,
+                amount: session.amount,
+                method: payment.method,
+            },
+            ("checkout.session.expired", _) => RailEventContent::CheckoutExpired { session: session.id },
+            ("charge.refunded", Some(payment)) => RailEventContent::Refunded { reference: payment.id },
+            _ => RailEventContent::Other,
+        };
+        Ok(RailEvent { id: event.id, kind: event.r#type, content, payload })
+    }
+}
+
+#[async_trait]
+impl SandboxPage for Sandbox {
+    async fn view(&self, session: &str) -> Result<Option<SandboxCheckoutView>, PaymentsError> {
+        let now = self.clock.now().seconds();
+        Ok(self.load(session).await?.map(|(session, _)| SandboxCheckoutView {
+            open: session.is_open(now),
+            session: session.id,
+            description: session.description,
+            amount: session.amount,
+            merchant: session.merchant,
+            success_url: session.success_url,
+            cancel_url: session.cancel_url,
+        }))
+    }
+
+    async fn pay(&self, session: &str, card: &SandboxCard) -> Result<SandboxPaid, SandboxRefused> {
+        let failed = |error: PaymentsError| SandboxRefused::Failed(error.to_string());
+        let now = self.clock.now();
+        let (mut session, version) = self
+            .load(session)
+            .await
+            .map_err(failed)?
+            .ok_or_else(|| SandboxRefused::Closed("There is no such payment page.".to_owned()))?;
+        let (year, month, _) = now.day().civil();
+        let checked = Card::parse(&card.number, &card.expiry, &card.cvc, &card.name, (year, month))
+            .map_err(|error| SandboxRefused::Form(error.field, error.message.to_owned()))?;
+        let payment = session.id.replacen("cs_", "pi_", 1);
+        match session.pay(&checked, card.confirmed, payment, now.seconds()) {
+            Attempt::Paid => self.save(&session, version).await.map_err(failed)?,
+            Attempt::AlreadyPaid => {}
+            Attempt::Confirm => return Err(SandboxRefused::Confirm),
+            Attempt::Declined { code, message } => return Err(SandboxRefused::Declined(code, message.to_owned())),
+            Attempt::Closed => {
+                return Err(SandboxRefused::Closed("This payment page has closed. Go back to your order to open a new one.".to_owned()));
+            }
+        }
+        // Paying again delivers the event again; it is the same event.
+        let event = self.event("checkout.session.completed", &session).map_err(failed)?;
+        Ok(SandboxPaid { success_url: session.success_url, event })
+    }
+}

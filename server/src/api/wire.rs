@@ -1,0 +1,80 @@
+//! What the handlers share: who is asking, references to things, and addresses of things.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use services::{Ctx, Error, Principal};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::guard::ClientIp;
+use crate::http::AppState;
+
+/// Who is asking, from where.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// The caller.
+    pub principal: Principal,
+    /// The caller's address.
+    pub ip: ClientIp,
+    /// The caller's program.
+    pub user_agent: String,
+}
+
+impl FromRequestParts<AppState> for Who {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        Ok(Self {
+            principal: parts.extensions.get::<Principal>().cloned().unwrap_or_default(),
+            ip: parts.extensions.get::<ClientIp>().copied().unwrap_or(ClientIp([0, 0, 0, 0].into())),
+            user_agent: parts
+                .headers
+                .get("user-agent")
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .chars()
+                .take(200)
+                .collect(),
+        })
+    }
+}
+
+/// A JSON body; what is wrong with it is said as a validation error.
+#[derive(Clone, Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let bytes = bytes::Bytes::from_request(request, state)
+            .await
+            .map_err(|_| ApiError(Error::invalid("", "the body is too large or was cut off")))?;
+        // An empty body is an empty object: actions need none.
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        serde_json::from_slice(bytes)
+            .map(Self)
+            .map_err(|error| ApiError(Error::invalid("", format!("the body is not the JSON that this takes: {error}"))))
+    }
+}
+
+/// Reads a reference to a thing: an address, a path, or an identifier.
+pub fn reference<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, ApiError> {
+    text.trim()
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| ApiError(Error::invalid(field, "must be the address or the identifier of an existing object")))
+}
+
+/// Reads an identifier of the path; a wrong one is a thing that is not there.
+pub fn path_id<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| ApiError(Error::NotFound(what)))
+}
+
+/// Returns the address of a thing.
+pub fn url_of(ctx: &Ctx, collection: &str, id: impl std::fmt::Display) -> String {
+    format!("{}/api/{collection}/{id}/", ctx.settings.public_url)
+}

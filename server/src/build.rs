@@ -1,0 +1,113 @@
+//! Builds what the configuration asks for, and plugs it into the ports of the use cases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use domain::BasisPoints;
+use secrecy::ExposeSecret as _;
+use services::clock::{Clock, SystemClock};
+use services::ctx::Parts;
+use services::gateway::Gateway;
+use services::seed::SampleFlow;
+use services::{Ctx, Settings};
+use store::{Options, Scope, Store};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapters::mailer::ConfiguredMailer;
+use crate::adapters::runtime::EmbeddedRuntime;
+use crate::adapters::sandbox::Sandbox;
+use crate::config::Config;
+
+/// Returns the address that browsers reach us at.
+pub fn public_url(config: &Config, port: u16) -> String {
+    if config.server.public_url.is_empty() {
+        let host = match config.server.host.as_str() {
+            "0.0.0.0" | "::" => "127.0.0.1",
+            host => host,
+        };
+        format!("http://{host}:{port}")
+    } else {
+        config.server.public_url.trim_end_matches('/').to_owned()
+    }
+}
+
+/// Opens the database and brings its schema up to date.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let directory = &config.server.data_dir;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("the data directory {} cannot be made", directory.display()))?;
+    let options = Options {
+        url: config.database_url(),
+        max_connections: config.database.max_connections,
+        allow_superuser: config.database.allow_superuser,
+    };
+    Store::open(&options).await.context("the database cannot be opened")
+}
+
+/// Builds the surroundings of the use cases.
+pub async fn ctx(config: &Config, public_url: String) -> anyhow::Result<Ctx> {
+    let store = open_store(config).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
+    let runtime = Arc::new(EmbeddedRuntime::new(&config.model)?);
+    let secret = webhook_secret(&store).await?;
+    let merchant = config.site.name.clone();
+    let sandbox = Arc::new(Sandbox::new(store.clone(), clock.clone(), public_url.clone(), merchant, secret));
+    let settings = Settings {
+        public_url,
+        site_name: config.site.name.clone(),
+        issuer: config.keys.issuer.clone(),
+        audience: config.keys.audience.clone(),
+        key_days: config.keys.default_days,
+        signing_secret: config.keys.signing_key.as_ref().map(|key| key.expose_secret().as_bytes().to_vec()),
+        runtime_secret: config.runtime.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
+        run_timeout: Duration::from_secs(config.runtime.timeout_seconds),
+        commission: BasisPoints(config.site.commission_basis_points),
+        demo_messages: config.site.demo_messages,
+        ..Settings::default()
+    };
+    Ok(Ctx::new(Parts {
+        store,
+        clock,
+        runtime,
+        payments: sandbox.clone(),
+        sandbox: Some(sandbox),
+        mailer,
+        settings,
+        gateway: Gateway::default(),
+        jobs_wake: tokio::sync::Notify::new(),
+    }))
+}
+
+/// Returns the secret that the sandbox signs its events with: made once, kept with its objects.
+async fn webhook_secret(store: &Store) -> anyhow::Result<Vec<u8>> {
+    const ID: &str = "webhook_secret";
+    let mut tx = store.write(Scope::System).await?;
+    let fresh = serde_json::json!({"secret": services::secret::random_token()});
+    store::sandbox::insert(&mut tx, ID, &fresh).await?;
+    let (object, _) = store::sandbox::get(&mut tx, ID).await?.context("the sandbox has no webhook secret")?;
+    tx.commit().await?;
+    let secret = object["secret"].as_str().context("the sandbox's webhook secret is no text")?;
+    Ok(secret.as_bytes().to_vec())
+}
+
+/// Loads the sample content, if it is missing.
+pub async fn seed(ctx: &Ctx) -> anyhow::Result<()> {
+    let flows: Vec<SampleFlow<'_>> =
+        flow::samples::ALL.iter().map(|sample| SampleFlow { slug: sample.slug, json: sample.json.as_bytes() }).collect();
+    services::seed::load(ctx, &flows).await.context("the sample content cannot be loaded")?;
+    Ok(())
+}
+
+/// Starts what runs beside requests: the gateway's meter, and jobs where they are wanted here.
+pub async fn start_background(ctx: &Ctx, jobs: bool, tasks: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+    tasks.spawn(services::gateway::run(ctx.clone(), stop.clone()));
+    if jobs {
+        tasks.spawn(services::jobs::run(ctx.clone(), stop.clone()));
+    }
+    // The ring is read now, so that the first call does not wait for it.
+    services::gateway::ring::current(ctx).await.context("the signing keys cannot be read")?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! `cmp flow …`: checks and runs exports without a marketplace.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use flow::{Event, EventSink, Flow, Verdict};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::runtime;
+use crate::config::Config;
+
+/// Says what is in exports; the command succeeds when our engine runs all of them.
+pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut all_native = true;
+    for file in files {
+        let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let flows = match flow::parse(&bytes) {
+            Ok(import) => import.flows,
+            Err(error) => {
+                all_native = false;
+                if as_json {
+                    println!("{}", json!({"file": file, "verdict": "invalid", "nodes": [], "needs": [], "error": error.to_string()}));
+                } else {
+                    println!("{}: invalid: {error}", file.display());
+                }
+                continue;
+            }
+        };
+        for imported in flows {
+            let report = flow::check(&imported.flow);
+            all_native &= report.verdict == Verdict::Native;
+            if as_json {
+                let nodes: Vec<_> = report
+                    .nodes
+                    .iter()
+                    .map(|node| json!({"id": node.id, "type": node.component, "class": node.class, "reason": node.reason}))
+                    .collect();
+                let needs: Vec<_> = report.needs.iter().map(|need| &need.name).collect();
+                println!("{}", json!({"file": file, "flow": report.flow_name, "verdict": report.verdict, "nodes": nodes, "needs": needs, "problems": report.problems}));
+            } else {
+                println!("{} ({}): {:?}", file.display(), report.flow_name, report.verdict);
+                for problem in &report.problems {
+                    println!("  ! {problem}");
+                }
+                for node in report.nodes.iter().filter(|node| !node.reason.is_empty()) {
+                    println!("  {} ({}): {:?}. {} {}", node.display_name, node.id, node.class, node.reason, node.advice);
+                }
+                for need in &report.needs {
+                    println!("  needs: {}", need.name);
+                }
+            }
+        }
+    }
+    Ok(if all_native { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs an export once and prints the answer as it comes.
+pub(super) async fn run(config: &Config, file: &Path, input: String, session: String, as_json: bool) -> anyhow::Result<ExitCode> {
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let flow: Flow = flow::parse(&bytes)?.single()?.flow;
+    let engine = runtime::engine(&config.model)?;
+    let request = flow::RunRequest { input, session_id: session, ..flow::RunRequest::default() };
+    let output = engine.run(&flow, request, &Printed { live: !as_json }, CancellationToken::new()).await?;
+    if as_json {
+        println!("{}", serde_json::to_string(&output)?);
+    } else {
+        println!();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Printed {
+    live: bool,
+}
+
+#[async_trait]
+impl EventSink for Printed {
+    async fn event(&self, event: Event) {
+        if let (Event::Token(text), true) = (event, self.live) {
+            print!("{text}");
+            // A terminal that has gone away is noticed at the end.
+            let _ = std::io::Write::flush(&mut std::io::stdout());
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Settings, from a TOML file and the environment; an error names the file and the key.
+//!
+//! The order, later wins: built-in defaults, `cmp.toml` (or `--config FILE`), `CMP_SECTION__KEY`
+//! variables, the variables with names of their own (`JWT_SIGNING_KEY` …), the command line.
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// All settings.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where we listen and how browsers reach us.
+    pub server: ServerSection,
+    /// Where the data is.
+    pub database: DatabaseSection,
+    /// What the marketplace is called and keeps.
+    pub site: SiteSection,
+    /// How keys are signed.
+    pub keys: KeysSection,
+    /// The model that flows use.
+    pub model: ModelSection,
+    /// How flows run.
+    pub runtime: RuntimeSection,
+    /// How mail leaves.
+    pub mail: MailSection,
+    /// Logs and metrics.
+    pub telemetry: TelemetrySection,
+}
+
+/// Where we listen and how browsers reach us.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSection {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// How browsers reach us, `https://cmp.example`; made of host and port where it is empty.
+    pub public_url: String,
+    /// The directory for everything that is written.
+    pub data_dir: PathBuf,
+    /// Believe `X-Forwarded-For` and `X-Forwarded-Proto`: only behind a proxy that sets them.
+    pub behind_proxy: bool,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 3000,
+            public_url: String::new(),
+            data_dir: PathBuf::from("data"),
+            behind_proxy: false,
+        }
+    }
+}
+
+/// Where the data is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseSection {
+    /// `sqlite:FILE` or `postgres://…`; a SQLite file in the data directory where it is empty.
+    #[serde(serialize_with = "without_password")]
+    pub url: String,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// Accept a PostgreSQL role that row-level security does not hold.
+    pub allow_superuser: bool,
+}
+
+impl Default for DatabaseSection {
+    fn default() -> Self {
+        Self { url: String::new(), max_connections: 16, allow_superuser: false }
+    }
+}
+
+fn without_password<S: serde::Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let shown = url::Url::parse(url).ok().filter(|url| url.password().is_some()).and_then(|mut url| {
+        url.set_password(Some("…")).ok()?;
+        Some(url.to_string())
+    });
+    serializer.serialize_str(shown.as_deref().unwrap_or(url))
+}
+
+/// What the marketplace is called and keeps.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteSection {
+    /// The name in titles and mails.
+    pub name: String,
+    /// The platform's share of a sale, in hundredths of a percent.
+    pub commission_basis_points: u16,
+    /// How many messages a visitor may send to a demo.
+    pub demo_messages: i64,
+}
+
+impl Default for SiteSection {
+    fn default() -> Self {
+        Self { name: "CMP".to_owned(), commission_basis_points: 2000, demo_messages: 5 }
+    }
+}
+
+/// How keys are signed.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysSection {
+    /// At least 32 characters (`JWT_SIGNING_KEY`); without it a ring in the database signs.
+    #[serde(serialize_with = "hidden")]
+    pub signing_key: Option<SecretString>,
+    /// The issuer in keys.
+    pub issuer: String,
+    /// The audience in keys.
+    pub audience: String,
+    /// For how many days a key holds if nobody says otherwise.
+    pub default_days: i64,
+}
+
+impl Default for KeysSection {
+    fn default() -> Self {
+        Self {
+            signing_key: None,
+            issuer: "cmp".to_owned(),
+            audience: "agent-gateway".to_owned(),
+            default_days: 365,
+        }
+    }
+}
+
+/// The model that flows use.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSection {
+    /// An OpenAI-compatible endpoint, `https://api.example/v1`; without it the built-in offline
+    /// answerer answers.
+    pub base_url: String,
+    /// Its key.
+    #[serde(serialize_with = "hidden")]
+    pub api_key: Option<SecretString>,
+    /// The model to use in place of the one that a flow names; empty keeps the flow's.
+    pub name: String,
+}
+
+/// How flows run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuntimeSection {
+    /// Seconds that a run may take.
+    pub timeout_seconds: u64,
+    /// The secret that remote runtimes report usage with (`LANGFLOW_RUNTIME_SECRET`).
+    #[serde(serialize_with = "hidden")]
+    pub secret: Option<SecretString>,
+}
+
+impl Default for RuntimeSection {
+    fn default() -> Self {
+        Self { timeout_seconds: 30, secret: None }
+    }
+}
+
+/// How mail leaves.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailSection {
+    /// `smtp://user:password@host:port`; without it mail is written to `mail/` in the data directory.
+    #[serde(serialize_with = "hidden")]
+    pub smtp_url: Option<SecretString>,
+    /// Who it is from.
+    pub from: String,
+}
+
+impl Default for MailSection {
+    fn default() -> Self {
+        Self { smtp_url: None, from: "CMP <no-reply@cmp.invalid>".to_owned() }
+    }
+}
+
+/// Logs and metrics.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySection {
+    /// Which events are logged, `info` or `info,store=debug`.
+    pub log: String,
+    /// `json` or `text`; text where it is left out and the output is a terminal.
+    pub format: Option<LogFormat>,
+    /// Where `/metrics` listens; empty switches it off.
+    pub metrics_listen: String,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            format: None,
+            metrics_listen: "127.0.0.1:9464".to_owned(),
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+fn hidden<S: serde::Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(_) => serializer.serialize_some("(set)"),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// What the command line overrides.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// See [`ServerSection::host`].
+    pub host: Option<String>,
+    /// See [`ServerSection::port`].
+    pub port: Option<u16>,
+    /// See [`ServerSection::data_dir`].
+    pub data_dir: Option<PathBuf>,
+    /// See [`DatabaseSection::url`].
+    pub database: Option<String>,
+}
+
+/// A setting that cannot be used; the text names the file or variable and the key.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// The variables with names of their own, and the settings that they stand for.
+const NAMED_VARIABLES: &[(&str, &str)] = &[
+    ("JWT_SIGNING_KEY", "keys.signing_key"),
+    ("JWT_ISSUER", "keys.issuer"),
+    ("JWT_AUDIENCE", "keys.audience"),
+    ("LANGFLOW_RUNTIME_SECRET", "runtime.secret"),
+    ("LANGFLOW_RUNTIME_TIMEOUT", "runtime.timeout_seconds"),
+    ("DATABASE_URL", "database.url"),
+];
+
+impl Config {
+    /// Reads the settings; `file` must exist where it is named, and may where it is not.
+    pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Defaults::default()));
+        figment = match file {
+            Some(file) if !file.exists() => {
+                return Err(ConfigError(format!("there is no settings file {}", file.display())));
+            }
+            Some(file) => figment.merge(Toml::file_exact(file)),
+            None => figment.merge(Toml::file("cmp.toml")),
+        };
+        for &(variable, key) in NAMED_VARIABLES {
+            figment = figment.merge(
+                Env::raw().only(&[variable]).map(move |_| key.into()).split("."),
+            );
+        }
+        figment = figment.merge(Env::prefixed("CMP_").filter(|key| key.as_str().contains("__")).split("__"));
+        let mut config: Self = figment.extract().map_err(|errors| {
+            let lines: Vec<String> = errors.into_iter().map(|error| {
+                let place = error.metadata.as_ref().map_or_else(
+                    || "the settings".to_owned(),
+                    |metadata| match &metadata.source {
+                        Some(source) => source.to_string(),
+                        None => metadata.name.to_string(),
+                    },
+                );
+                format!("{place}, key {:?}: {}", error.path.join("."), error.kind)
+            }).collect();
+            ConfigError(lines.join("\n"))
+        })?;
+        if let Some(host) = overrides.host {
+            config.server.host = host;
+        }
+        if let Some(port) = overrides.port {
+            config.server.port = port;
+        }
+        if let Some(data_dir) = overrides.data_dir {
+            config.server.data_dir = data_dir;
+        }
+        if let Some(database) = overrides.database {
+            config.database.url = database;
+        }
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |key: &str, why: &str| Err(ConfigError(format!("key {key:?}: {why}")));
+        if let Some(key) = &self.keys.signing_key && key.expose_secret().len() < 32 {
+            return wrong("keys.signing_key", "must have at least 32 characters; `openssl rand -base64 48` makes one");
+        }
+        if !(1..=3650).contains(&self.keys.default_days) {
+            return wrong("keys.default_days", "must be from 1 to 3650");
+        }
+        if self.site.commission_basis_points > 10_000 {
+            return wrong("site.commission_basis_points", "must be from 0 to 10000");
+        }
+        if !(1..=600).contains(&self.runtime.timeout_seconds) {
+            return wrong("runtime.timeout_seconds", "must be from 1 to 600");
+        }
+        for (key, text) in [("server.public_url", &self.server.public_url), ("model.base_url", &self.model.base_url)] {
+            if !text.is_empty() && !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+                return wrong(key, "must be an address that starts with http:// or https://");
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the database's address.
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() {
+            format!("sqlite:{}", self.server.data_dir.join("cmp.db").display())
+        } else {
+            self.database.url.clone()
+        }
+    }
+
+    /// Writes the settings as TOML; secrets only as "(set)".
+    pub fn to_toml(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let mut text = String::new();
+        for (section, keys) in value.as_object().into_iter().flatten() {
+            text.push_str(&format!("[{section}]\n"));
+            for (key, value) in keys.as_object().into_iter().flatten() {
+                match value {
+                    serde_json::Value::Null => text.push_str(&format!("# {key} is not set\n")),
+                    other => text.push_str(&format!("{key} = {other}\n")),
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Stands in front of all sources so that figment knows no defaults of its own; the real ones are
+/// serde's, which also works for secrets that are never written.
+#[derive(Default, Serialize)]
+struct Defaults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_file_and_the_key() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("cmp.toml");
+        std::fs::write(&file, "[server]\nport = \"many\"\n").expect("written");
+        let error = Config::load(Some(&file), Overrides::default()).expect_err("a port is a number");
+        assert!(error.to_string().contains("cmp.toml"), "{error}");
+        assert!(error.to_string().contains("server.port"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelled_key_is_an_error() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("cmp.toml");
+        std::fs::write(&file, "[server]\nprot = 1\n").expect("written");
+        let error = Config::load(Some(&file), Overrides::default()).expect_err("no such key");
+        assert!(error.to_string().contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let mut config = Config::default();
+        config.keys.signing_key = Some("x".repeat(40).into());
+        config.database.url = "postgres://cmp:hunter2@db/cmp".to_owned();
+        let text = config.to_toml();
+        assert!(!text.contains("xxxx") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("signing_key = \"(set)\""), "{text}");
+    }
+}

@@ -1,0 +1,68 @@
+//! Puts the doors together into one router, and runs it until it is told to stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware;
+use axum::routing::{get, post};
+use leptos::config::LeptosOptions;
+use services::Ctx;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{api, assets, guard, portal, upload, widget};
+
+/// How long requests in flight may take to finish once we are told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// The largest body that any door takes unless it says otherwise: a flow export and its envelope.
+const BODY_LIMIT: usize = 12 * 1024 * 1024;
+
+/// What the handlers share.
+#[derive(Clone, Debug, FromRef)]
+pub struct AppState {
+    /// The use cases' surroundings.
+    pub ctx: Ctx,
+    /// How Leptos renders the shell.
+    pub leptos: LeptosOptions,
+    /// Whether a proxy in front of us tells where requests come from.
+    #[from_ref(skip)]
+    pub behind_proxy: bool,
+}
+
+/// Builds the router of the whole program.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .merge(portal::router(&state))
+        .merge(api::router())
+        .merge(widget::router())
+        .route("/pkg/{hash}/{file}", get(assets::package))
+        .route("/ui-upload/flow/{agent}/", post(upload::flow))
+        .fallback(portal::not_found)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::authenticate))
+        .layer(middleware::from_fn(guard::harden))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(state.clone(), guard::identify))
+        .with_state(state)
+}
+
+/// Serves until `stop`, then finishes what is in flight, for 30 seconds at most.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = too_long => {
+            tracing::warn!("requests were still in flight after {} s and are dropped", DRAIN.as_secs());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Everyone who should be refused is: every route and every server function, tried by a stranger,
+//! by a member of another organization, and by a member without the right.
+//!
+//! The table has to name each route of the OpenAPI description and each server function; one that
+//! is missing fails the test, and so does one that no longer exists.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::app::{Account, TestApp, on_every_app};
+use crate::story::{Listed, Subscribed, list_an_offering, subscribe};
+
+/// What someone may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    /// Open to them: anything but 401 and 403, and no error of ours.
+    Open,
+    /// 401.
+    Unknown,
+    /// 403.
+    Forbidden,
+    /// 404: not even that it exists.
+    Hidden,
+    /// An empty list.
+    Empty,
+    /// 401 of the gateway, which knows keys and no users.
+    NeedsKey,
+}
+
+use Is::{Empty, Forbidden, Hidden, NeedsKey, Open, Unknown};
+
+/// Who a thing in the path belongs to.
+type Row = (&'static str, &'static str, fn() -> Value, Is, Is, Is);
+
+const fn none() -> Value {
+    Value::Null
+}
+
+/// Method, path, body; what a stranger, a member of another organization, and a member of the
+/// owning organization with the role `member` are answered.
+const TABLE: &[Row] = &[
+    // About.
+    ("GET", "/api/version/", none, Open, Open, Open),
+    ("GET", "/api/configuration/", none, Open, Open, Open),
+    ("GET", "/api/docs/", none, Open, Open, Open),
+    // Users.
+    ("POST", "/api-auth/password/", || json!({"username": "nobody@example.com", "password": "wrong wrong wrong"}), Unknown, Unknown, Unknown),
+    ("POST", "/api-auth/register/", none, Open, Open, Open),
+    ("GET", "/api/users/me/", none, Unknown, Open, Open),
+    // Organizations.
+    ("GET", "/api/customers/", none, Unknown, Open, Open),
+    ("POST", "/api/customers/", || json!({"name": ""}), Unknown, Open, Open),
+    ("GET", "/api/customers/{buyer}/", none, Unknown, Hidden, Open),
+    ("GET", "/api/projects/", none, Unknown, Open, Open),
+    ("POST", "/api/projects/", || json!({"name": "Theirs", "customer": "{buyer}"}), Unknown, Hidden, Forbidden),
+    ("GET", "/api/projects/{project}/", none, Unknown, Hidden, Open),
+    // Catalog: for everyone.
+    ("GET", "/api/marketplace-categories/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-categories/{category}/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-public-offerings/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-public-offerings/{offering}/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-public-offerings/{offering}/plans/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-public-offerings/{offering}/plans/{plan}/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-service-providers/", none, Open, Open, Open),
+    ("POST", "/api/marketplace-service-providers/", || json!({"customer": "{buyer}", "description": "We would like to sell what we make."}), Unknown, Hidden, Forbidden),
+    ("GET", "/api/marketplace-service-providers/{provider}/", none, Open, Open, Open),
+    ("POST", "/api/marketplace-service-providers/{provider}/approve/", none, Unknown, Forbidden, Forbidden),
+    ("POST", "/api/marketplace-service-providers/{provider}/reject/", || json!({"reason": "no"}), Unknown, Forbidden, Forbidden),
+    // Orders and subscriptions of the buyer.
+    ("GET", "/api/marketplace-orders/", none, Unknown, Empty, Open),
+    ("POST", "/api/marketplace-orders/", || json!({"offering": "{offering}", "project": "{project}", "plan": "{plan}"}), Unknown, Open, Forbidden),
+    ("GET", "/api/marketplace-orders/{order}/", none, Unknown, Hidden, Open),
+    ("POST", "/api/marketplace-orders/{order}/cancel/", none, Unknown, Hidden, Forbidden),
+    ("POST", "/api/marketplace-orders/{order}/approve_by_consumer/", none, Unknown, Hidden, Forbidden),
+    ("POST", "/api/marketplace-orders/{order}/approve_by_provider/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-orders/{order}/reject_by_provider/", || json!({"reason": "no"}), Unknown, Hidden, Hidden),
+    ("POST", "/api/stripe/checkout/", || json!({"order_uuid": "{order}"}), Unknown, Hidden, Forbidden),
+    ("GET", "/api/marketplace-resources/", none, Unknown, Empty, Open),
+    ("GET", "/api/marketplace-resources/{resource}/", none, Unknown, Hidden, Open),
+    ("POST", "/api/marketplace-resources/{resource}/switch_plan/", || json!({"plan": "{plan}"}), Unknown, Hidden, Forbidden),
+    ("POST", "/api/marketplace-resources/{resource}/terminate/", none, Unknown, Hidden, Forbidden),
+    ("GET", "/api/marketplace-provider-resources/", none, Unknown, Empty, Empty),
+    ("POST", "/api/payments/sandbox/checkout/{session}/pay/", none, Open, Open, Open),
+    // The buyer's agent and keys.
+    ("GET", "/api/customer-agent-configs/", none, Unknown, Empty, Open),
+    ("GET", "/api/customer-agent-configs/{config}/", none, Unknown, Hidden, Open),
+    ("PATCH", "/api/customer-agent-configs/{config}/", || json!({"tone": "casual"}), Unknown, Hidden, Open),
+    ("GET", "/api/customer-agent-configs/{config}/api_keys/", none, Unknown, Hidden, Forbidden),
+    ("POST", "/api/customer-agent-configs/{config}/api_keys/", || json!({"name": "theirs"}), Unknown, Hidden, Forbidden),
+    ("GET", "/api/customer-agent-configs/{config}/usage/", none, Unknown, Hidden, Open),
+    ("GET", "/api/customer-agent-configs/{config}/invocations/", none, Unknown, Hidden, Open),
+    ("GET", "/api/customer-agent-configs/{config}/widget_embed/", none, Unknown, Hidden, Open),
+    ("GET", "/api/agent-api-keys/", none, Unknown, Empty, Empty),
+    ("POST", "/api/agent-api-keys/", || json!({"name": "theirs", "config": "{config}"}), Unknown, Hidden, Forbidden),
+    ("POST", "/api/agent-api-keys/{key}/revoke/", none, Unknown, Hidden, Forbidden),
+    ("POST", "/api/agent-api-keys/{key}/regenerate/", none, Unknown, Hidden, Forbidden),
+    // The provider's side; the member without the right is a member of the buyer's organization,
+    // which sells nothing, so that all of this is another organization's to them.
+    ("GET", "/api/provider-agents/", none, Unknown, Empty, Empty),
+    ("POST", "/api/provider-agents/", || json!({"name": "Theirs", "category": "agents", "customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
+    ("POST", "/api/provider-agents/validate_flow/", || json!({"flow_definition": {}}), Unknown, Open, Open),
+    ("GET", "/api/provider-agents/{agent}/", none, Unknown, Hidden, Hidden),
+    ("PUT", "/api/provider-agents/{agent}/", || json!({"name": "Theirs"}), Unknown, Hidden, Hidden),
+    ("PATCH", "/api/provider-agents/{agent}/", || json!({"name": "Theirs"}), Unknown, Hidden, Hidden),
+    ("DELETE", "/api/provider-agents/{agent}/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/provider-agents/{agent}/validate_flow/", || json!({"flow_definition": {}}), Unknown, Hidden, Hidden),
+    ("POST", "/api/provider-agents/{agent}/import_flow/", || json!({"flow_definition": {}}), Unknown, Hidden, Hidden),
+    ("POST", "/api/provider-agents/{agent}/publish/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/provider-agents/{agent}/unpublish/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/flows/import/", || json!({"flow_definition": {}, "customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-provider-offerings/", none, Unknown, Empty, Empty),
+    ("POST", "/api/marketplace-provider-offerings/", || json!({"agent": "{agent}"}), Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-provider-offerings/{offering}/", none, Unknown, Hidden, Hidden),
+    ("PATCH", "/api/marketplace-provider-offerings/{offering}/", || json!({"tagline": "Theirs"}), Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/submit/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/activate/", none, Unknown, Forbidden, Forbidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/reject/", none, Unknown, Forbidden, Forbidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/pause/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/unpause/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/draft/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-provider-offerings/{offering}/archive/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-plans/", || json!({"offering": "{offering}", "name": "Theirs", "unit_price": 1.0}), Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-plans/{plan}/archive/", none, Unknown, Hidden, Hidden),
+    // For visitors and widgets; a wrong body or key is refused by what it is, not by who sends it.
+    ("POST", "/api/agent-gateway/demo/{offering}/", || json!({"input": ""}), Open, Open, Open),
+    ("POST", "/api/payments/sandbox/webhook/", || json!({}), Forbidden, Forbidden, Forbidden),
+    ("POST", "/ui-stream/chat/{config}/", || json!({"input": "hello"}), Unknown, Hidden, Open),
+    // Ends the caller's own token, so it comes last.
+    ("POST", "/api-auth/logout/", none, Unknown, Open, Open),
+];
+
+/// The gateway's doors take keys, and no user token opens them.
+const GATEWAY: &[(&str, &str, fn() -> Value, Is)] = &[
+    ("POST", "/api/agent-gateway/invoke/", || json!({"input": "hello"}), NeedsKey),
+    ("POST", "/api/agent-gateway/validate/", none, NeedsKey),
+    ("GET", "/api/agent-gateway/validate/", none, NeedsKey),
+    ("POST", "/api/agent-gateway/usage/", || json!({"config_uuid": "{config}", "input_tokens": 1, "output_tokens": 1}), NeedsKey),
+    ("GET", "/api/agent-gateway/session/messages/", none, NeedsKey),
+    ("POST", "/api/agent-gateway/session/", || json!({"config_id": "{config}", "key": "ar_pk_live_unknown", "parent_origin": "https://shop.example"}), NeedsKey),
+    ("POST", "/api/runtime/auth/", none, NeedsKey),
+    ("POST", "/api/runtime/usage/", || json!({"config_uuid": "{config}"}), NeedsKey),
+    ("GET", "/api/agent-gateway/health/", none, Open),
+];
+
+struct Names<'a> {
+    pairs: Vec<(&'a str, String)>,
+}
+
+impl Names<'_> {
+    fn fill(&self, text: &str) -> String {
+        self.pairs.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    }
+}
+
+async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> Names<'a> {
+    let token = subscribed.buyer.token.as_str();
+    let key = app
+        .ok("POST", &format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config), token, json!({"name": "k"}))
+        .await["uuid"]
+        .as_str()
+        .expect("a uuid")
+        .to_owned();
+    let categories = app.ok("GET", "/api/marketplace-categories/", "", Value::Null).await;
+    Names {
+        pairs: vec![
+            ("buyer", subscribed.buyer.organization.clone()),
+            ("project", subscribed.buyer.project.clone()),
+            ("provider", listed.provider.organization.clone()),
+            ("category", categories[0]["uuid"].as_str().expect("a uuid").to_owned()),
+            ("offering", listed.offering.clone()),
+            ("plan", listed.free_plan.clone()),
+            ("agent", listed.agent.clone()),
+            ("order", subscribed.order.clone()),
+            ("resource", subscribed.resource.clone()),
+            ("config", subscribed.config.clone()),
+            ("key", key),
+            ("session", "sb_unknown".to_owned()),
+        ],
+    }
+}
+
+/// Makes a member, with the role `member`, of the buyer's organization.
+async fn member(app: &TestApp, owner: &Account) -> Account {
+    let member = app.register("member").await;
+    let principal = services::identity::principal_of_token(&app.ctx, &owner.token).await.expect("the owner");
+    let organization = owner.organization.parse().expect("an id");
+    let email = "member@example.com";
+    services::organizations::invite(&app.ctx, &principal, organization, email, domain::Role::Member).await.expect("invited");
+    let guest = services::identity::principal_of_token(&app.ctx, &member.token).await.expect("the guest");
+    let token = testkit::invitation_token(&app.ctx.store, email).await;
+    services::organizations::accept_invitation(&app.ctx, &guest, &token).await.expect("accepted");
+    member
+}
+
+fn check(problems: &mut Vec<String>, what: &str, who: &str, is: Is, answer: &crate::app::Answer) {
+    let status = answer.status.as_u16();
+    let fine = match is {
+        Open => status < 500 && status != 401 && status != 403,
+        Unknown | NeedsKey => status == 401,
+        Forbidden => status == 403,
+        Hidden => status == 404,
+        Empty => status == 200 && answer.json() == json!([]),
+    };
+    if !fine {
+        problems.push(format!("{what} by {who}: {status} is not {is:?}: {}", answer.text.chars().take(200).collect::<String>()));
+    }
+}
+
+#[tokio::test]
+async fn everyone_who_should_be_refused_is() {
+    on_every_app(async |app| {
+        let listed = list_an_offering(app).await;
+        let subscribed = subscribe(app, &listed).await;
+        let names = names(app, &listed, &subscribed).await;
+        let foreign = app.register("foreign").await;
+        let member = member(app, &subscribed.buyer).await;
+        let mut problems = Vec::new();
+        for &(method, path, body, stranger_is, foreign_is, member_is) in TABLE {
+            let filled = names.fill(path);
+            let body: Value = serde_json::from_str(&names.fill(&body().to_string())).unwrap_or_default();
+            let what = format!("{method} {path}");
+            let tries = [(None, "a stranger", stranger_is), (Some(&foreign), "a member of another organization", foreign_is), (Some(&member), "a member without the right", member_is)];
+            for (account, who, is) in tries {
+                let token = account.map(|account| account.token.as_str());
+                check(&mut problems, &what, who, is, &app.call(method, &filled, token, &body).await);
+            }
+        }
+        for &(method, path, body, is) in GATEWAY {
+            let body: Value = serde_json::from_str(&names.fill(&body().to_string())).unwrap_or_default();
+            check(&mut problems, &format!("{method} {path}"), "a stranger", is, &app.call(method, path, None, &body).await);
+        }
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        drop(listed.operator);
+    })
+    .await;
+}
+
+#[test]
+fn the_table_names_every_route_of_the_description() {
+    let openapi = serde_json::to_value(server::api::documented_router().into_openapi()).expect("JSON");
+    let mut described = BTreeSet::new();
+    for (path, methods) in openapi["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys() {
+            described.insert(format!("{} {}", method.to_uppercase(), shape(path)));
+        }
+    }
+    let tabled: BTreeSet<String> = TABLE
+        .iter()
+        .map(|row| (row.0, row.1))
+        .chain(GATEWAY.iter().map(|row| (row.0, row.1)))
+        .map(|(method, path)| format!("{method} {}", shape(path)))
+        .collect();
+    let missing: Vec<_> = described.difference(&tabled).collect();
+    assert!(missing.is_empty(), "not tried: {missing:#?}");
+    let gateway: BTreeSet<String> = GATEWAY.iter().map(|row| format!("{} {}", row.0, shape(row.1))).collect();
+    let gone: Vec<_> = tabled.difference(&described).filter(|row| !gateway.contains(*row)).collect();
+    assert!(gone.is_empty(), "tried, but not described: {gone:#?}");
+}
+
+/// Writes a path with `{}` for each parameter.
+fn shape(path: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,145 @@
+//! A running app for tests: the real router over the real adapters, called without a socket.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::Router;
+use serde_json::{Value, json};
+use server::config::Config;
+use server::http::AppState;
+use services::Ctx;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// The app, and what was made for it.
+pub(crate) struct TestApp {
+    pub(crate) ctx: Ctx,
+    router: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    _data: tempfile::TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// Reads the body as JSON; an answer that is none is null.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// Requires a status, and shows the body otherwise.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json()
+    }
+}
+
+/// Someone who signed up.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) token: String,
+    pub(crate) organization: String,
+    pub(crate) project: String,
+}
+
+/// Runs a test on each database.
+pub(crate) async fn on_every_app(test: impl AsyncFn(&TestApp)) {
+    testkit::on_every_database_url(async |url| {
+        let app = TestApp::start(&url).await;
+        test(&app).await;
+        app.finish().await;
+    })
+    .await;
+}
+
+impl TestApp {
+    async fn start(database: &str) -> Self {
+        let data = tempfile::tempdir().expect("a directory");
+        let mut config = Config::default();
+        config.server.data_dir = data.path().to_owned();
+        config.database.url = database.to_owned();
+        config.database.max_connections = 4;
+        config.runtime.secret = Some("a secret of the runtime".to_owned().into());
+        let ctx = server::build::ctx(&config, "http://cmp.test".to_owned()).await.expect("a context");
+        server::build::seed(&ctx).await.expect("sample content");
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        server::build::start_background(&ctx, true, &tasks, &stop).await.expect("background work");
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 3000));
+        let state = AppState { ctx: ctx.clone(), leptos: server::portal::leptos_options(address), behind_proxy: false };
+        Self { ctx, router: server::http::router(state), stop, tasks, _data: data }
+    }
+
+    async fn finish(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.ctx.store.close().await;
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("the router always answers");
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 16 * 1024 * 1024).await.expect("a body");
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    /// Calls the REST API.
+    pub(crate) async fn call(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Token {token}"));
+        }
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.body(body).expect("a request")).await
+    }
+
+    /// Calls the REST API and requires success.
+    #[track_caller]
+    pub(crate) fn ok<'a>(&'a self, method: &'a str, path: &'a str, token: &'a str, body: Value) -> impl Future<Output = Value> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let answer = self.call(method, path, Some(token).filter(|token| !token.is_empty()), &body).await;
+            assert!(answer.status.is_success(), "{place}: {method} {path} answered {}: {}", answer.status, answer.text);
+            answer.json()
+        }
+    }
+
+    /// Makes someone with an organization and a project.
+    pub(crate) async fn register(&self, name: &str) -> Account {
+        let person = json!({"name": name, "email": format!("{name}@example.com"), "password": "a long enough password"});
+        let user = self.ok("POST", "/api-auth/register/", "", person).await;
+        let text = |pointer: &str| user.pointer(pointer).and_then(Value::as_str).expect("in the answer").to_owned();
+        Account { token: text("/token"), organization: text("/customers/0/uuid"), project: text("/customers/0/project_uuid") }
+    }
+
+    /// Makes an operator.
+    pub(crate) async fn operator(&self) -> String {
+        let (email, password) = ("operator@example.com", "an operator's password");
+        services::identity::create_operator(&self.ctx, email, password, "Operator").await.expect("an operator");
+        let token = self.ok("POST", "/api-auth/password/", "", json!({"username": email, "password": password})).await;
+        token["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Asks until the answer is what is waited for; work in the background takes a moment of real time.
+    pub(crate) async fn until(&self, path: &str, token: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..400 {
+            last = self.ok("GET", path, token, Value::Null).await;
+            if done(&last) {
+                return last;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("{path} never became what was waited for: {last}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The program's doors, tried from outside: its own router over its own adapters, on both databases.
+
+mod access;
+mod app;
+mod gateway;
+mod guard;
+mod lists;
+mod story;
+mod widget;
