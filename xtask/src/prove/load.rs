@@ -1,0 +1,32 @@
+//! The proofs that put the program under load; the load itself is `server/examples/prove`.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Proof;
+use crate::test::Cluster;
+use crate::{progress, run, serve, web, workspace};
+
+pub(super) fn kill_invocations() -> Result<Proof> {
+    let cluster = Cluster::start()?;
+    load("kill-invocations", Some(cluster.database("cmp_kill")?))
+}
+
+pub(super) fn bench_gateway() -> Result<Proof> {
+    load("bench-gateway", None)
+}
+
+fn load(name: &str, postgres: Option<String>) -> Result<Proof> {
+    web::build(&web::Options::default())?;
+    let program = serve::program(true)?;
+    let step = progress::step("building the load");
+    run::under(&step, workspace::cargo().args(["build", "--release", "-p", "server", "--example", "prove"]))?;
+    step.done("");
+    let step = progress::step(name);
+    let mut load = std::process::Command::new(workspace::target().join("release/examples/prove"));
+    load.arg(name).arg(program).arg(postgres.unwrap_or_default());
+    let text = run::capture(&mut load)?;
+    step.done("");
+    let report: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).context("the load left no figures")?;
+    Ok(Proof { holds: report["holds"] == true, figures: report["figures"].clone() })
+}
