@@ -1,12 +1,14 @@
 // What every page is held to: no console error, no request to a foreign host, nothing serious for axe.
 
 import AxeBuilder from '@axe-core/playwright';
-import { expect, test as base, type Page } from '@playwright/test';
+import { expect, test as base, type BrowserContext, type Page } from '@playwright/test';
 
 export { expect };
 export type { Page };
 
 type Watch = {
+  /** Holds a second person's browser to the same. */
+  also(context: BrowserContext): void;
   /** Lets one console message pass, for journeys that provoke it. */
   allow(message: RegExp): void;
   /** Looks at a page with axe; fails on serious and critical findings. */
@@ -23,16 +25,20 @@ export const test = base.extend<{ watch: Watch; javaScript: boolean }>({
       const allowed: RegExp[] = [];
       const ours = new URL(baseURL ?? 'http://127.0.0.1:3000').host;
       const note = (problem: string) => problems.push(problem);
-      context.on('console', (message) => {
-        if (message.type() === 'error') note(`console: ${message.text()} (${message.location().url})`);
-      });
-      context.on('weberror', (error) => note(`uncaught: ${error.error().message}`));
-      context.on('request', (request) => {
-        const url = new URL(request.url());
-        const local = url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '127.0.0.1';
-        if (/^https?:$/.test(url.protocol) && url.host !== ours && !local) note(`foreign host: ${request.url()}`);
-      });
+      const also = (watched: BrowserContext) => {
+        watched.on('console', (message) => {
+          if (message.type() === 'error') note(`console: ${message.text()} (${message.location().url})`);
+        });
+        watched.on('weberror', (error) => note(`uncaught: ${error.error().message}`));
+        watched.on('request', (request) => {
+          const url = new URL(request.url());
+          const local = url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '127.0.0.1';
+          if (/^https?:$/.test(url.protocol) && url.host !== ours && !local) note(`foreign host: ${request.url()}`);
+        });
+      };
+      also(context);
       await use({
+        also,
         allow: (message) => allowed.push(message),
         axe: async (page, where) => {
           // axe runs as a script in the page, which a page without JavaScript cannot have.
@@ -43,7 +49,7 @@ export const test = base.extend<{ watch: Watch; javaScript: boolean }>({
           expect(lines, `axe at ${where}`).toEqual([]);
         },
       });
-      const left = problems.filter((problem) => !allowed.some((pattern) => pattern.test(problem)));
+      const left = [...new Set(problems)].filter((problem) => !allowed.some((pattern) => pattern.test(problem)));
       if (info.status === info.expectedStatus) expect(left, 'what the browser complained about').toEqual([]);
     },
     { auto: true },
@@ -58,10 +64,12 @@ export async function pictures(page: Page, name: string): Promise<void> {
   for (const [size, width, height] of [['phone', 390, 844], ['desktop', 1280, 900]] as const) {
     for (const scheme of ['light', 'dark'] as const) {
       await page.setViewportSize({ width, height });
-      await page.emulateMedia({ colorScheme: scheme });
-      await page.screenshot({ path: `${folder}/${name}-${size}-${scheme}.png`, fullPage: true });
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+      // A page that is scrolled shows its bar in the middle; one that changes colours shows them half changed.
+      await page.mouse.wheel(0, -100_000);
+      await page.screenshot({ path: `${folder}/${name}-${size}-${scheme}.png`, fullPage: true, animations: 'disabled' });
     }
   }
-  await page.emulateMedia({ colorScheme: null });
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   if (before) await page.setViewportSize(before);
 }

@@ -31,7 +31,7 @@ export async function signIn(page: Page, person: { email: string; password: stri
 
 /** Signs out with the menu on top. */
 export async function signOut(page: Page): Promise<void> {
-  await page.locator('summary[aria-label^="Menu of"]').click();
+  await page.locator('summary').filter({ hasText: /Menu of / }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('banner').getByRole('link', { name: 'Get started' })).toBeVisible();
 }

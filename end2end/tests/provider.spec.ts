@@ -12,6 +12,7 @@ test('a provider is approved, imports a flow, and its listing is approved', asyn
   const person = someone('Petra Provider');
   const product = `Parrot ${person.email.split('.').at(-2)?.split('@')[0]}`;
   const office = await (await browser.newContext({ javaScriptEnabled })).newPage();
+  watch.also(office.context());
   await signIn(office, operator);
 
   await test.step('sign up', async () => {
@@ -165,7 +166,7 @@ test('a provider is approved, imports a flow, and its listing is approved', asyn
   await office.context().close();
 });
 
-test('an application can be refused with a reason, and sent again', async ({ page, browser, javaScriptEnabled }) => {
+test('an application can be refused with a reason, and sent again', async ({ page, browser, javaScriptEnabled, watch }) => {
   requireOperator();
   const person = someone('Rita Refused');
   await page.goto('/register/');
@@ -181,6 +182,7 @@ test('an application can be refused with a reason, and sent again', async ({ pag
   await expect(page.getByText('Your application is being read')).toBeVisible();
 
   const office = await (await browser.newContext({ javaScriptEnabled })).newPage();
+  watch.also(office.context());
   await signIn(office, operator);
   await office.goto('/admin/applications/');
   const application = office.locator('section').filter({ hasText: person.email });

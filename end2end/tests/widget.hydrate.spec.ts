@@ -146,8 +146,9 @@ test('a secret key in a page is answered only with that page on its list, and th
   await expect(page.getByRole('row').filter({ hasText: 'Pasted by mistake' })).toContainText('Seen in a browser');
 });
 
-test('the chat is a page of its own too, which works without scripts', async ({ browser }) => {
+test('the chat is a page of its own too, which works without scripts', async ({ browser, watch }) => {
   const context = await browser.newContext({ javaScriptEnabled: false });
+  watch.also(context);
   const page = await context.newPage();
   await page.goto(`/chat/${subscribed.config}`);
   await page.getByRole('textbox', { name: 'Write a message' }).fill('no scripts here');
