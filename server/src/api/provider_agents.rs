@@ -248,6 +248,7 @@ async fn flows_import(State(state): State<AppState>, who: Who, Body(body): Body<
     let [organization_id] = candidates[..] else {
         return Err(ApiError(Error::invalid("customer_uuid", "say for which organization: you sell for none, or for several")));
     };
+    who.principal.approved_provider(organization_id)?;
     let flow = flow_bytes(&body)?;
     let report = provider::validate_flow(&state.ctx, &who.principal, &flow).await?;
     let name = if text("name").is_empty() { report.flow_name } else { text("name") };
