@@ -15,8 +15,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use calls::{
-    Booked, ChatSession, DayTotals, InvocationRow, MessageRow, SaidRow, add_to_day, begin_invocation, count_invocations, give_up, insert_exchange,
-    invocations, is_recorded, messages, record_invocation, session_of_handle, set_handle, stuck, touch_session, usage_days,
+    Booked, ChatSession, DayTotals, InvocationRow, MessageRow, SaidRow, add_to_day, begin_invocation, count_invocations, give_up, insert_exchanges,
+    invocations, is_recorded, messages, record_invocations, session_of_handle, set_handle, stuck, touch_session, touch_sessions, usage_days,
 };
 pub use demo::{DemoRow, demo, give_back_demo, save_demo, take_demo};
 pub use idempotency::{IdempotencyRow, KeyName, answer_key, claim_key, forget_key, idempotency_key, release_key};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::view::chat::{Answer, StreamEvent, Usage};
+use domain::view::chat::{Answer, ChatMessage, StreamEvent, Usage};
 use domain::{InvocationId, OfferingId};
 use serde::{Deserialize, Serialize};
 use store::{Scope, agents, catalog, gateway as rows, offerings};
@@ -63,6 +63,9 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
     if call.input.trim().is_empty() {
         return Err(GatewayError::new(422, "invalid", "input must not be empty"));
     }
+    if call.input.contains('\0') {
+        return Err(GatewayError::new(422, "invalid", "input must not contain the character U+0000"));
+    }
     if length > INPUT {
         return Err(GatewayError::new(413, "too_large", format!("input may have {INPUT} characters at most; this has {length}")));
     }
@@ -103,6 +106,19 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
         timeout: ctx.settings.run_timeout,
     };
     Ok(Demo { id, request_id: InvocationId(fresh_id()), remaining: (allowed - used - 1).max(0), request })
+}
+
+/// Returns what a visitor and a demo have said, oldest first; nothing once it is forgotten.
+pub async fn demo_messages(ctx: &Ctx, offering: OfferingId, session_id: &str) -> crate::Result<Vec<ChatMessage>> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let row = rows::demo(&mut tx, session_id, offering, ctx.now()).await?;
+    let turns = row.and_then(|row| serde_json::from_value::<Vec<Turn>>(row.turns.0).ok()).unwrap_or_default();
+    let message = |turn: Turn| ChatMessage {
+        role: if turn.agent { "agent" } else { "user" }.to_owned(),
+        text: turn.text,
+        created: String::new(),
+    };
+    Ok(turns.into_iter().map(message).collect())
 }
 
 impl Demo {
@@ -152,7 +168,7 @@ async fn run(
         }
     };
     turns.push(Turn { agent: false, text: input });
-    turns.push(Turn { agent: true, text: output.text.clone() });
+    turns.push(Turn { agent: true, text: output.text.replace('\0', "\u{fffd}") });
     let turns = serde_json::to_value(&turns).map_err(crate::Error::internal)?;
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::save_demo(&mut tx, &id, &turns).await?;

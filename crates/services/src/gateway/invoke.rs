@@ -141,6 +141,9 @@ fn check(caller: &Caller, call: &Call) -> Result<(), GatewayError> {
     if call.input.trim().is_empty() {
         return Err(GatewayError::new(422, "invalid", "input must not be empty"));
     }
+    if call.input.contains('\0') {
+        return Err(GatewayError::new(422, "invalid", "input must not contain the character U+0000"));
+    }
     if length > limit {
         return Err(GatewayError::new(413, "too_large", format!("input may have {limit} characters at most; this has {length}")));
     }
@@ -269,7 +272,8 @@ impl Task {
 
     async fn succeed(self, output: RunOutput, elapsed_ms: i64) {
         let answer = Answer {
-            output: output.text,
+            // PostgreSQL keeps every character but this one.
+            output: output.text.replace('\0', "\u{fffd}"),
             session_id: self.session_id.clone(),
             request_id: self.request_id,
             usage: Usage { input_tokens: output.input_tokens, output_tokens: output.output_tokens, elapsed_ms },
@@ -304,7 +308,7 @@ impl Task {
     }
 
     async fn fail(self, error: GatewayError, elapsed_ms: i64) {
-        let row = self.row(InvocationState::Failed, i64::from(error.status), elapsed_ms, error.detail.clone());
+        let row = self.row(InvocationState::Failed, i64::from(error.status), elapsed_ms, error.detail.replace('\0', "\u{fffd}"));
         quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
         if let Err(failure) = meter::commit(&self.ctx, Ended { row, ticket: None, said: None, kept: self.kept }).await {
             tracing::error!(error = %failure, request_id = %self.request_id, "a failed invocation could not be recorded");

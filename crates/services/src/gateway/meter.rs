@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::quota::Ticket;
-use crate::access::on_behalf;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -142,10 +141,9 @@ async fn write_all(ctx: &Ctx, batch: &[&Ended], begun: &[InvocationRow]) -> Resu
         rows::begin_invocation(&mut tx, row).await?;
     }
     let mut sums = Sums::default();
-    for ended in batch {
-        if book(&mut tx, ended, &mut sums).await?
-            && let Some(key) = ended.row.key
-        {
+    let booked = book(&mut tx, batch, &mut sums).await?;
+    for (ended, new) in batch.iter().zip(booked) {
+        if let (Some(key), true) = (ended.row.key, new) {
             sums.uses(key, ended.row.started);
         }
     }
@@ -207,42 +205,52 @@ impl Sums {
     }
 }
 
-/// Writes one invocation and everything that follows from it, but its sums; tells whether it is new.
-pub(crate) async fn book(tx: &mut Tx, ended: &Ended, sums: &mut Sums) -> Result<bool> {
-    let row = &ended.row;
-    match rows::record_invocation(tx, row).await? {
-        Booked::New => sums.day(DayTotals::of(row)),
-        Booked::FoundAgain => {
-            let totals = DayTotals::of(row);
-            sums.day(DayTotals { failed: totals.failed - 1, ..totals });
+/// Writes invocations and everything that follows from them, but their sums; tells in order which are new.
+pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Result<Vec<bool>> {
+    let all: Vec<&InvocationRow> = batch.iter().map(|ended| &ended.row).collect();
+    let booked = rows::record_invocations(tx, &all).await?;
+    let mut sessions: Vec<(domain::OrganizationId, ChatSession<'_>, Timestamp)> = Vec::new();
+    let mut exchanges = Vec::new();
+    for (&ended, &booked) in batch.iter().zip(&booked) {
+        let row = &ended.row;
+        let totals = DayTotals::of(row);
+        match booked {
+            Booked::New => sums.day(totals),
+            Booked::FoundAgain => sums.day(DayTotals { failed: totals.failed - 1, ..totals }),
+            Booked::Before => continue,
         }
-        Booked::Before => return Ok(false),
-    }
-    if let Some(kept) = &ended.kept {
-        match &kept.answer {
-            Some(answer) => rows::answer_key(tx, &kept.name, row.status, answer).await?,
-            None => rows::release_key(tx, &kept.name, row.id).await?,
+        if let Some(kept) = &ended.kept {
+            match &kept.answer {
+                Some(answer) => rows::answer_key(tx, &kept.name, row.status, answer).await?,
+                None => rows::release_key(tx, &kept.name, row.id).await?,
+            }
+        }
+        if row.state != InvocationState::Succeeded {
+            continue;
+        }
+        if let Some(ticket) = &ended.ticket {
+            sums.call(row.subscription, ticket.month, ticket.lease);
+        } else {
+            let month = row.started.month_start();
+            rows::open_period(tx, row.organization, row.subscription, month).await?;
+            sums.call(row.subscription, month, None);
+        }
+        if let Some(said) = &ended.said {
+            let session =
+                ChatSession { config: row.config, id: &row.session, source: row.source, origin: &said.origin, handle_hash: None };
+            sessions.push((row.organization, session, row.finished));
+            let ids = (fresh_id(), fresh_id());
+            let exchange =
+                SaidRow { invocation: row, question_id: ids.0, answer_id: ids.1, question: &said.input, answer: &said.output };
+            exchanges.push(exchange);
         }
     }
-    if row.state != InvocationState::Succeeded {
-        return Ok(true);
-    }
-    if let Some(ticket) = &ended.ticket {
-        sums.call(row.subscription, ticket.month, ticket.lease);
-    } else {
-        let month = row.started.month_start();
-        rows::open_period(tx, row.organization, row.subscription, month).await?;
-        sums.call(row.subscription, month, None);
-    }
-    if let Some(said) = &ended.said {
-        let tenant = on_behalf(row.organization);
-        let session =
-            ChatSession { config: row.config, id: &row.session, source: row.source, origin: &said.origin, handle_hash: None };
-        rows::touch_session(tx, tenant, &session, row.finished).await?;
-        let said = SaidRow { question_id: fresh_id(), answer_id: fresh_id(), question: &said.input, answer: &said.output };
-        rows::insert_exchange(tx, row, &said).await?;
-    }
-    Ok(true)
+    // In an order that two processes share; of one conversation the last word counts.
+    sessions.sort_by(|(_, a, at), (_, b, bt)| (b.config, b.id, bt).cmp(&(a.config, a.id, at)));
+    sessions.dedup_by(|(_, later, _), (_, kept, _)| (later.config, later.id) == (kept.config, kept.id));
+    rows::touch_sessions(tx, &sessions).await?;
+    rows::insert_exchanges(tx, &exchanges).await?;
+    Ok(booked.iter().map(|booked| *booked != Booked::Before).collect())
 }
 
 /// Gives up invocations that began so long ago that their process must have died: they cost nothing.

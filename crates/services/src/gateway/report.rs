@@ -74,9 +74,7 @@ pub async fn report_usage(ctx: &Ctx, secret: Option<&str>, report: &UsageReport)
         // The gateway ran this call and has counted it already.
         return Ok(Reported { request_id, recorded: false });
     }
-    let mut sums = Sums::default();
-    let mut recorded = false;
-    for number in 0..report.calls {
+    let ended = |number| {
         let first = number == 0;
         let row = InvocationRow {
             id: derived(report.config, &request_id, number),
@@ -97,8 +95,12 @@ pub async fn report_usage(ctx: &Ctx, secret: Option<&str>, report: &UsageReport)
             started: now,
             finished: now,
         };
-        recorded |= meter::book(&mut tx, &Ended { row, ticket: None, said: None, kept: None }, &mut sums).await?;
-    }
+        Ended { row, ticket: None, said: None, kept: None }
+    };
+    let calls: Vec<Ended> = (0..report.calls).map(ended).collect();
+    let mut sums = Sums::default();
+    let booked = meter::book(&mut tx, &calls.iter().collect::<Vec<_>>(), &mut sums).await?;
+    let recorded = booked.contains(&true);
     sums.write(&mut tx).await?;
     tx.commit().await?;
     Ok(Reported { request_id, recorded })

@@ -1,11 +1,14 @@
 //! Conversations, invocations and what they add up to.
 
+use std::collections::HashSet;
+
 use domain::state::{InvocationState, Source};
 use domain::view::config::{InvocationView, UsageDay};
 use domain::{ConfigId, Day, InvocationId, KeyId, OfferingId, OrganizationId, SubscriptionId, Timestamp};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Error, Tenant, Tx};
+use crate::{Either, Error, Json, Tenant, Tx};
 
 /// One side of a conversation.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -92,9 +95,42 @@ pub async fn set_handle(tx: &mut Tx, config: ConfigId, session: &str, handle_has
         .exactly_one()
 }
 
+/// Writes conversations, or that they went on; each at most once. `now` is theirs in order.
+pub async fn touch_sessions(tx: &mut Tx, sessions: &[(OrganizationId, ChatSession<'_>, Timestamp)]) -> Result<(), Error> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Value> = sessions
+        .iter()
+        .map(|(organization, session, now)| {
+            json!({"id": session.id, "config": session.config, "organization": organization, "source": session.source,
+                   "origin": session.origin, "at": now.0})
+        })
+        .collect();
+    // Rows travel as one JSON value, which each database takes apart in its own way.
+    tx.query_either(Either {
+        sqlite: "INSERT INTO chat_sessions (id, config_id, organization_id, source, origin, handle_hash, created_at, last_at)
+                 SELECT value ->> 'id', unhex(value ->> 'config'), unhex(value ->> 'organization'), value ->> 'source',
+                        value ->> 'origin', NULL, value ->> 'at', value ->> 'at'
+                 FROM json_each($1) WHERE true
+                 ON CONFLICT (config_id, id) DO UPDATE SET last_at = excluded.last_at",
+        postgres: "INSERT INTO chat_sessions (id, config_id, organization_id, source, origin, handle_hash, created_at, last_at)
+                   SELECT r.id, r.config, r.organization, r.source, r.origin, NULL, r.at, r.at
+                   FROM jsonb_to_recordset($1) AS r (id TEXT, config UUID, organization UUID, source TEXT, origin TEXT, at BIGINT)
+                   ON CONFLICT (config_id, id) DO UPDATE SET last_at = excluded.last_at",
+    })
+    .bind(Json(Value::Array(rows)))
+    .execute()
+    .await?
+    .any();
+    Ok(())
+}
+
 /// A question and its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct SaidRow<'a> {
+    /// In which invocation.
+    pub invocation: &'a InvocationRow,
     /// The question's row.
     pub question_id: Uuid,
     /// The answer's row.
@@ -105,26 +141,41 @@ pub struct SaidRow<'a> {
     pub answer: &'a str,
 }
 
-/// Writes a question and its answer.
-pub async fn insert_exchange(tx: &mut Tx, row: &InvocationRow, said: &SaidRow<'_>) -> Result<(), Error> {
+/// Writes questions and their answers.
+pub async fn insert_exchanges(tx: &mut Tx, said: &[SaidRow<'_>]) -> Result<(), Error> {
+    if said.is_empty() {
+        return Ok(());
+    }
+    let message = |row: &InvocationRow, id: Uuid, role: &str, text: &str, at: Timestamp| {
+        json!({"id": id.simple().to_string(), "config": row.config, "session": row.session, "organization": row.organization,
+               "invocation": row.id, "role": role, "text": text, "at": at.0})
+    };
+    let rows: Vec<Value> = said
+        .iter()
+        .flat_map(|said| {
+            let row = said.invocation;
+            [
+                message(row, said.question_id, "user", said.question, row.started),
+                message(row, said.answer_id, "agent", said.answer, row.finished),
+            ]
+        })
+        .collect();
+    let expected = rows.len() as u64;
     let done = tx
-        .query(
-            "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at)
-             VALUES ($1, $3, $4, $5, $6, 'user', $7, $8), ($2, $3, $4, $5, $6, 'agent', $9, $10)",
-        )
-        .bind(said.question_id)
-        .bind(said.answer_id)
-        .bind(row.config)
-        .bind(row.session.clone())
-        .bind(row.organization)
-        .bind(row.id)
-        .bind(said.question.to_owned())
-        .bind(row.started)
-        .bind(said.answer.to_owned())
-        .bind(row.finished)
+        .query_either(Either {
+            sqlite: "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at)
+                     SELECT unhex(value ->> 'id'), unhex(value ->> 'config'), value ->> 'session', unhex(value ->> 'organization'),
+                            unhex(value ->> 'invocation'), value ->> 'role', value ->> 'text', value ->> 'at'
+                     FROM json_each($1)",
+            postgres: "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at)
+                       SELECT r.id, r.config, r.session, r.organization, r.invocation, r.role, r.text, r.at
+                       FROM jsonb_to_recordset($1) AS r (id UUID, config UUID, session TEXT, organization UUID, invocation UUID,
+                                                         role TEXT, text TEXT, at BIGINT)",
+        })
+        .bind(Json(Value::Array(rows)))
         .execute()
         .await?;
-    if done.affected == 2 { Ok(()) } else { Err(Error::NotOne { affected: done.affected }) }
+    if done.affected == expected { Ok(()) } else { Err(Error::NotOne { affected: done.affected }) }
 }
 
 /// An invocation that has ended, or, in the state `running`, one that has begun.
@@ -201,41 +252,65 @@ pub async fn begin_invocation(tx: &mut Tx, row: &InvocationRow) -> Result<(), Er
     Ok(())
 }
 
-/// Writes how an invocation ended; its id makes repetitions harmless.
-pub async fn record_invocation(tx: &mut Tx, row: &InvocationRow) -> Result<Booked, Error> {
-    let done = tx
-        .query(
-            "INSERT INTO invocations (id, organization_id, config_id, subscription_id, provider_id, key_id, session_id, source,
-                                      state, status, input_tokens, output_tokens, elapsed_ms, error, started_at, finished_at, day)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-             ON CONFLICT (id) DO UPDATE
-             SET state = excluded.state, status = excluded.status, input_tokens = excluded.input_tokens,
-                 output_tokens = excluded.output_tokens, elapsed_ms = excluded.elapsed_ms, error = excluded.error,
-                 finished_at = excluded.finished_at
-             WHERE invocations.state = 'running'",
-        )
-        .bind(row.id)
-        .bind(row.organization)
-        .bind(row.config)
-        .bind(row.subscription)
-        .bind(row.provider)
-        .bind(row.key)
-        .bind(row.session.clone())
-        .bind(row.source)
-        .bind(row.state)
-        .bind(row.status)
-        .bind(row.input_tokens)
-        .bind(row.output_tokens)
-        .bind(row.elapsed_ms)
-        .bind(row.error.clone())
-        .bind(row.started)
-        .bind(row.finished)
-        .bind(row.started.day())
-        .execute()
-        .await?;
-    if done.affected == 1 {
-        return Ok(Booked::New);
+/// Writes how invocations ended, each at most once in `rows`; tells in order what became of them.
+pub async fn record_invocations(tx: &mut Tx, rows: &[&InvocationRow]) -> Result<Vec<Booked>, Error> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
+    let values: Vec<Value> = rows.iter().map(|row| value_of(row)).collect();
+    let written: Vec<(InvocationId,)> = tx
+        .query_either(Either {
+            sqlite: "INSERT INTO invocations (id, organization_id, config_id, subscription_id, provider_id, key_id, session_id, source,
+                                              state, status, input_tokens, output_tokens, elapsed_ms, error, started_at, finished_at, day)
+                     SELECT unhex(value ->> 'id'), unhex(value ->> 'organization'), unhex(value ->> 'config'),
+                            unhex(value ->> 'subscription'), unhex(value ->> 'provider'), unhex(value ->> 'key'),
+                            value ->> 'session', value ->> 'source', value ->> 'state', value ->> 'status', value ->> 'input',
+                            value ->> 'output', value ->> 'elapsed', value ->> 'error', value ->> 'started', value ->> 'finished',
+                            value ->> 'day'
+                     FROM json_each($1) WHERE true
+                     ON CONFLICT (id) DO UPDATE
+                     SET state = excluded.state, status = excluded.status, input_tokens = excluded.input_tokens,
+                         output_tokens = excluded.output_tokens, elapsed_ms = excluded.elapsed_ms, error = excluded.error,
+                         finished_at = excluded.finished_at
+                     WHERE invocations.state = 'running'
+                     RETURNING id",
+            postgres: "INSERT INTO invocations (id, organization_id, config_id, subscription_id, provider_id, key_id, session_id, source,
+                                                state, status, input_tokens, output_tokens, elapsed_ms, error, started_at, finished_at, day)
+                       SELECT r.id, r.organization, r.config, r.subscription, r.provider, r.key, r.session, r.source, r.state, r.status,
+                              r.input, r.output, r.elapsed, r.error, r.started, r.finished, r.day
+                       FROM jsonb_to_recordset($1) AS r (id UUID, organization UUID, config UUID, subscription UUID, provider UUID,
+                                                         key UUID, session TEXT, source TEXT, state TEXT, status BIGINT, input BIGINT,
+                                                         output BIGINT, elapsed BIGINT, error TEXT, started BIGINT, finished BIGINT,
+                                                         day BIGINT)
+                       ON CONFLICT (id) DO UPDATE
+                       SET state = excluded.state, status = excluded.status, input_tokens = excluded.input_tokens,
+                           output_tokens = excluded.output_tokens, elapsed_ms = excluded.elapsed_ms, error = excluded.error,
+                           finished_at = excluded.finished_at
+                       WHERE invocations.state = 'running'
+                       RETURNING id",
+        })
+        .bind(Json(Value::Array(values)))
+        .fetch_all()
+        .await?;
+    let written: HashSet<InvocationId> = written.into_iter().map(|(id,)| id).collect();
+    let mut booked = Vec::with_capacity(rows.len());
+    for row in rows {
+        booked.push(if written.contains(&row.id) { Booked::New } else { find_again(tx, row).await? });
+    }
+    Ok(booked)
+}
+
+fn value_of(row: &InvocationRow) -> Value {
+    json!({
+        "id": row.id, "organization": row.organization, "config": row.config, "subscription": row.subscription,
+        "provider": row.provider, "key": row.key, "session": row.session, "source": row.source, "state": row.state,
+        "status": row.status, "input": row.input_tokens, "output": row.output_tokens, "elapsed": row.elapsed_ms,
+        "error": row.error, "started": row.started.0, "finished": row.finished.0, "day": row.started.day().0,
+    })
+}
+
+/// Writes how an invocation ended that had been given up.
+async fn find_again(tx: &mut Tx, row: &InvocationRow) -> Result<Booked, Error> {
     let done = tx
         .query(
             "UPDATE invocations

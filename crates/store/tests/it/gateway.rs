@@ -2,7 +2,7 @@
 
 use domain::state::{InvocationState, Source};
 use domain::{InvocationId, KeyId};
-use store::gateway::{self as rows, Booked, DayTotals, InvocationRow, KeyName, Lease};
+use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, Lease, SaidRow};
 use store::{Scope, Tenant, keys};
 use testkit::{Bought, TestCtx, on_every_ctx};
 use uuid::Uuid;
@@ -29,20 +29,26 @@ fn invocation(t: &TestCtx, bought: &Bought, number: u128, state: InvocationState
     }
 }
 
+async fn record(tx: &mut store::Tx, row: &InvocationRow) -> Booked {
+    let booked = rows::record_invocations(tx, &[row]).await.expect("a write");
+    assert_eq!(booked.len(), 1);
+    booked[0]
+}
+
 #[tokio::test]
 async fn an_invocation_is_recorded_once_however_it_began() {
     on_every_ctx(async |t| {
         let bought = t.bought(None, 60).await;
         let mut tx = t.ctx.store.write(Scope::System).await.expect("a transaction");
         let row = invocation(&t, &bought, 1, InvocationState::Succeeded);
-        assert_eq!(rows::record_invocation(&mut tx, &row).await.expect("a write"), Booked::New);
-        assert_eq!(rows::record_invocation(&mut tx, &row).await.expect("a write"), Booked::Before);
+        assert_eq!(record(&mut tx, &row).await, Booked::New);
+        assert_eq!(record(&mut tx, &row).await, Booked::Before);
         rows::begin_invocation(&mut tx, &row).await.expect("a late beginning changes nothing");
-        assert_eq!(rows::record_invocation(&mut tx, &row).await.expect("a write"), Booked::Before);
+        assert_eq!(record(&mut tx, &row).await, Booked::Before);
 
         let row = invocation(&t, &bought, 2, InvocationState::Succeeded);
         rows::begin_invocation(&mut tx, &row).await.expect("a write");
-        assert_eq!(rows::record_invocation(&mut tx, &row).await.expect("a write"), Booked::New);
+        assert_eq!(record(&mut tx, &row).await, Booked::New);
 
         let row = invocation(&t, &bought, 3, InvocationState::Succeeded);
         rows::begin_invocation(&mut tx, &row).await.expect("a write");
@@ -50,13 +56,58 @@ async fn an_invocation_is_recorded_once_however_it_began() {
         assert_eq!(stuck.iter().map(|(id, day)| (*id, day.failed)).collect::<Vec<_>>(), [(row.id, 1)]);
         assert!(rows::give_up(&mut tx, row.id, "dead", row.started).await.expect("a write"));
         assert!(!rows::give_up(&mut tx, row.id, "dead", row.started).await.expect("a write"));
-        assert_eq!(rows::record_invocation(&mut tx, &row).await.expect("a write"), Booked::FoundAgain);
-        assert_eq!(rows::record_invocation(&mut tx, &row).await.expect("a write"), Booked::Before);
+        assert_eq!(record(&mut tx, &row).await, Booked::FoundAgain);
+        assert_eq!(record(&mut tx, &row).await, Booked::Before);
         let tenant = Tenant::assume_authorized(bought.buyer.organization);
         let all = rows::count_invocations(&mut tx, tenant, bought.config, Some(InvocationState::Succeeded)).await.expect("a count");
         assert_eq!(all, 3);
         assert!(rows::is_recorded(&mut tx, bought.config, row.id).await.expect("a read"));
         drop(tx);
+        bought.finish().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_batch_is_written_as_its_rows_would_be() {
+    on_every_ctx(async |t| {
+        let bought = t.bought(None, 60).await;
+        let key = t.secret_key(&bought).await;
+        let mut held = t.ctx.store.write(Scope::System).await.expect("a transaction");
+        let tx = &mut held;
+        let mut first = invocation(&t, &bought, 1, InvocationState::Succeeded);
+        first.session = "it's \"quoted\", ünïcödé 🦜 and \\ more".to_owned();
+        let mut second = invocation(&t, &bought, 2, InvocationState::Failed);
+        second.key = Some(key.key.id);
+        second.error = "line one\nline two".to_owned();
+        let third = invocation(&t, &bought, 3, InvocationState::Succeeded);
+        assert_eq!(record(tx, &third).await, Booked::New);
+        let booked = rows::record_invocations(tx, &[&first, &second, &third]).await.expect("a write");
+        assert_eq!(booked, [Booked::New, Booked::New, Booked::Before]);
+
+        let now = t.ctx.now();
+        let session = |id| ChatSession { config: bought.config, id, source: Source::Widget, origin: "https://shop.example", handle_hash: None };
+        let sessions = [(bought.buyer.organization, session(first.session.as_str()), now)];
+        rows::touch_sessions(tx, &sessions).await.expect("a write");
+        rows::touch_sessions(tx, &sessions).await.expect("a write");
+        rows::touch_sessions(tx, &[]).await.expect("nothing");
+        let said = SaidRow {
+            invocation: &first,
+            question_id: Uuid::from_u128(11),
+            answer_id: Uuid::from_u128(12),
+            question: "What's \"this\"? 🦜\n\t{}",
+            answer: "null",
+        };
+        rows::insert_exchanges(tx, &[said]).await.expect("a write");
+        let tenant = Tenant::assume_authorized(bought.buyer.organization);
+        let messages = rows::messages(tx, tenant, bought.config, &first.session, 10).await.expect("a read");
+        let texts: Vec<_> = messages.iter().map(|row| (row.role.as_str(), row.text.as_str(), row.created_at)).collect();
+        assert_eq!(texts, [("user", said.question, now), ("agent", "null", now)]);
+        let listed = rows::invocations(tx, tenant, bought.config, None, 10, 0).await.expect("a read");
+        assert_eq!(listed.len(), 3);
+        assert_eq!((listed[1].error.as_str(), listed[1].key_name.as_deref()), ("line one\nline two", Some("A key")));
+        assert_eq!((listed[2].input_tokens, listed[2].output_tokens, listed[2].elapsed_ms), (7, 11, 3));
+        drop(held);
         bought.finish().await;
     })
     .await;
