@@ -135,6 +135,22 @@ impl From<services::Error> for UiError {
     }
 }
 
+#[cfg(feature = "ssr")]
+impl From<services::gateway::GatewayError> for UiError {
+    fn from(error: services::gateway::GatewayError) -> Self {
+        match error.status {
+            401 => Self::SignedOut,
+            402 => Self::PaymentRequired(error.detail),
+            403 => Self::Forbidden(error.detail),
+            404 => Self::NotFound("agent".to_owned()),
+            409 => Self::Conflict(error.detail),
+            413 | 422 => Self::Invalid(vec![(String::new(), error.detail)]),
+            429 => Self::TooMany(error.detail),
+            _ => Self::Unavailable(error.detail),
+        }
+    }
+}
+
 /// The pages speak like a shop; the API's words stay in the API.
 #[cfg(feature = "ssr")]
 fn shop_word(what: &'static str) -> &'static str {

@@ -4,9 +4,7 @@
 //! What a newcomer gets wrong: a page must be whole before any script runs. What decides a page is a
 //! blocking resource, state is in the URL, and every write is a form whose server function redirects.
 
-// Components are functions named like types, and their properties are taken by value.
-#![recursion_limit = "1024"]
-#![expect(clippy::must_use_candidate, reason = "the component macro makes functions that are used by view!")]
+#![expect(unreachable_pub, missing_docs, reason = "the component and server macros make public items without documentation")]
 
 pub mod data;
 pub mod error;

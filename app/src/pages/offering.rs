@@ -30,7 +30,7 @@ pub fn OfferingPage() -> impl IntoView {
         move || (params.with(|params| params.get("offering")).unwrap_or_default(), review.version().get()),
         move |(id, _)| async move {
             let offering = data::offering(id).await?;
-            let said = if offering.demo { demo::said(offering.card.id.to_string()).await.unwrap_or_default() } else { Vec::new() };
+            let said = if offering.demo { demo::demo_said(offering.card.id.to_string()).await.unwrap_or_default() } else { Default::default() };
             Ok((offering, said, session.viewer().await))
         },
     );

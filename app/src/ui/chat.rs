@@ -98,7 +98,7 @@ pub fn ChatPanel(
     #[prop(optional)]
     history: Vec<ChatMessage>,
     /// The conversation that `history` is of.
-    #[prop(optional, into)]
+    #[prop(default = None)]
     session_id: Option<String>,
     /// Further classes: `chat--tall`.
     #[prop(optional)]

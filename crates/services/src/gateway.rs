@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use admit::{Caller, Credential, SessionCaller, Validation, authenticate, portal_caller, validate};
-pub use demo::{Demo, DemoAnswer, DemoCall, admit_demo};
+pub use demo::{Demo, DemoAnswer, DemoCall, admit_demo, demo_messages};
 pub use invoke::{Call, Running, invoke};
 pub use known::{Agent, KnownKey};
 pub use limit::Limits;

@@ -10,24 +10,49 @@ use crate::error::UiError;
 use crate::ui::chat::{ChatPanel, PlainForm};
 use crate::ui::prelude::*;
 
+/// A conversation with a demo: which, and what was said.
+pub type Conversation = (Option<String>, Vec<ChatMessage>);
+
 /// Returns what this visitor and the demo have said.
 #[server(prefix = "/ui", endpoint = "demo/said", input = GetUrl)]
-pub async fn said(offering: String) -> Result<Vec<ChatMessage>, UiError> {
-    let _ = offering;
-    Ok(Vec::new())
+pub async fn demo_said(offering: String) -> Result<Conversation, UiError> {
+    use crate::server_context as here;
+
+    let ctx = here::ctx()?;
+    let Some(session) = here::cookie(&cookie_of(&offering)) else { return Ok((None, Vec::new())) };
+    let Ok(id) = offering.parse() else { return Ok((None, Vec::new())) };
+    let messages = services::gateway::demo_messages(&ctx, id, &session).await.map_err(here::fail)?;
+    Ok(if messages.is_empty() { (None, messages) } else { (Some(session), messages) })
 }
 
 /// Says something to the demo, for pages without JavaScript, and leads back to the conversation.
 #[server(prefix = "/ui", endpoint = "demo/say")]
 pub async fn say(offering: String, input: String) -> Result<(), UiError> {
-    let _ = (offering, input);
+    use crate::{links, server_context as here};
+    use services::gateway::{DemoCall, admit_demo};
+
+    let ctx = here::ctx()?;
+    let id = offering.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let call = DemoCall { offering: id, session_id: here::cookie(&cookie_of(&offering)), input, ip: here::caller_ip() };
+    let demo = admit_demo(&ctx, call).await.map_err(here::fail)?;
+    let answer = demo.answer(&ctx, None).await.map_err(here::fail)?;
+    here::set_cookie(&format!("{}={}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax", cookie_of(&offering), answer.session_id));
+    here::redirect(&format!("{}#demo", links::offering(id)));
     Ok(())
+}
+
+/// Returns the name of the cookie that keeps a conversation with a demo.
+#[cfg(feature = "ssr")]
+fn cookie_of(offering: &str) -> String {
+    let id: String = offering.chars().filter(char::is_ascii_hexdigit).take(32).collect();
+    format!("cmp_demo_{id}")
 }
 
 /// The demo.
 #[component]
-pub(super) fn Tryout(offering: OfferingView, said: Vec<ChatMessage>, say: ServerAction<Say>) -> impl IntoView {
+pub(super) fn Tryout(offering: OfferingView, said: Conversation, say: ServerAction<Say>) -> impl IntoView {
     let form = FormState::of(say);
+    let (session, messages) = said;
     let id = offering.card.id.to_string();
     let plain = PlainForm {
         action: Say::url().to_owned(),
@@ -48,7 +73,8 @@ pub(super) fn Tryout(offering: OfferingView, said: Vec<ChatMessage>, say: Server
                 note="Demo, a few messages"
                 greeting=offering.greeting
                 starters=offering.starters
-                history=said
+                history=messages
+                session_id=session
             />
         </section>
     }

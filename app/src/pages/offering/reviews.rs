@@ -7,13 +7,13 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use crate::error::UiError;
+use crate::fmt;
 use crate::ui::prelude::*;
-use crate::{fmt, links};
 
 /// Writes a review for an organization that uses the product.
 #[server(prefix = "/ui", endpoint = "catalog/review")]
 pub async fn write_review(offering: String, organization: String, rating: i64, title: String, body: String) -> Result<(), UiError> {
-    use crate::server_context as here;
+    use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
     let organization = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
