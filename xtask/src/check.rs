@@ -1,114 +1,219 @@
-//! `check`: the rules of the repository that no compiler knows.
+//! `check`: the rules of the repository that a compiler does not know. One line for each.
 
-use std::collections::BTreeSet;
-use std::process::Command;
+mod edges;
+mod files;
 
-use anyhow::{Context as _, Result};
-use serde_json::Value;
+use std::io::Write as _;
 
-use crate::{run, web, workspace};
+use anyhow::Result;
+
+use crate::{run, toolchain, web, workspace};
 
 /// Options of `check`.
 #[derive(clap::Args, Default)]
-pub(crate) struct Options {}
-
-/// Which of our crates each may depend on outside of tests (docs/ARCHITECTURE.md).
-const EDGES: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("store", &["domain"]),
-    ("services", &["domain", "store"]),
-    ("flow", &[]),
-    ("knowledge", &[]),
-    ("payments", &["domain"]),
-    ("testkit", &["domain", "store", "services"]),
-    ("app", &["domain", "services"]),
-    ("frontend", &["app"]),
-    ("server", &["app", "domain", "store", "services", "flow", "knowledge", "payments"]),
-    ("widget", &["domain"]),
-    ("xtask", &[]),
-];
-
-/// Runs every check and says how each went.
-pub(crate) fn run(_: &Options) -> Result<bool> {
-    let checks: [(&str, fn() -> Result<Vec<String>>); 4] = [
-        ("dependencies point one way", arrows),
-        ("migrations come in pairs", migrations),
-        ("every dependency says what it is for", reasons),
-        ("what browsers load is within its budget", budget),
-    ];
-    let mut fine = true;
-    for (name, check) in checks {
-        let problems = check().with_context(|| name.to_owned())?;
-        println!("{} {name}", if problems.is_empty() { "ok  " } else { "FAIL" });
-        for problem in &problems {
-            println!("       {problem}");
-        }
-        fine &= problems.is_empty();
-    }
-    Ok(fine)
+pub(crate) struct Options {
+    /// Runs clippy as well, for the server's side and for the browser's
+    #[arg(long)]
+    pub(crate) clippy: bool,
 }
 
-fn arrows() -> Result<Vec<String>> {
-    let mut cargo = workspace::plain_cargo();
-    let text = run::capture(cargo.args(["metadata", "--format-version", "1", "--no-deps"]))?;
-    let metadata: Value = serde_json::from_str(&text)?;
-    let packages = metadata["packages"].as_array().context("no packages")?;
-    let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    let mut problems = Vec::new();
-    for package in packages {
-        let name = package["name"].as_str().unwrap_or_default();
-        let Some((_, allowed)) = EDGES.iter().find(|(of, _)| *of == name) else {
-            problems.push(format!("{name} is not in the table of dependencies"));
-            continue;
-        };
-        for dependency in package["dependencies"].as_array().into_iter().flatten() {
-            let to = dependency["name"].as_str().unwrap_or_default();
-            let for_tests = dependency["kind"] == "dev";
-            if ours.contains(to) && !for_tests && !allowed.contains(&to) {
-                problems.push(format!("{name} must not depend on {to}"));
+/// How many checks held and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Those that held.
+    pub(crate) passed: u64,
+    /// Those that did not.
+    pub(crate) failed: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl Tally {
+    /// One check that held or did not.
+    pub(crate) fn of(held: bool) -> Self {
+        Self {
+            passed: u64::from(held),
+            failed: u64::from(!held),
+        }
+    }
+}
+
+/// What a check found: nothing, remarks, or violations.
+enum Finding {
+    Holds(String),
+    Skipped(String),
+    Broken(Vec<String>),
+}
+
+impl Finding {
+    fn of(violations: Vec<String>, held: impl Into<String>) -> Self {
+        if violations.is_empty() {
+            Self::Holds(held.into())
+        } else {
+            Self::Broken(violations)
+        }
+    }
+}
+
+/// Runs the checks and answers whether all held.
+pub(crate) fn run(options: &Options) -> bool {
+    let tally = all(options);
+    println!("{} checks hold, {} do not", tally.passed, tally.failed);
+    tally.failed == 0
+}
+
+/// Runs the checks and counts.
+pub(crate) fn all(options: &Options) -> Tally {
+    let mut tally = Tally::default();
+    let mut say = |name: &str, finding: Result<Finding>| {
+        let finding = finding.unwrap_or_else(|error| Finding::Broken(vec![format!("{error:#}")]));
+        match finding {
+            Finding::Holds(text) => println!("ok      {name}: {text}"),
+            Finding::Skipped(text) => {
+                println!("skipped {name}: {text}");
+                return;
+            }
+            Finding::Broken(violations) => {
+                println!("FAILED  {name}");
+                for violation in violations {
+                    println!("        {violation}");
+                }
+                tally.failed += 1;
+                return;
             }
         }
-    }
-    Ok(problems)
-}
-
-fn migrations() -> Result<Vec<String>> {
-    let names = |dialect: &str| -> Result<BTreeSet<String>> {
-        let directory = workspace::root().join("migrations").join(dialect);
-        let entries = std::fs::read_dir(&directory).with_context(|| directory.display().to_string())?;
-        Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+        tally.passed += 1;
     };
-    let (sqlite, postgres) = (names("sqlite")?, names("postgres")?);
-    Ok(sqlite.symmetric_difference(&postgres).map(|name| format!("{name} is there for one database only")).collect())
-}
-
-fn reasons() -> Result<Vec<String>> {
-    let manifest = std::fs::read_to_string(workspace::root().join("Cargo.toml"))?;
-    let section = manifest.split("[workspace.dependencies]").nth(1).unwrap_or_default();
-    let section = section.split("\n[").next().unwrap_or_default();
-    Ok(section
-        .lines()
-        .filter(|line| line.contains(" = ") && !line.trim_start().starts_with('#'))
-        .filter(|line| !line.contains("path = \"") && !line.contains(" # ") && !line.contains("} #"))
-        .map(|line| format!("no reason beside: {line}"))
-        .collect())
-}
-
-fn budget() -> Result<Vec<String>> {
-    let Ok(build) = web::Build::load() else { return Ok(Vec::new()) };
-    if !build.release {
-        return Ok(Vec::new());
+    say("dependency arrows", edges::check());
+    say(
+        "dependencies say what they are for",
+        files::dependency_comments(),
+    );
+    say("migrations of both databases", files::migrations());
+    say("nothing names a machine", files::machine_names());
+    say("byte budgets", budgets());
+    say("formatting", formatting());
+    if options.clippy {
+        say("clippy, server", clippy_native());
+        say("clippy, browser", clippy_wasm());
     }
-    Ok(web::lines(&build)?
-        .into_iter()
-        .filter(|line| line.verdict() == web::Verdict::TooHeavy)
-        .map(|line| format!("{} has {} bytes as brotli and may have {}", line.name, line.sizes.brotli, line.limit))
-        .collect())
+    let _ = std::io::stdout().flush();
+    tally
 }
 
-/// Returns a command for git in this repository.
-pub(crate) fn git() -> Command {
-    let mut git = Command::new("git");
-    git.current_dir(workspace::root());
-    git
+fn budgets() -> Result<Finding> {
+    let Ok(build) = web::Build::load() else {
+        return Ok(Finding::Skipped(
+            "nothing is built yet; `cargo xtask web` builds and weighs".into(),
+        ));
+    };
+    if !build.release {
+        return Ok(Finding::Skipped(
+            "the last `cargo xtask web` was --debug".into(),
+        ));
+    }
+    let lines = web::lines(&build)?;
+    let heavy: Vec<_> = lines
+        .iter()
+        .filter(|line| line.verdict() == web::Verdict::TooHeavy)
+        .map(|line| {
+            format!(
+                "{} has {} bytes as brotli and may have {}",
+                line.name, line.sizes.brotli, line.limit
+            )
+        })
+        .collect();
+    let missing = lines
+        .iter()
+        .filter(|line| line.verdict() == web::Verdict::Missing)
+        .count();
+    Ok(Finding::of(
+        heavy,
+        format!(
+            "{} of {} weighed, all light enough",
+            lines.len() - missing,
+            lines.len()
+        ),
+    ))
+}
+
+fn formatting() -> Result<Finding> {
+    let mut command = workspace::plain_cargo();
+    let mut wrong = Vec::new();
+    let ok = run::stream(
+        command.args(["fmt", "--all", "--", "--check", "-l"]),
+        |_, line| {
+            if !line.is_empty() {
+                wrong.push(line.replace(&format!("{}/", workspace::root().display()), ""));
+            }
+        },
+    )?;
+    if ok {
+        return Ok(Finding::Holds("rustfmt agrees".into()));
+    }
+    wrong.push("run `cargo fmt --all`".into());
+    Ok(Finding::Broken(wrong))
+}
+
+fn clippy_native() -> Result<Finding> {
+    let step = crate::progress::step("clippy, server");
+    let mut command = workspace::cargo();
+    command.args([
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--exclude",
+        "frontend",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    run::under(&step, &mut command)?;
+    step.done("");
+    Ok(Finding::Holds("no warnings".into()))
+}
+
+/// Clippy must be as old as the compiler that made the standard library, so where that is the
+/// distribution's, clippy must be the distribution's as well.
+fn clippy_wasm() -> Result<Finding> {
+    let tools = toolchain::ensure()?;
+    let step = crate::progress::step("clippy, browser");
+    let mut command = tools.rust.cargo("clippy");
+    if let Some(rustc) = tools.rust.rustc() {
+        let driver = std::path::Path::new(rustc).with_file_name("clippy-driver");
+        if !driver.is_file() && toolchain::apt_install(&["rust-web-clippy"]).is_err() {
+            step.done("skipped");
+            return Ok(Finding::Skipped(format!(
+                "no clippy that fits {}",
+                tools.rust.name
+            )));
+        }
+        command = tools.rust.cargo("check");
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+        command.env(
+            "CLIPPY_ARGS",
+            "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+        );
+        command.args(["--quiet", "--package", "frontend", "--package", "widget"]);
+    } else {
+        command.args([
+            "--quiet",
+            "--package",
+            "frontend",
+            "--package",
+            "widget",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+    }
+    run::under(&step, &mut command)?;
+    step.done("");
+    Ok(Finding::Holds("no warnings".into()))
 }

@@ -47,8 +47,8 @@ enum Command {
 fn main() -> std::process::ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(options) => serve::run(&options),
-        Command::Test(options) => test::run(&options),
-        Command::Check(options) => check::run(&options),
+        Command::Test(options) => Ok(test::run(&options)),
+        Command::Check(options) => Ok(check::run(&options)),
         Command::Web(options) => web::run(&options).map(|_| true),
         Command::Prove(options) => prove::run(&options),
         Command::Toolchain => toolchain::report().map(|()| true),

@@ -4,6 +4,7 @@
 //! `target/proofs/NAME.json`.
 
 mod bytes;
+mod fresh_clone;
 mod load;
 
 use anyhow::{Result, bail};
@@ -29,7 +30,7 @@ pub(crate) struct Proof {
 
 struct Claim {
     name: &'static str,
-    claim: &'static str,
+    says: &'static str,
     takes: &'static str,
     prove: fn() -> Result<Proof>,
 }
@@ -37,21 +38,27 @@ struct Claim {
 const CLAIMS: &[Claim] = &[
     Claim {
         name: "bytes",
-        claim: "what browsers load stays within its budget: the portal's wasm, the widget before and after it is opened",
+        says: "what browsers load stays within its budget: the portal's wasm, the widget before and after it is opened",
         takes: "4 minutes cold, seconds warm",
         prove: bytes::prove,
     },
     Claim {
         name: "kill-invocations",
-        claim: "of 1,000 invocations and more, with the program killed 20 times, none that was answered is lost and none is counted twice, on both databases",
+        says: "of 1,000 invocations and more, with the program killed 20 times, none that was answered is lost and none is counted twice, on both databases",
         takes: "3 minutes, and a release build",
         prove: load::kill_invocations,
     },
     Claim {
         name: "bench-gateway",
-        claim: "throughput and latency of invoke on a trivial flow at 1, 16 and 64 connections, beside the same server with a fixed body",
+        says: "throughput and latency of invoke on a trivial flow at 1, 16 and 64 connections, beside the same server with a fixed body",
         takes: "2 minutes, and a release build",
         prove: load::bench_gateway,
+    },
+    Claim {
+        name: "fresh-clone",
+        says: "in an empty clone with a fresh home, `cargo xtask serve` serves and `cargo xtask test` passes; how long each takes, cold and warm",
+        takes: "an hour on two cores",
+        prove: fresh_clone::prove,
     },
 ];
 
@@ -59,7 +66,10 @@ const CLAIMS: &[Claim] = &[
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let Some(name) = options.name.as_deref().filter(|_| !options.list) else {
         for claim in CLAIMS {
-            println!("{}\n    {}\n    takes {}", claim.name, claim.claim, claim.takes);
+            println!(
+                "{}\n    {}\n    takes {}",
+                claim.name, claim.says, claim.takes
+            );
         }
         return Ok(true);
     };
@@ -70,8 +80,117 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let directory = workspace::target().join("proofs");
     std::fs::create_dir_all(&directory)?;
     let report = serde_json::json!({"name": name, "holds": holds, "figures": figures});
-    std::fs::write(directory.join(format!("{name}.json")), serde_json::to_vec_pretty(&report)?)?;
-    println!("{}", serde_json::to_string_pretty(&report)?);
-    println!("{}", if holds { "The claim holds." } else { "The claim does not hold." });
+    std::fs::write(
+        directory.join(format!("{name}.json")),
+        serde_json::to_vec_pretty(&report)?,
+    )?;
+    print_figures("", &report["figures"]);
+    println!(
+        "{}",
+        if holds {
+            "The claim holds."
+        } else {
+            "The claim does not hold."
+        }
+    );
     Ok(holds)
+}
+
+/// Prints figures as a table: rows of equal shape under one head, everything else line by line.
+fn print_figures(name: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let path = if name.is_empty() {
+                    field.clone()
+                } else {
+                    format!("{name}, {field}")
+                };
+                print_figures(&path, value);
+            }
+        }
+        Value::Array(rows) if rows.iter().all(Value::is_object) && !rows.is_empty() => {
+            println!("\n{name}");
+            print!("{}", table(rows));
+        }
+        other => println!("{name:<52}{}", plain(other)),
+    }
+}
+
+fn table(rows: &[Value]) -> String {
+    let mut head: Vec<&str> = Vec::new();
+    for field in rows
+        .iter()
+        .filter_map(Value::as_object)
+        .flat_map(serde_json::Map::keys)
+    {
+        if !head.contains(&field.as_str()) {
+            head.push(field);
+        }
+    }
+    let mut lines = vec![
+        head.iter()
+            .map(|field| field.replace('_', " "))
+            .collect::<Vec<_>>(),
+    ];
+    lines.extend(
+        rows.iter()
+            .map(|row| head.iter().map(|field| plain(&row[*field])).collect()),
+    );
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        for (column, cell) in line.iter().enumerate() {
+            let pad = " ".repeat(widths[column] - cell.chars().count());
+            // What is measured stands left, figures stand right.
+            let (before, after) = if column == 0 {
+                ("", pad.as_str())
+            } else {
+                (pad.as_str(), "")
+            };
+            text.extend(["  ", before, cell, after]);
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rows_become_a_table_with_figures_on_the_right() {
+        let rows = [
+            json!({"part": "widget", "raw": 7}),
+            json!({"part": "a", "raw": 1200, "limit": null}),
+        ];
+        let text = table(&rows);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "  part     raw  limit",
+                "  widget     7      -",
+                "  a       1200      -"
+            ]
+        );
+    }
 }

@@ -57,8 +57,14 @@ pub(crate) fn stream(command: &mut Command, mut each: impl FnMut(Output, &str)) 
         .spawn()
         .with_context(|| format!("starting {shown}"))?;
     let (send, lines) = channel();
-    let out = child.stdout.take().map(|pipe| forward(pipe, Output::Out, send.clone()));
-    let err = child.stderr.take().map(|pipe| forward(pipe, Output::Err, send));
+    let out = child
+        .stdout
+        .take()
+        .map(|pipe| forward(pipe, Output::Out, send.clone()));
+    let err = child
+        .stderr
+        .take()
+        .map(|pipe| forward(pipe, Output::Err, send));
     for (from, line) in lines {
         each(from, &line);
     }
@@ -76,7 +82,10 @@ fn forward(
     std::thread::spawn(move || {
         let mut reader = BufReader::new(pipe);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        while reader
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|length| length > 0)
+        {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
             if to.send((from, text)).is_err() {
@@ -89,8 +98,14 @@ fn forward(
 /// The command as a person would type it.
 pub(crate) fn show(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    let name = program
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned());
     let all: Vec<String> = std::iter::once(name).chain(arguments).collect();
     format!("`{}`", all.join(" "))
 }
@@ -98,13 +113,19 @@ pub(crate) fn show(command: &Command) -> String {
 /// Finds a program on PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 /// Runs a command, but not longer than the limit; answers whether it succeeded in time.
 pub(crate) fn within(limit: Duration, command: &mut Command) -> bool {
     let started = Instant::now();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
     let Ok(mut child) = child else { return false };
     loop {
         match child.try_wait() {
@@ -131,7 +152,12 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Starts a program; `signal` stops it and `cleanup` is a directory to remove afterwards.
-    pub(crate) fn spawn(command: &Command, signal: &str, cleanup: Option<&str>, log: &std::path::Path) -> Result<Self> {
+    pub(crate) fn spawn(
+        command: &Command,
+        signal: &str,
+        cleanup: Option<&str>,
+        log: &std::path::Path,
+    ) -> Result<Self> {
         const SCRIPT: &str = r#"exec 3<&0 </dev/null
 trap : INT TERM HUP
 signal=$1 cleanup=$2; shift 2
@@ -143,8 +169,8 @@ exit $status"#;
         if let Some(parent) = log.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let log_file = std::fs::File::create(log)
-            .with_context(|| format!("creating {}", log.display()))?;
+        let log_file =
+            std::fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
         let mut shell = Command::new("sh");
         shell
             .args(["-c", SCRIPT, "guard", signal, cleanup.unwrap_or("")])
@@ -162,7 +188,9 @@ exit $status"#;
         if let Some(directory) = command.get_current_dir() {
             shell.current_dir(directory);
         }
-        let shell = shell.spawn().with_context(|| format!("starting {}", show(command)))?;
+        let shell = shell
+            .spawn()
+            .with_context(|| format!("starting {}", show(command)))?;
         Ok(Self { shell })
     }
 
@@ -194,9 +222,12 @@ mod tests {
     #[test]
     fn lines_of_both_outputs_arrive() {
         let mut lines = Vec::new();
-        let ok = stream(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]), |from, line| {
-            lines.push((from == Output::Out, line.to_owned()));
-        });
+        let ok = stream(
+            Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]),
+            |from, line| {
+                lines.push((from == Output::Out, line.to_owned()));
+            },
+        );
         assert!(!ok.expect("sh starts"));
         lines.sort();
         assert_eq!(lines, [(false, "two".to_owned()), (true, "one".to_owned())]);
@@ -213,7 +244,10 @@ mod tests {
         assert!(!guard.ended());
         let started = Instant::now();
         guard.stop();
-        assert!(started.elapsed() < Duration::from_secs(30), "it waited for the program's own end");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "it waited for the program's own end"
+        );
         assert!(!place.exists());
         let _ = std::fs::remove_file(log);
     }

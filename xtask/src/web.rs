@@ -31,7 +31,7 @@ pub(crate) use budget::{Verdict, lines};
 pub(crate) struct Options {
     /// Small and slow to build; this is the default
     #[arg(long, conflicts_with = "debug")]
-    release: bool,
+    pub(crate) release: bool,
     /// Quick to build, large, with readable panics; nothing is weighed
     #[arg(long)]
     pub(crate) debug: bool,
@@ -101,14 +101,20 @@ impl Build {
 pub(crate) fn run(options: &Options) -> Result<Build> {
     let build = build(options)?;
     if options.debug {
-        println!("target/site is built for development ({}); nothing was weighed", build.hash);
+        println!(
+            "target/site is built for development ({}); nothing was weighed",
+            build.hash
+        );
         return Ok(build);
     }
     let lines = lines(&build)?;
     print!("{}", budget::table(&lines));
     println!("target/site is built ({})", build.hash);
     // A part that was built alone is not blamed for the others.
-    let heavy: Vec<_> = lines.iter().filter(|line| line.verdict() == Verdict::TooHeavy).collect();
+    let heavy: Vec<_> = lines
+        .iter()
+        .filter(|line| line.verdict() == Verdict::TooHeavy)
+        .collect();
     if let Some(line) = heavy.first() {
         bail!(
             "{} has {} bytes as brotli and may have {}; budgets are in xtask/budgets.json",
@@ -125,7 +131,11 @@ pub(crate) fn build(options: &Options) -> Result<Build> {
     let _lock = workspace::lock("web")?;
     let wanted = |part| options.only.is_none_or(|only| only == part);
     let tools = toolchain::ensure()?;
-    let job = parts::Job { tools: &tools, release: !options.debug, force: options.force };
+    let job = parts::Job {
+        tools: &tools,
+        release: !options.debug,
+        force: options.force,
+    };
     let site = workspace::site();
     std::fs::create_dir_all(&site)?;
     if wanted(Part::Styles) {
@@ -147,7 +157,9 @@ pub(crate) fn build(options: &Options) -> Result<Build> {
 /// Copies `public/` and removes what nothing makes any more.
 fn tidy(site: &Path) -> Result<()> {
     let public = workspace::root().join("public");
-    let mut expected: Vec<_> = ["cmp.js", "cmp_bg.wasm", "cmp.css"].map(|name| site.join("pkg").join(name)).into();
+    let mut expected: Vec<_> = ["cmp.js", "cmp_bg.wasm", "cmp.css"]
+        .map(|name| site.join("pkg").join(name))
+        .into();
     expected.extend(parts::WIDGET_FILES.map(|name| site.join("widget").join(name)));
     expected.push(site.join("build.json"));
     for file in workspace::files(&public)? {

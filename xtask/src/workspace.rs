@@ -85,19 +85,6 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Copies a directory with everything in it, if it is there.
-pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    for file in files(from)? {
-        let target = to.join(file.strip_prefix(from).expect("listed below it"));
-        if let Some(parent) = target.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        std::fs::copy(&file, &target)
-            .with_context(|| format!("copying {} to {}", file.display(), target.display()))?;
-    }
-    Ok(())
-}
-
 /// The SHA-256 of the parts, as hexadecimal text; where one part ends is part of the digest.
 pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
@@ -136,7 +123,10 @@ mod tests {
 
     #[test]
     fn a_digest_knows_where_a_part_ends() {
-        assert_ne!(digest([b"ab".as_slice(), b"c"]), digest([b"a".as_slice(), b"bc"]));
+        assert_ne!(
+            digest([b"ab".as_slice(), b"c"]),
+            digest([b"a".as_slice(), b"bc"])
+        );
         assert_eq!(digest([b"ab".as_slice()]).len(), 64);
     }
 
