@@ -52,7 +52,10 @@ pub(crate) fn run(options: &Options) -> bool {
     let built = if options.only == Some(Part::Unit) {
         Ok(())
     } else {
-        let built = web::run(&web::Options::default()).map(|_| ());
+        // What is too heavy is a matter of `check`; it can be tried all the same.
+        let built = web::build(&web::Options::default())
+            .and_then(|build| web::print_sizes(&build))
+            .map(|_| ());
         tally += match &built {
             Ok(()) => Tally::of(true),
             Err(error) => trouble("building for the browser", error),

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{toolchain, workspace};
 
-pub(crate) use budget::{Verdict, lines};
+pub(crate) use budget::{Line, Verdict, lines};
 
 /// Options of `web`.
 #[derive(clap::Args, Default)]
@@ -107,9 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<Build> {
         );
         return Ok(build);
     }
-    let lines = lines(&build)?;
-    print!("{}", budget::table(&lines));
-    println!("target/site is built ({})", build.hash);
+    let lines = print_sizes(&build)?;
     // A part that was built alone is not blamed for the others.
     let heavy: Vec<_> = lines
         .iter()
@@ -124,6 +122,14 @@ pub(crate) fn run(options: &Options) -> Result<Build> {
         );
     }
     Ok(build)
+}
+
+/// Prints what was built beside its budgets.
+pub(crate) fn print_sizes(build: &Build) -> Result<Vec<Line>> {
+    let lines = lines(build)?;
+    print!("{}", budget::table(&lines));
+    println!("target/site is built ({})", build.hash);
+    Ok(lines)
 }
 
 /// Builds without saying how large it became.

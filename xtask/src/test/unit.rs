@@ -9,6 +9,8 @@ use super::postgres::Cluster;
 
 /// Runs the tests of every crate that builds for this machine.
 pub(super) fn run(cluster: Option<&Cluster>, rest: &[String]) -> Result<Tally> {
+    // The program embeds this directory; an empty one will do here.
+    std::fs::create_dir_all(workspace::site())?;
     let mut cargo = workspace::cargo();
     cargo.args(["test", "--no-fail-fast"]);
     if !rest.is_empty() {
