@@ -78,9 +78,7 @@ impl Principal {
         if membership.role.may(permission) {
             Ok(Member { user: viewer.user.id, tenant: tenant(organization) })
         } else {
-            Err(Error::Forbidden(
-                "your role in this organization does not allow this; ask an owner or admin",
-            ))
+            Err(Error::Forbidden("your role in this organization does not allow this; ask an owner or admin"))
         }
     }
 

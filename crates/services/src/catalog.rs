@@ -13,19 +13,13 @@ use domain::{
     view::{
         Page, Paging,
         catalog::{
-            CatalogQuery, CatalogSort, CategoryView, OfferingCard, OfferingView, PlanView, ProviderView,
-            ReviewView,
+            CatalogQuery, CatalogSort, CategoryView, OfferingCard, OfferingView, PlanView, ProviderView, ReviewView,
         },
     },
 };
 use store::{Scope, catalog as rows};
 
-use crate::{
-    Ctx, Error, Principal, Result,
-    clock::fresh_id,
-    error::Checks,
-    markdown,
-};
+use crate::{Ctx, Error, Principal, Result, clock::fresh_id, error::Checks, markdown};
 
 /// How many reviews an offering's page shows at most.
 const REVIEWS_SHOWN: i64 = 100;
@@ -79,9 +73,7 @@ fn fits(query: &CatalogQuery, card: &OfferingCard) -> bool {
     (category.is_empty() || card.category_slug == category)
         && query.provider.is_none_or(|provider| card.provider_id == provider)
         && query.min_rating.is_none_or(|stars| card.rating_tenths >= stars.saturating_mul(10))
-        && query
-            .max_price
-            .is_none_or(|most| card.from_price.is_some_and(|price| price.minor <= most))
+        && query.max_price.is_none_or(|most| card.from_price.is_some_and(|price| price.minor <= most))
 }
 
 /// Returns an offering: a listed one to everyone, any to its provider's members and to operators.
@@ -189,8 +181,7 @@ pub async fn review(
             "reviews are written by those who use it: subscribe, get an answer, then tell others about it",
         ));
     }
-    let review =
-        rows::NewReview { id, offering, author: &author, rating, title: &title, body: &body, now };
+    let review = rows::NewReview { id, offering, author: &author, rating, title: &title, body: &body, now };
     match rows::insert_review(&mut tx, member.tenant, &review).await {
         Ok(()) => {}
         Err(error) if error.is_unique_violation() => {
@@ -204,7 +195,6 @@ pub async fn review(
 
 fn may_see_unlisted(who: &Principal, provider: OrganizationId) -> bool {
     who.viewer().is_some_and(|viewer| {
-        viewer.user.operator
-            || viewer.memberships.iter().any(|membership| membership.organization_id == provider)
+        viewer.user.operator || viewer.memberships.iter().any(|membership| membership.organization_id == provider)
     })
 }

@@ -98,7 +98,9 @@ fn changed(mut settings: ConfigSettings, patch: ConfigPatch) -> Result<ConfigSet
     if let Some(color) = patch.primary_color.and_then(|text| checks.parse::<Color>("primary_color", &text)) {
         settings.primary_color = color;
     }
-    if let Some(position) = patch.widget_position.and_then(|text| checks.parse::<WidgetPosition>("widget_position", &text)) {
+    if let Some(position) =
+        patch.widget_position.and_then(|text| checks.parse::<WidgetPosition>("widget_position", &text))
+    {
         settings.widget_position = position;
     }
     if let Some(theme) = patch.widget_theme.and_then(|text| checks.parse::<WidgetTheme>("widget_theme", &text)) {
@@ -137,9 +139,7 @@ pub async fn widget_embed(ctx: &Ctx, who: &Principal, id: ConfigId) -> Result<Wi
     let publishable_key = keys::of_config(&mut tx, member.tenant, id)
         .await?
         .into_iter()
-        .find(|key| {
-            key.kind == KeyKind::Publishable && key.revoked.is_none() && key.expires.is_none_or(|at| at > now)
-        })
+        .find(|key| key.kind == KeyKind::Publishable && key.revoked.is_none() && key.expires.is_none_or(|at| at > now))
         .and_then(|key| key.publishable);
     let loader_url = format!("{}/widget/loader.js", ctx.settings.public_url);
     let embed_code = match &publishable_key {

@@ -93,7 +93,8 @@ impl Checks {
         let text = text.trim();
         let length = text.chars().count();
         if length < min {
-            let problem = if length == 0 { "is required".to_owned() } else { format!("must have at least {min} characters") };
+            let problem =
+                if length == 0 { "is required".to_owned() } else { format!("must have at least {min} characters") };
             self.0.push((field.to_owned(), problem));
         } else if length > max {
             self.0.push((field.to_owned(), format!("may have {max} characters at most; this has {length}")));

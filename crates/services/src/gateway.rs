@@ -105,7 +105,9 @@ impl GatewayError {
         let detail = match origin {
             Some(origin) => {
                 let origin: String = origin.chars().take(200).collect();
-                format!("This agent may not be used on {origin}. Its owner can add that page to the allowed origins of the agent and of its key.")
+                format!(
+                    "This agent may not be used on {origin}. Its owner can add that page to the allowed origins of the agent and of its key."
+                )
             }
             None => "This key works on web pages alone, and the request names none.".to_owned(),
         };
@@ -124,7 +126,9 @@ impl From<crate::Error> for GatewayError {
             Error::Invalid(_) => Self::new(422, "invalid", error.to_string()),
             Error::Conflict(text) => Self::new(409, "conflict", text),
             Error::PaymentRequired(text) => Self::new(402, "payment_required", text),
-            Error::TooMany { message, retry_after } => Self::new(429, "rate_limited", message).after_duration(retry_after),
+            Error::TooMany { message, retry_after } => {
+                Self::new(429, "rate_limited", message).after_duration(retry_after)
+            }
             Error::Upstream(text) => Self::new(502, "bad_gateway", text),
             Error::Timeout(text) => Self::new(504, "timeout", text),
             Error::Internal(source) => {
@@ -224,7 +228,11 @@ pub(crate) async fn config_changed(tx: &mut store::Tx, config: ConfigId, now: Ti
 }
 
 /// Tells every process that an organization's gateway state has changed, in the caller's transaction.
-pub(crate) async fn organization_changed(tx: &mut store::Tx, organization: OrganizationId, now: Timestamp) -> Result<()> {
+pub(crate) async fn organization_changed(
+    tx: &mut store::Tx,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Result<()> {
     rows::note_change(tx, fresh_id(), None, Some(organization), now).await?;
     Ok(())
 }

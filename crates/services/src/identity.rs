@@ -18,8 +18,8 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 use crate::ports::Mail;
-use crate::throttle::Throttle;
 use crate::secret::Verdict;
+use crate::throttle::Throttle;
 use crate::{audit, mail, secret};
 
 /// How long a browser stays signed in after it was last seen.
@@ -290,7 +290,8 @@ pub(crate) async fn make_organization(
     }
     #[expect(clippy::disallowed_methods, reason = "the organization was made for this very person")]
     let tenant = Tenant::assume_authorized(id);
-    let project = ProjectRow { id: ProjectId(fresh_id()), organization_id: id, name: "Default".to_owned(), created_at: now };
+    let project =
+        ProjectRow { id: ProjectId(fresh_id()), organization_id: id, name: "Default".to_owned(), created_at: now };
     organizations::insert_project(tx, tenant, &project).await?;
     organizations::add_member(tx, tenant, owner, Role::Owner, now).await?;
     Ok(id)

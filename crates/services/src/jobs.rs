@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
 use store::jobs::{self as rows, JobRow, NewJob};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::fresh_id;
@@ -22,6 +23,8 @@ use crate::ports::Mail;
 const LEASE_SECONDS: i64 = 120;
 /// How often a job is tried before it is set aside: over about a day and a half.
 const ATTEMPTS: i64 = 12;
+/// How many jobs run at once here, so that a slow mail server delays no purchase.
+const AT_ONCE: usize = 4;
 
 /// What can happen later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,11 @@ pub enum Job {
         rail: String,
         /// Its id of the event.
         event: String,
+    },
+    /// Deliver the event of a paid sandbox visit, should the process have died before it did.
+    SandboxEvent {
+        /// The visit.
+        session: String,
     },
     /// Make a paid subscription usable, or change its plan.
     Fulfil {
@@ -64,15 +72,29 @@ fn pause(attempts: i64) -> i64 {
     (4_i64.pow(exponent) / 2).min(6 * 3600)
 }
 
-/// Runs one job that is due; tells whether there was one.
-async fn run_one(ctx: &Ctx) -> Result<bool> {
+/// Leases the job that is due longest.
+async fn claim(ctx: &Ctx) -> Result<Option<JobRow>> {
     let now = ctx.now();
+    let mut tx = ctx.store.read(Scope::System).await?;
+    // Mostly there is nothing; finding that out takes no lock.
+    if rows::next_due(&mut tx).await?.is_none_or(|due| due > now) {
+        return Ok(None);
+    }
+    drop(tx);
     let mut tx = ctx.store.write(Scope::System).await?;
-    let Some(row) = rows::claim(&mut tx, now, now.plus_seconds(LEASE_SECONDS)).await? else {
-        return Ok(false);
-    };
+    let row = rows::claim(&mut tx, now, now.plus_seconds(LEASE_SECONDS)).await?;
     tx.commit().await?;
-    let outcome = run_row(ctx, &row).await;
+    Ok(row)
+}
+
+/// Runs a leased job, and writes down how it went.
+async fn finish(ctx: Ctx, row: JobRow) -> Result<()> {
+    let work = tokio::spawn({
+        let (ctx, row) = (ctx.clone(), row.clone());
+        async move { run_row(&ctx, &row).await }
+    });
+    // A job that panics has failed like any other.
+    let outcome = work.await.unwrap_or_else(|error| Err(Error::internal(error)));
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
     match outcome {
@@ -81,14 +103,14 @@ async fn run_one(ctx: &Ctx) -> Result<bool> {
             let text = chain(&error);
             tracing::warn!(job.kind = %row.kind, job.id = %row.id, job.attempts = row.attempts, error = %text, "a job failed");
             if row.attempts >= ATTEMPTS || matches!(error, Error::Invalid(_)) {
-                rows::bury(&mut tx, row.id, now, &text).await?;
+                rows::bury(&mut tx, &row, now, &text).await?;
             } else {
-                rows::put_back(&mut tx, row.id, now.plus_seconds(pause(row.attempts)), &text).await?;
+                rows::put_back(&mut tx, &row, now.plus_seconds(pause(row.attempts)), &text).await?;
             }
         }
     }
     tx.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
@@ -97,6 +119,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
     match job {
         Job::Mail(mail) => ctx.mailer.send(&mail).await.map_err(Error::internal),
         Job::RailEvent { rail, event } => orders::handle_event(ctx, &rail, &event).await,
+        Job::SandboxEvent { session } => orders::deliver_sandbox_event(ctx, &session).await,
         Job::Fulfil { order } => orders::fulfil(ctx, order, row.attempts).await,
         Job::Refund { payment } => orders::refund(ctx, payment).await,
     }
@@ -105,15 +128,17 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
 /// Runs everything that is due now; returns how many jobs ran. For tests and the end of a command.
 pub async fn run_due(ctx: &Ctx) -> Result<usize> {
     let mut ran = 0;
-    while run_one(ctx).await? {
+    while let Some(row) = claim(ctx).await? {
+        finish(ctx.clone(), row).await?;
         ran += 1;
     }
     Ok(ran)
 }
 
-/// Runs jobs as they become due, until `stop`; a job that has begun is finished.
+/// Runs jobs as they become due, until `stop`; jobs that have begun are finished.
 pub async fn run(ctx: Ctx, stop: CancellationToken) {
     let mut next_sweep = ctx.now();
+    let mut running = JoinSet::new();
     while !stop.is_cancelled() {
         if ctx.now() >= next_sweep {
             next_sweep = ctx.now().plus_seconds(60);
@@ -121,23 +146,44 @@ pub async fn run(ctx: Ctx, stop: CancellationToken) {
                 tracing::warn!(error = %chain(&error), "cleaning up failed; it is tried again in a minute");
             }
         }
-        match run_one(&ctx).await {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(error = %chain(&error), "the job queue could not be read"),
+        while running.len() < AT_ONCE && !stop.is_cancelled() {
+            match claim(&ctx).await {
+                Ok(Some(row)) => {
+                    running.spawn(finish(ctx.clone(), row));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "the job queue could not be read");
+                    break;
+                }
+            }
         }
         // Another process may have written a job, so the queue is looked at every second even if
         // nobody here says so.
         tokio::select! {
-            () = ctx.jobs_wake.notified() => {}
+            Some(ended) = running.join_next() => note(ended),
+            () = ctx.jobs_wake.notified(), if running.len() < AT_ONCE => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = stop.cancelled() => {}
         }
     }
+    while let Some(ended) = running.join_next().await {
+        note(ended);
+    }
 }
 
-/// Removes what has expired.
-async fn sweep(ctx: &Ctx) -> Result<()> {
+/// Logs a job whose end could not be written down; its lease runs out, and it is run again.
+fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
+    let error = match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => chain(&error),
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(%error, "a job's end could not be written down; it is run again");
+}
+
+/// Removes what has expired: sessions, and orders that nobody paid.
+pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
     store::identity::delete_expired_sessions(&mut tx, now).await?;

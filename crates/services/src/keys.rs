@@ -8,9 +8,10 @@ use domain::state::{KeyKind, KeyScope};
 use domain::view::config::{CreatedKey, KeyView, NewKey};
 use domain::{ConfigId, KeyId, Permission, Timestamp};
 use rand::RngExt as _;
-use store::{Scope, configs as config_rows, keys as rows};
+use store::{Scope, Tx, configs as config_rows, keys as rows};
 
 use crate::access::{Member, Principal};
+use crate::audit;
 use crate::clock::fresh_id;
 use crate::configs::{member, parse_origins};
 use crate::ctx::Ctx;
@@ -92,6 +93,7 @@ pub async fn revoke(ctx: &Ctx, who: &Principal, id: KeyId) -> Result<KeyView> {
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::revoke(&mut tx, member.tenant, id, now).await?;
     let view = rows::get(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("key"))?;
+    note(ctx, &mut tx, member, "key.revoke", &view).await?;
     gateway::config_changed(&mut tx, view.config_id, now).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, view.config_id);
@@ -139,9 +141,15 @@ pub async fn set_origins(ctx: &Ctx, who: &Principal, id: KeyId, origins: &[Strin
     rows::set_origins(&mut tx, member.tenant, id, &origins).await?;
     gateway::config_changed(&mut tx, key.config_id, now).await?;
     let key = rows::get(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("key"))?;
+    note(ctx, &mut tx, member, "key.origins", &key).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, key.config_id);
     Ok(key)
+}
+
+async fn note(ctx: &Ctx, tx: &mut Tx, member: Member, action: &str, key: &KeyView) -> Result<()> {
+    let of = Some(member.tenant.id());
+    audit::note(ctx, tx, Some(member.user), of, action, &key.id.to_string(), &key.prefix).await
 }
 
 async fn owned(ctx: &Ctx, who: &Principal, id: KeyId) -> Result<Member> {
@@ -155,7 +163,13 @@ async fn owned(ctx: &Ctx, who: &Principal, id: KeyId) -> Result<Member> {
     })
 }
 
-async fn insert(ctx: &Ctx, member: Member, mut key: KeyView, now: Timestamp, replaces: Option<KeyId>) -> Result<CreatedKey> {
+async fn insert(
+    ctx: &Ctx,
+    member: Member,
+    mut key: KeyView,
+    now: Timestamp,
+    replaces: Option<KeyId>,
+) -> Result<CreatedKey> {
     let credential = match key.kind {
         KeyKind::Secret => {
             let mut tx = ctx.store.read(member.tenant).await?;
@@ -187,6 +201,7 @@ async fn insert(ctx: &Ctx, member: Member, mut key: KeyView, now: Timestamp, rep
     if let Some(old) = replaces {
         rows::revoke(&mut tx, member.tenant, old, now).await?;
     }
+    note(ctx, &mut tx, member, if replaces.is_some() { "key.regenerate" } else { "key.create" }, &key).await?;
     // A new key may also name pages that may show the agent.
     gateway::config_changed(&mut tx, key.config_id, now).await?;
     tx.commit().await?;

@@ -40,7 +40,12 @@ pub async fn get(ctx: &Ctx, who: &Principal, id: OrganizationId) -> Result<Organ
     if who.operator().is_err() {
         who.member(id, Permission::View)?;
     }
-    let role = who.user()?.memberships.iter().find(|membership| membership.organization_id == id).map(|membership| membership.role);
+    let role = who
+        .user()?
+        .memberships
+        .iter()
+        .find(|membership| membership.organization_id == id)
+        .map(|membership| membership.role);
     let mut tx = ctx.store.read(Scope::System).await?;
     let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("organization"))?;
     Ok(view(row, role))
@@ -63,7 +68,13 @@ pub async fn create(ctx: &Ctx, who: &Principal, name: &str) -> Result<Organizati
 }
 
 /// Changes an organization's name and address.
-pub async fn update(ctx: &Ctx, who: &Principal, id: OrganizationId, name: &str, email: &str) -> Result<OrganizationView> {
+pub async fn update(
+    ctx: &Ctx,
+    who: &Principal,
+    id: OrganizationId,
+    name: &str,
+    email: &str,
+) -> Result<OrganizationView> {
     let member = who.member(id, Permission::ManageOrganization)?;
     let mut checks = Checks::default();
     let name = checks.text("name", name, 2, 80);
@@ -213,7 +224,8 @@ pub async fn accept_invitation(ctx: &Ctx, who: &Principal, token: &str) -> Resul
         rows::add_member(&mut tx, tenant, viewer.user.id, row.role, now).await?;
         let detail = format!("invited as {}", row.role);
         let subject = viewer.user.id.to_string();
-        audit::note(ctx, &mut tx, Some(viewer.user.id), Some(row.organization_id), "member.join", &subject, &detail).await?;
+        audit::note(ctx, &mut tx, Some(viewer.user.id), Some(row.organization_id), "member.join", &subject, &detail)
+            .await?;
     }
     tx.commit().await?;
     Ok(row.organization_id)
@@ -225,7 +237,12 @@ const fn invited(id: OrganizationId) -> Tenant {
 }
 
 /// Takes an invitation back.
-pub async fn withdraw_invitation(ctx: &Ctx, who: &Principal, id: OrganizationId, invitation: InvitationId) -> Result<()> {
+pub async fn withdraw_invitation(
+    ctx: &Ctx,
+    who: &Principal,
+    id: OrganizationId,
+    invitation: InvitationId,
+) -> Result<()> {
     let member = who.member(id, Permission::ManageMembers)?;
     let mut tx = ctx.store.write(member.tenant).await?;
     if !rows::delete_invitation(&mut tx, member.tenant, invitation).await? {

@@ -141,7 +141,7 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     /// Returns the rail's name, `sandbox` or `stripe`.
     fn rail(&self) -> &'static str;
 
-    /// Opens a checkout page. Repeating it with the same order and key gives the same page.
+    /// Opens a checkout page. Repeating it with the same key gives the same page.
     async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError>;
 
     /// Closes a checkout page that is not paid; harmless when it is already closed.
@@ -157,6 +157,8 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
 /// What a checkout page is opened for.
 #[derive(Clone, Debug)]
 pub struct CheckoutRequest {
+    /// Names the visit: the same key gives the same page.
+    pub key: String,
     /// The order to pay.
     pub order: OrderId,
     /// How much.
@@ -244,8 +246,11 @@ pub trait SandboxPage: Send + Sync + std::fmt::Debug {
     /// Returns what the page shows; nothing when there is no such visit.
     async fn view(&self, session: &str) -> Result<Option<domain::view::order::SandboxCheckoutView>, PaymentsError>;
 
-    /// Tries to pay with a card.
+    /// Tries to pay with a card. Whoever succeeds has [`crate::jobs::Job::SandboxEvent`] queued.
     async fn pay(&self, session: &str, card: &SandboxCard) -> Result<SandboxPaid, SandboxRefused>;
+
+    /// Returns the event that says that a visit was paid, signed now.
+    async fn paid_event(&self, session: &str) -> Result<(Vec<u8>, String), PaymentsError>;
 }
 
 /// What someone types into the sandbox's payment page.

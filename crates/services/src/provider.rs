@@ -16,13 +16,13 @@ use store::Scope;
 
 pub(crate) use agents::store_version;
 pub use agents::{
-    MAX_FLOW_BYTES, agent, agents, create_agent, delete_agent, import_flow, preview, update_agent,
-    validate_flow, versions,
+    MAX_FLOW_BYTES, agent, agents, create_agent, delete_agent, import_flow, preview, update_agent, validate_flow,
+    versions,
 };
 pub use application::{application, apply};
 pub use figures::{agent_stats, customers, dashboard, offering_analytics};
-pub(crate) use offerings::{edit_view, search_text};
 pub use offerings::{create_offering, offering, offerings, save_offering, use_version};
+pub(crate) use offerings::{edit_view, search_text};
 pub use plans::{archive_plan, save_plan};
 pub(crate) use publishing::step;
 pub use publishing::{archive, pause, restore, submit, unpause, unpublish, withdraw_submission};

@@ -55,9 +55,7 @@ pub async fn hash_password(password: &str, memory_kib: u32) -> Result<String> {
     let password = password.to_owned();
     run(move || {
         let hasher = hasher(memory_kib)?;
-        let hash = hasher
-            .hash_password(password.as_bytes())
-            .map_err(|error| Error::internal(error.to_string()))?;
+        let hash = hasher.hash_password(password.as_bytes()).map_err(|error| Error::internal(error.to_string()))?;
         Ok(hash.to_string())
     })
     .await

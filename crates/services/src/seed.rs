@@ -90,7 +90,9 @@ pub async fn load(ctx: &Ctx, flows: &[SampleFlow<'_>]) -> Result<Loaded> {
 
     let mut loaded = Loaded::default();
     for (sample, number) in SAMPLES.iter().zip(1_u64..) {
-        let Some(flow) = flows.iter().find(|flow| flow.slug == sample.slug) else { continue };
+        let Some(flow) = flows.iter().find(|flow| flow.slug == sample.slug) else {
+            continue;
+        };
         // A sample that cannot be read or run is a mistake of ours, not of whoever starts the program.
         let imported = ctx
             .runtime
@@ -123,17 +125,10 @@ async fn load_sample(ctx: &Ctx, sample: &Sample, number: u64, imported: &Importe
     let mut loaded = Loaded::default();
 
     let mut tx = ctx.store.write(tenant).await?;
-    let category =
-        agents::category_by_slug(&mut tx, sample.category).await?.ok_or(Error::NotFound("category"))?;
+    let category = agents::category_by_slug(&mut tx, sample.category).await?.ok_or(Error::NotFound("category"))?;
     if agents::owner(&mut tx, agent).await?.is_none() {
-        let row = NewAgentRow {
-            id: agent,
-            category,
-            name: sample.name,
-            slug: sample.slug,
-            description: sample.tagline,
-            now,
-        };
+        let row =
+            NewAgentRow { id: agent, category, name: sample.name, slug: sample.slug, description: sample.tagline, now };
         agents::insert(&mut tx, tenant, &row).await?;
     }
     let before = agents::versions(&mut tx, tenant, agent).await?.len();

@@ -23,7 +23,12 @@ pub struct SubscriptionFilter {
 }
 
 /// Lists subscriptions, newest first: of one buyer, of one provider, or all of the caller's.
-pub async fn list(ctx: &Ctx, who: &Principal, filter: SubscriptionFilter, paging: Paging) -> Result<Page<SubscriptionView>> {
+pub async fn list(
+    ctx: &Ctx,
+    who: &Principal,
+    filter: SubscriptionFilter,
+    paging: Paging,
+) -> Result<Page<SubscriptionView>> {
     let viewer = who.user()?;
     let paging = Paging::clamped(paging.page, paging.page_size);
     let query = |organization, provider| SubscriptionQuery { organization, provider, state: filter.state };

@@ -72,11 +72,8 @@ pub async fn category_by_slug(tx: &mut Tx, slug: &str) -> Result<Option<Category
 
 /// Returns whose an agent is, before it is known whether the caller may see it.
 pub async fn owner(tx: &mut Tx, agent: AgentId) -> Result<Option<OrganizationId>, Error> {
-    let row: Option<(OrganizationId,)> = tx
-        .query("SELECT organization_id FROM agents WHERE id = $1")
-        .bind(agent)
-        .fetch_optional()
-        .await?;
+    let row: Option<(OrganizationId,)> =
+        tx.query("SELECT organization_id FROM agents WHERE id = $1").bind(agent).fetch_optional().await?;
     Ok(row.map(|(organization,)| organization))
 }
 
@@ -266,10 +263,7 @@ pub async fn versions(tx: &mut Tx, tenant: Tenant, agent: AgentId) -> Result<Vec
 }
 
 /// Returns a flow version without its flow; its owner is checked by who asks.
-pub async fn version(
-    tx: &mut Tx,
-    version: FlowVersionId,
-) -> Result<Option<(OrganizationId, FlowVersionView)>, Error> {
+pub async fn version(tx: &mut Tx, version: FlowVersionId) -> Result<Option<(OrganizationId, FlowVersionView)>, Error> {
     let row: Option<VersionRow> = tx
         .query(
             "SELECT id, agent_id, number, label, digest, report, created_at
@@ -280,11 +274,8 @@ pub async fn version(
         .fetch_optional()
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let owner = tx
-        .query("SELECT organization_id FROM flow_versions WHERE id = $1")
-        .bind(version)
-        .fetch_scalar()
-        .await?;
+    let owner =
+        tx.query("SELECT organization_id FROM flow_versions WHERE id = $1").bind(version).fetch_scalar().await?;
     Ok(Some((owner, row.into())))
 }
 

@@ -348,8 +348,7 @@ impl From<CardRow> for Card {
             _ => None,
         };
         // Rounded to the nearest tenth: 14 stars of 3 reviews are 4.7.
-        let rating_tenths =
-            if row.review_count == 0 { 0 } else { (row.rating_sum * 20 / row.review_count + 1) / 2 };
+        let rating_tenths = if row.review_count == 0 { 0 } else { (row.rating_sum * 20 / row.review_count + 1) / 2 };
         Self {
             listed: row.listed,
             search_text: row.search_text,

@@ -15,12 +15,15 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use calls::{
-    Booked, ChatSession, DayTotals, InvocationRow, MessageRow, SaidRow, add_to_day, begin_invocation, count_invocations, give_up, insert_exchanges,
-    invocations, is_recorded, messages, record_invocations, session_of_handle, set_handle, stuck, touch_session, touch_sessions, usage_days,
+    Booked, ChatSession, DayTotals, InvocationRow, MessageRow, SaidRow, add_to_day, begin_invocation,
+    count_invocations, give_up, insert_exchanges, invocations, is_recorded, messages, record_invocations,
+    session_of_handle, set_handle, stuck, touch_session, touch_sessions, usage_days,
 };
 pub use demo::{DemoRow, demo, give_back_demo, save_demo, take_demo};
 pub use idempotency::{IdempotencyRow, KeyName, answer_key, claim_key, forget_key, idempotency_key, release_key};
-pub use quota::{Lease, LeaseRow, expired_leases, end_lease, lease, leases_of, open_period, period, return_units, settle};
+pub use quota::{
+    Lease, LeaseRow, end_lease, expired_leases, lease, leases_of, open_period, period, return_units, settle,
+};
 
 use crate::{Dialect, Either, Error, Json, Tx};
 
@@ -128,7 +131,10 @@ pub async fn note_change(
         .exactly_one()?;
     if tx.dialect() == Dialect::Postgres {
         // Only PostgreSQL has other processes to wake; they are told when this transaction commits.
-        tx.query_either(Either { sqlite: "SELECT 1", postgres: "SELECT pg_notify('cmp_gateway', '')" }).execute().await?.any();
+        tx.query_either(Either { sqlite: "SELECT 1", postgres: "SELECT pg_notify('cmp_gateway', '')" })
+            .execute()
+            .await?
+            .any();
     }
     Ok(())
 }
@@ -142,7 +148,12 @@ pub async fn changes(tx: &mut Tx, since: Timestamp) -> Result<Vec<ChangeRow>, Er
 }
 
 /// Removes what nobody looks at any more: old changes, idempotency keys, demo conversations.
-pub async fn sweep(tx: &mut Tx, changes_before: Timestamp, keys_before: Timestamp, now: Timestamp) -> Result<(), Error> {
+pub async fn sweep(
+    tx: &mut Tx,
+    changes_before: Timestamp,
+    keys_before: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
     tx.query("DELETE FROM gateway_changes WHERE at < $1").bind(changes_before).execute().await?.any();
     tx.query("DELETE FROM idempotency_keys WHERE created_at < $1").bind(keys_before).execute().await?.any();
     tx.query("DELETE FROM demo_sessions WHERE expires_at < $1").bind(now).execute().await?.any();

@@ -116,12 +116,7 @@ pub async fn set_operator(tx: &mut Tx, id: UserId, operator: bool) -> Result<(),
 
 /// Locks a person out, or lets them in again; tells whether there is one.
 pub async fn set_disabled(tx: &mut Tx, id: UserId, disabled_at: Option<Timestamp>) -> Result<bool, Error> {
-    let done = tx
-        .query("UPDATE users SET disabled_at = $2 WHERE id = $1")
-        .bind(id)
-        .bind(disabled_at)
-        .execute()
-        .await?;
+    let done = tx.query("UPDATE users SET disabled_at = $2 WHERE id = $1").bind(id).bind(disabled_at).execute().await?;
     Ok(done.affected == 1)
 }
 
@@ -216,14 +211,16 @@ pub async fn insert_token(
     token_hash: &[u8],
     now: Timestamp,
 ) -> Result<(), Error> {
-    tx.query("INSERT INTO user_tokens (id, user_id, token_hash, created_at, last_used_at) VALUES ($1, $2, $3, $4, NULL)")
-        .bind(id)
-        .bind(user)
-        .bind(token_hash.to_vec())
-        .bind(now)
-        .execute()
-        .await?
-        .exactly_one()
+    tx.query(
+        "INSERT INTO user_tokens (id, user_id, token_hash, created_at, last_used_at) VALUES ($1, $2, $3, $4, NULL)",
+    )
+    .bind(id)
+    .bind(user)
+    .bind(token_hash.to_vec())
+    .bind(now)
+    .execute()
+    .await?
+    .exactly_one()
 }
 
 /// Removes all but the newest `kept` API tokens of a person.

@@ -87,10 +87,11 @@ pub async fn delete(tx: &mut Tx, id: JobId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts a job that failed back for later.
-pub async fn put_back(tx: &mut Tx, id: JobId, run_at: Timestamp, error: &str) -> Result<(), Error> {
-    tx.query("UPDATE jobs SET run_at = $2, leased_until = 0, last_error = $3 WHERE id = $1")
-        .bind(id)
+/// Puts a job that failed back for later, unless its lease ran out and someone else has begun it again.
+pub async fn put_back(tx: &mut Tx, job: &JobRow, run_at: Timestamp, error: &str) -> Result<(), Error> {
+    tx.query("UPDATE jobs SET run_at = $3, leased_until = 0, last_error = $4 WHERE id = $1 AND attempts = $2")
+        .bind(job.id)
+        .bind(job.attempts)
         .bind(run_at)
         .bind(error.to_owned())
         .execute()
@@ -99,10 +100,11 @@ pub async fn put_back(tx: &mut Tx, id: JobId, run_at: Timestamp, error: &str) ->
     Ok(())
 }
 
-/// Sets a job aside that will not succeed by itself.
-pub async fn bury(tx: &mut Tx, id: JobId, now: Timestamp, error: &str) -> Result<(), Error> {
-    tx.query("UPDATE jobs SET dead_at = $2, leased_until = 0, last_error = $3, dedupe = NULL WHERE id = $1")
-        .bind(id)
+/// Sets a job aside that will not succeed by itself, unless someone else has begun it again.
+pub async fn bury(tx: &mut Tx, job: &JobRow, now: Timestamp, error: &str) -> Result<(), Error> {
+    tx.query("UPDATE jobs SET dead_at = $3, leased_until = 0, last_error = $4, dedupe = NULL WHERE id = $1 AND attempts = $2")
+        .bind(job.id)
+        .bind(job.attempts)
         .bind(now)
         .bind(error.to_owned())
         .execute()
@@ -122,7 +124,7 @@ pub async fn revive(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Erro
     Ok(done.affected == 1)
 }
 
-/// Returns when the next job is due.
+/// Returns when the next job is due: what is leased is due again when the lease runs out.
 pub async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
     let (due,): (Option<Timestamp>,) = tx
         .query("SELECT MIN(CASE WHEN leased_until > run_at THEN leased_until ELSE run_at END) FROM jobs WHERE dead_at IS NULL")

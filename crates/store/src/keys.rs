@@ -132,7 +132,8 @@ pub async fn owner(tx: &mut Tx, id: KeyId) -> Result<Option<OrganizationId>, Err
 
 /// Finds a key by its hash, and whose it is.
 pub async fn by_hash(tx: &mut Tx, hash: &[u8]) -> Result<Option<(OrganizationId, KeyView)>, Error> {
-    let row: Option<(KeyId,)> = tx.query("SELECT id FROM keys WHERE hash = $1").bind(hash.to_vec()).fetch_optional().await?;
+    let row: Option<(KeyId,)> =
+        tx.query("SELECT id FROM keys WHERE hash = $1").bind(hash.to_vec()).fetch_optional().await?;
     match row {
         Some((id,)) => find(tx, id).await,
         None => Ok(None),
@@ -141,7 +142,9 @@ pub async fn by_hash(tx: &mut Tx, hash: &[u8]) -> Result<Option<(OrganizationId,
 
 /// Finds a key, and whose it is.
 pub async fn find(tx: &mut Tx, id: KeyId) -> Result<Option<(OrganizationId, KeyView)>, Error> {
-    let Some(organization) = owner(tx, id).await? else { return Ok(None) };
+    let Some(organization) = owner(tx, id).await? else {
+        return Ok(None);
+    };
     let row: Option<KeyRow> = tx
         .query(
             "SELECT id, config_id, kind, name, prefix, publishable, scopes, allowed_origins, created_at, expires_at,
@@ -240,6 +243,11 @@ pub async fn insert_signing_key(tx: &mut Tx, kid: &str, secret: &[u8], now: Time
 
 /// Retires every secret of the ring but one: they verify, and sign nothing new.
 pub async fn retire_signing_keys(tx: &mut Tx, but: &str, now: Timestamp) -> Result<(), Error> {
-    tx.query("UPDATE signing_keys SET retired_at = $2 WHERE kid <> $1 AND retired_at IS NULL").bind(but.to_owned()).bind(now).execute().await?.any();
+    tx.query("UPDATE signing_keys SET retired_at = $2 WHERE kid <> $1 AND retired_at IS NULL")
+        .bind(but.to_owned())
+        .bind(now)
+        .execute()
+        .await?
+        .any();
     Ok(())
 }

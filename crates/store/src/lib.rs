@@ -32,9 +32,9 @@ pub mod provider_figures;
 pub mod providers;
 pub mod samples;
 pub mod sandbox;
+mod sql;
 pub mod submissions;
 pub mod subscriptions;
-mod sql;
 #[doc(hidden)]
 pub use sql::testing;
 mod tenant;

@@ -105,11 +105,8 @@ pub struct PlanTerms<'a> {
 
 /// Returns whose an offering is, before it is known whether the caller may see it.
 pub async fn owner(tx: &mut Tx, offering: OfferingId) -> Result<Option<OrganizationId>, Error> {
-    let row: Option<(OrganizationId,)> = tx
-        .query("SELECT organization_id FROM offerings WHERE id = $1")
-        .bind(offering)
-        .fetch_optional()
-        .await?;
+    let row: Option<(OrganizationId,)> =
+        tx.query("SELECT organization_id FROM offerings WHERE id = $1").bind(offering).fetch_optional().await?;
     Ok(row.map(|(organization,)| organization))
 }
 
@@ -120,10 +117,7 @@ pub async fn plan_owner(tx: &mut Tx, plan: PlanId) -> Result<Option<(Organizatio
 
 /// Tells whether any offering has `slug`.
 pub async fn slug_is_taken(tx: &mut Tx, slug: &str) -> Result<bool, Error> {
-    tx.query("SELECT EXISTS (SELECT 1 FROM offerings WHERE slug = $1)")
-        .bind(slug.to_owned())
-        .fetch_scalar()
-        .await
+    tx.query("SELECT EXISTS (SELECT 1 FROM offerings WHERE slug = $1)").bind(slug.to_owned()).fetch_scalar().await
 }
 
 /// Stores an offering as a draft; a second one of the same agent is a unique violation.
@@ -350,12 +344,7 @@ pub async fn insert_plan(
 }
 
 /// Changes a plan that can still be ordered.
-pub async fn update_plan(
-    tx: &mut Tx,
-    tenant: Tenant,
-    plan: PlanId,
-    terms: &PlanTerms<'_>,
-) -> Result<(), Error> {
+pub async fn update_plan(tx: &mut Tx, tenant: Tenant, plan: PlanId, terms: &PlanTerms<'_>) -> Result<(), Error> {
     tx.query(
         "UPDATE plans
          SET name = $3, description = $4, price_minor = $5, currency = $6, monthly_quota = $7

@@ -91,6 +91,10 @@ pub struct OrderRow {
     pub error_message: String,
     /// Who ordered.
     pub created_by: String,
+    /// Where to write to them.
+    pub created_by_email: String,
+    /// Where to write to the provider; may be empty.
+    pub provider_email: String,
     /// When.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -214,7 +218,8 @@ pub async fn get(tx: &mut Tx, id: OrderId) -> Result<Option<OrderRow>, Error> {
                 o.provider_id, s.name AS provider_name, o.offering_id, f.name AS offering_name,
                 f.thumbnail AS offering_thumbnail, f.manual_approval, o.plan_id, l.name AS plan_name, o.old_plan_id,
                 o.subscription_id, c.id AS config_id, o.kind, o.state, o.name, o.amount_minor, o.currency,
-                o.error_message, u.name AS created_by, o.created_at, o.modified_at
+                o.error_message, u.name AS created_by, u.email AS created_by_email,
+                s.email AS provider_email, o.created_at, o.modified_at
          FROM orders o
          JOIN organizations b ON b.id = o.organization_id
          JOIN organizations s ON s.id = o.provider_id
@@ -230,6 +235,12 @@ pub async fn get(tx: &mut Tx, id: OrderId) -> Result<Option<OrderRow>, Error> {
     .await
 }
 
+/// Keeps everyone else from changing an order until the transaction ends; read it after this.
+pub async fn lock(tx: &mut Tx, id: OrderId) -> Result<(), Error> {
+    tx.query("UPDATE orders SET modified_at = modified_at WHERE id = $1").bind(id).execute().await?.any();
+    Ok(())
+}
+
 /// Lists orders, newest first.
 pub async fn list(tx: &mut Tx, query: &OrderQuery, limit: i64, offset: i64) -> Result<Vec<OrderRow>, Error> {
     tx.query(
@@ -237,7 +248,8 @@ pub async fn list(tx: &mut Tx, query: &OrderQuery, limit: i64, offset: i64) -> R
                 o.provider_id, s.name AS provider_name, o.offering_id, f.name AS offering_name,
                 f.thumbnail AS offering_thumbnail, f.manual_approval, o.plan_id, l.name AS plan_name, o.old_plan_id,
                 o.subscription_id, c.id AS config_id, o.kind, o.state, o.name, o.amount_minor, o.currency,
-                o.error_message, u.name AS created_by, o.created_at, o.modified_at
+                o.error_message, u.name AS created_by, u.email AS created_by_email,
+                s.email AS provider_email, o.created_at, o.modified_at
          FROM orders o
          JOIN organizations b ON b.id = o.organization_id
          JOIN organizations s ON s.id = o.provider_id
@@ -339,7 +351,10 @@ pub async fn insert_step(
 
 /// Lists what happened to an order, oldest first.
 pub async fn steps(tx: &mut Tx, order: OrderId) -> Result<Vec<StepRow>, Error> {
-    tx.query("SELECT at, state, note FROM order_steps WHERE order_id = $1 ORDER BY at, id").bind(order).fetch_all().await
+    tx.query("SELECT at, state, note FROM order_steps WHERE order_id = $1 ORDER BY at, id")
+        .bind(order)
+        .fetch_all()
+        .await
 }
 
 /// Tells whether a subscription has an order that is not over.
@@ -377,6 +392,11 @@ pub async fn insert_checkout(tx: &mut Tx, tenant: Tenant, checkout: &CheckoutRow
     Ok(())
 }
 
+/// Counts the visits of an order.
+pub async fn count_checkouts(tx: &mut Tx, order: OrderId) -> Result<i64, Error> {
+    tx.query("SELECT COUNT(*) FROM checkouts WHERE order_id = $1").bind(order).fetch_scalar().await
+}
+
 /// Finds the newest visit of an order.
 pub async fn checkout_of_order(tx: &mut Tx, order: OrderId) -> Result<Option<CheckoutRow>, Error> {
     tx.query(
@@ -402,7 +422,12 @@ pub async fn checkout_of_session(tx: &mut Tx, rail: &str, session: &str) -> Resu
 
 /// Says where a visit stands; one that is paid stays paid.
 pub async fn set_checkout_state(tx: &mut Tx, id: CheckoutId, state: CheckoutState) -> Result<(), Error> {
-    tx.query("UPDATE checkouts SET state = $2 WHERE id = $1 AND state <> 'paid'").bind(id).bind(state).execute().await?.any();
+    tx.query("UPDATE checkouts SET state = $2 WHERE id = $1 AND state <> 'paid'")
+        .bind(id)
+        .bind(state)
+        .execute()
+        .await?
+        .any();
     Ok(())
 }
 
@@ -419,6 +444,22 @@ pub async fn stale_checkouts(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<
     .bind(limit)
     .fetch_all()
     .await
+}
+
+/// Lists orders that were made before `before`, wait for payment, and have no page where they can be paid.
+pub async fn forgotten(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec<OrderId>, Error> {
+    let rows: Vec<(OrderId,)> = tx
+        .query(
+            "SELECT o.id FROM orders o
+             WHERE o.state = 'pending-consumer' AND o.created_at <= $1
+               AND NOT EXISTS (SELECT 1 FROM checkouts c WHERE c.order_id = o.id AND c.state = 'open')
+             ORDER BY o.created_at LIMIT $2",
+        )
+        .bind(before)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Writes a payment; tells whether it is new.

@@ -118,12 +118,8 @@ pub async fn update(tx: &mut Tx, tenant: Tenant, name: &str, email: &Email) -> R
 
 /// Blocks an organization, or no longer; tells whether there is one.
 pub async fn set_blocked(tx: &mut Tx, id: OrganizationId, blocked_at: Option<Timestamp>) -> Result<bool, Error> {
-    let done = tx
-        .query("UPDATE organizations SET blocked_at = $2 WHERE id = $1")
-        .bind(id)
-        .bind(blocked_at)
-        .execute()
-        .await?;
+    let done =
+        tx.query("UPDATE organizations SET blocked_at = $2 WHERE id = $1").bind(id).bind(blocked_at).execute().await?;
     Ok(done.affected == 1)
 }
 
@@ -141,10 +137,12 @@ pub async fn insert_project(tx: &mut Tx, tenant: Tenant, project: &ProjectRow) -
 
 /// Lists an organization's projects, oldest first.
 pub async fn projects(tx: &mut Tx, tenant: Tenant) -> Result<Vec<ProjectRow>, Error> {
-    tx.query("SELECT id, organization_id, name, created_at FROM projects WHERE organization_id = $1 ORDER BY created_at, id")
-        .bind(tenant.id())
-        .fetch_all()
-        .await
+    tx.query(
+        "SELECT id, organization_id, name, created_at FROM projects WHERE organization_id = $1 ORDER BY created_at, id",
+    )
+    .bind(tenant.id())
+    .fetch_all()
+    .await
 }
 
 /// Writes a membership; someone who is a member already keeps their role.

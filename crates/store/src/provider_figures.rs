@@ -30,11 +30,7 @@ pub async fn monthly(tx: &mut Tx, tenant: Tenant) -> Result<Vec<Money>, Error> {
 }
 
 /// Counts running subscriptions and the organizations that have them, of one offering or of all.
-pub async fn subscriptions(
-    tx: &mut Tx,
-    tenant: Tenant,
-    offering: Option<OfferingId>,
-) -> Result<(i64, i64), Error> {
+pub async fn subscriptions(tx: &mut Tx, tenant: Tenant, offering: Option<OfferingId>) -> Result<(i64, i64), Error> {
     tx.query(
         "SELECT COUNT(*), COUNT(DISTINCT organization_id)
          FROM subscriptions

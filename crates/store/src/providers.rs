@@ -6,10 +6,7 @@ use sqlx::FromRow;
 use crate::{Error, Tenant, Tx};
 
 /// Returns where an organization stands as a provider, if it ever asked.
-pub async fn application(
-    tx: &mut Tx,
-    organization: OrganizationId,
-) -> Result<Option<ApplicationView>, Error> {
+pub async fn application(tx: &mut Tx, organization: OrganizationId) -> Result<Option<ApplicationView>, Error> {
     let row: Option<ApplicationRow> = tx
         .query(
             "SELECT v.organization_id, g.name, v.state, v.description, v.website, v.reason

@@ -11,8 +11,8 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, Postgres};
 use sqlx::sqlite::{
-    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use sqlx::{Arguments, Encode, FromRow, Transaction, Type};
 
@@ -128,18 +128,14 @@ impl Store {
                 .busy_timeout(Duration::from_secs(10))
                 .pragma("cache_size", "-16000")
                 .optimize_on_close(true, None);
-            let write =
-                SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await?;
+            let write = SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await?;
             let read = SqlitePoolOptions::new()
                 .max_connections(options.max_connections)
                 .connect_lazy_with(connect.pragma("query_only", "true"));
             Ok(Self { pools: Pools::Sqlite { read, write } })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connect = PgConnectOptions::from_str(url)?.application_name("cmp");
-            let pool = PgPoolOptions::new()
-                .max_connections(options.max_connections)
-                .connect_with(connect)
-                .await?;
+            let pool = PgPoolOptions::new().max_connections(options.max_connections).connect_with(connect).await?;
             if !options.allow_superuser {
                 let (role, unbound): (String, bool) = sqlx::query_as(
                     "SELECT rolname::text, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user",
@@ -419,9 +415,8 @@ pub mod testing {
     /// Returns a name for the PostgreSQL schema, another one after any change of its migrations.
     pub fn schema_digest() -> String {
         let bytes = POSTGRES_MIGRATIONS.iter().flat_map(|migration| migration.checksum.iter());
-        let fnv1a = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let fnv1a = bytes
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         format!("{fnv1a:016x}")
     }
 

@@ -116,11 +116,7 @@ pub async fn step(
 }
 
 /// Returns submissions: those that wait first, oldest first; then the decided, newest first.
-pub async fn list(
-    tx: &mut Tx,
-    state: Option<SubmissionState>,
-    at_most: i64,
-) -> Result<Vec<Submission>, Error> {
+pub async fn list(tx: &mut Tx, state: Option<SubmissionState>, at_most: i64) -> Result<Vec<Submission>, Error> {
     let rows: Vec<SubmissionRow> = tx
         .query(
             "SELECT s.id, s.offering_id, o.name AS offering_name, g.name AS provider_name

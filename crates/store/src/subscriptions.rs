@@ -141,6 +141,12 @@ pub async fn get(tx: &mut Tx, id: SubscriptionId, month: Timestamp) -> Result<Op
     .await
 }
 
+/// Keeps everyone else from changing a subscription until the transaction ends; read it after this.
+pub async fn lock(tx: &mut Tx, id: SubscriptionId) -> Result<(), Error> {
+    tx.query("UPDATE subscriptions SET modified_at = modified_at WHERE id = $1").bind(id).execute().await?.any();
+    Ok(())
+}
+
 /// Lists subscriptions, newest first.
 pub async fn list(
     tx: &mut Tx,

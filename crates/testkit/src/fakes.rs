@@ -147,8 +147,12 @@ impl Payments for FakePayments {
     async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError> {
         self.failure()?;
         let mut opened = self.opened.lock().unwrap();
-        opened.push(request);
-        let session = format!("visit_{}", opened.len());
+        let known = opened.iter().position(|known| known.key == request.key);
+        let number = known.unwrap_or_else(|| {
+            opened.push(request);
+            opened.len() - 1
+        });
+        let session = format!("visit_{}", number + 1);
         Ok(OpenedCheckout { url: format!("http://rail.test/{session}"), session })
     }
 
@@ -182,7 +186,10 @@ impl Payments for FakePayments {
             "paid" => Content::CheckoutPaid {
                 session: text("session"),
                 reference: text("reference"),
-                amount: Money::new(payload["amount"].as_i64().unwrap_or_default(), Currency::Usd),
+                amount: Money::new(
+                    payload["amount"].as_i64().unwrap_or_default(),
+                    text("currency").parse().unwrap_or(Currency::Usd),
+                ),
                 method: "Visa •••• 4242".to_owned(),
             },
             "expired" => Content::CheckoutExpired { session: text("session") },

@@ -115,7 +115,9 @@ impl TestCtx {
     /// Signs someone up whose organization is approved to sell.
     pub async fn provider(&self, email: &str) -> Seller {
         let person = self.register(email).await;
-        provider::apply(&self.ctx, &person.who, person.organization, "We sell things that tests buy.", "").await.unwrap();
+        provider::apply(&self.ctx, &person.who, person.organization, "We sell things that tests buy.", "")
+            .await
+            .unwrap();
         self.approve(person).await
     }
 
@@ -145,15 +147,19 @@ impl TestCtx {
     }
 }
 
-/// Returns the token of the last invitation to an address whose mail still waits to be sent.
-pub async fn invitation_token(store: &Store, email: &str) -> String {
+/// Returns the token of the last invitation to an address, whether its mail waits or was sent.
+pub async fn invitation_token(store: &Store, mailer: &MemoryMailer, email: &str) -> String {
+    // In this order: a job goes only after its mail was sent, so a running worker can't hide it from both.
     let mut tx = store.read(Scope::System).await.unwrap();
     let jobs = store::jobs::list(&mut tx, 1000).await.unwrap();
-    jobs.iter()
+    let waiting = jobs
+        .iter()
         .rev()
         .filter(|job| job.kind == "mail" && job.payload.0["to"] == email)
-        .find_map(|job| token_in(job.payload.0["text"].as_str()?))
-        .unwrap()
+        .find_map(|job| token_in(job.payload.0["text"].as_str()?));
+    let sent =
+        || mailer.sent().iter().rev().filter(|mail| mail.to.as_str() == email).find_map(|mail| token_in(&mail.text));
+    waiting.or_else(sent).unwrap()
 }
 
 /// Returns the token in an invitation's text.

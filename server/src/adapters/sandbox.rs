@@ -1,5 +1,8 @@
 //! The sandbox rail as the `Payments` port: its objects in the database, its events signed and
 //! delivered like those of a company outside.
+//!
+//! What a newcomer gets wrong: paying and telling of it are two steps, and the process can die
+//! between them. So the delivery is queued in the transaction of the payment.
 
 use std::sync::Arc;
 
@@ -8,12 +11,18 @@ use domain::Timestamp;
 use domain::view::order::SandboxCheckoutView;
 use payments::sandbox::{Attempt, Card, Data, Event, Session, Status};
 use payments::signature;
-use services::clock::{Clock, fresh_id};
+use services::clock::Clock;
+use services::jobs::{self, Job};
 use services::ports::{
     CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent, RailEventContent, SandboxCard, SandboxPage,
     SandboxPaid, SandboxRefused,
 };
-use store::{Scope, Store, sandbox as rows};
+use store::{Scope, Store, Tx, sandbox as rows};
+
+/// What the event of a paid visit is called.
+const COMPLETED: &str = "checkout.session.completed";
+/// When an event is delivered again that may not have got through.
+const REDELIVERY_SECONDS: i64 = 5;
 
 /// The sandbox rail.
 pub struct Sandbox {
@@ -38,19 +47,38 @@ impl Sandbox {
 
     async fn load(&self, id: &str) -> Result<Option<(Session, i64)>, PaymentsError> {
         let mut tx = self.store.read(Scope::System).await.map_err(unavailable)?;
-        let Some((object, version)) = rows::get(&mut tx, id).await.map_err(unavailable)? else { return Ok(None) };
+        let Some((object, version)) = rows::get(&mut tx, id).await.map_err(unavailable)? else {
+            return Ok(None);
+        };
         let session = serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
         Ok(Some((session, version)))
     }
 
     /// Writes a session that was changed; an error when someone else changed it meanwhile.
     async fn save(&self, session: &Session, version: i64) -> Result<(), PaymentsError> {
-        let object = serde_json::to_value(session).map_err(|error| PaymentsError::Refused(error.to_string()))?;
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-        if !rows::update(&mut tx, &session.id, &object, version).await.map_err(unavailable)? {
+        Self::save_in(&mut tx, session, version).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    /// Writes a session that was paid, and queues the delivery of its event, should ours not get through.
+    async fn save_paid(&self, session: &Session, version: i64) -> Result<(), PaymentsError> {
+        let now = self.clock.now();
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        Self::save_in(&mut tx, session, version).await?;
+        let job = Job::SandboxEvent { session: session.id.clone() };
+        jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
+            .await
+            .map_err(|error| PaymentsError::Unavailable(crate::api::error::chain(&error)))?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn save_in(tx: &mut Tx, session: &Session, version: i64) -> Result<(), PaymentsError> {
+        let object = serde_json::to_value(session).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        if !rows::update(tx, &session.id, &object, version).await.map_err(unavailable)? {
             return Err(PaymentsError::Unavailable("the payment was changed at the same time".to_owned()));
         }
-        tx.commit().await.map_err(unavailable)
+        Ok(())
     }
 
     fn event(&self, kind: &str, session: &Session) -> Result<(Vec<u8>, String), PaymentsError> {
@@ -59,9 +87,14 @@ impl Sandbox {
         let id = format!("evt_{}_{}", kind.replace('.', "_"), session.id);
         let event = Event { id, r#type: kind.to_owned(), created: now, data: Data { object: session.clone() } };
         let body = serde_json::to_vec(&event).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        let header = signature::sign(&self.secret, &body, now).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let header =
+            signature::sign(&self.secret, &body, now).map_err(|error| PaymentsError::Refused(error.to_string()))?;
         Ok((body, header))
     }
+}
+
+fn no_secret() -> PaymentsError {
+    PaymentsError::Refused("the sandbox has no secret to sign with".to_owned())
 }
 
 fn unavailable(error: store::Error) -> PaymentsError {
@@ -75,7 +108,8 @@ impl Payments for Sandbox {
     }
 
     async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError> {
-        let id = format!("cs_{}", fresh_id().simple());
+        // The same key is the same page, and nobody can guess it.
+        let id = format!("cs_{}", signature::fingerprint(&self.secret, &request.key).ok_or_else(no_secret)?);
         let session = Session {
             id: id.clone(),
             reference: request.order.to_string(),
@@ -123,7 +157,7 @@ impl Payments for Sandbox {
             serde_json::from_value(payload.clone()).map_err(|error| PaymentsError::Refused(error.to_string()))?;
         let session = event.data.object;
         let content = match (event.r#type.as_str(), session.payment) {
-            ("checkout.session.completed", Some(payment)) => RailEventContent::CheckoutPaid {
+            (COMPLETED, Some(payment)) => RailEventContent::CheckoutPaid {
                 session: session.id,
                 reference: payment.id,
                 amount: session.amount,
@@ -165,16 +199,27 @@ impl SandboxPage for Sandbox {
             .map_err(|error| SandboxRefused::Form(error.field, error.message.to_owned()))?;
         let payment = session.id.replacen("cs_", "pi_", 1);
         match session.pay(&checked, card.confirmed, payment, now.seconds()) {
-            Attempt::Paid => self.save(&session, version).await.map_err(failed)?,
+            Attempt::Paid => self.save_paid(&session, version).await.map_err(failed)?,
             Attempt::AlreadyPaid => {}
             Attempt::Confirm => return Err(SandboxRefused::Confirm),
-            Attempt::Declined { code, message } => return Err(SandboxRefused::Declined(code, message.to_owned())),
+            Attempt::Declined { code, message } => {
+                return Err(SandboxRefused::Declined(code, message.to_owned()));
+            }
             Attempt::Closed => {
-                return Err(SandboxRefused::Closed("This payment page has closed. Go back to your order to open a new one.".to_owned()));
+                return Err(SandboxRefused::Closed(
+                    "This payment page has closed. Go back to your order to open a new one.".to_owned(),
+                ));
             }
         }
         // Paying again delivers the event again; it is the same event.
-        let event = self.event("checkout.session.completed", &session).map_err(failed)?;
+        let event = self.event(COMPLETED, &session).map_err(failed)?;
         Ok(SandboxPaid { success_url: session.success_url, event })
+    }
+
+    async fn paid_event(&self, session: &str) -> Result<(Vec<u8>, String), PaymentsError> {
+        match self.load(session).await? {
+            Some((session, _)) if session.payment.is_some() => self.event(COMPLETED, &session),
+            _ => Err(PaymentsError::Refused(format!("the visit {session:?} was never paid"))),
+        }
     }
 }

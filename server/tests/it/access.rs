@@ -45,7 +45,14 @@ const TABLE: &[Row] = &[
     ("GET", "/api/configuration/", none, Open, Open, Open),
     ("GET", "/api/docs/", none, Open, Open, Open),
     // Users.
-    ("POST", "/api-auth/password/", || json!({"username": "nobody@example.com", "password": "wrong wrong wrong"}), Unknown, Unknown, Unknown),
+    (
+        "POST",
+        "/api-auth/password/",
+        || json!({"username": "nobody@example.com", "password": "wrong wrong wrong"}),
+        Unknown,
+        Unknown,
+        Unknown,
+    ),
     ("POST", "/api-auth/register/", none, Open, Open, Open),
     ("GET", "/api/users/me/", none, Unknown, Open, Open),
     // Organizations.
@@ -63,22 +70,57 @@ const TABLE: &[Row] = &[
     ("GET", "/api/marketplace-public-offerings/{offering}/plans/", none, Open, Open, Open),
     ("GET", "/api/marketplace-public-offerings/{offering}/plans/{plan}/", none, Open, Open, Open),
     ("GET", "/api/marketplace-service-providers/", none, Open, Open, Open),
-    ("POST", "/api/marketplace-service-providers/", || json!({"customer": "{buyer}", "description": "We would like to sell what we make."}), Unknown, Hidden, Forbidden),
+    (
+        "POST",
+        "/api/marketplace-service-providers/",
+        || json!({"customer": "{buyer}", "description": "We would like to sell what we make."}),
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
     ("GET", "/api/marketplace-service-providers/{provider}/", none, Open, Open, Open),
     ("POST", "/api/marketplace-service-providers/{provider}/approve/", none, Unknown, Forbidden, Forbidden),
-    ("POST", "/api/marketplace-service-providers/{provider}/reject/", || json!({"reason": "no"}), Unknown, Forbidden, Forbidden),
+    (
+        "POST",
+        "/api/marketplace-service-providers/{provider}/reject/",
+        || json!({"reason": "no"}),
+        Unknown,
+        Forbidden,
+        Forbidden,
+    ),
     // Orders and subscriptions of the buyer.
     ("GET", "/api/marketplace-orders/", none, Unknown, Empty, Open),
-    ("POST", "/api/marketplace-orders/", || json!({"offering": "{offering}", "project": "{project}", "plan": "{plan}"}), Unknown, Open, Forbidden),
+    (
+        "POST",
+        "/api/marketplace-orders/",
+        || json!({"offering": "{offering}", "project": "{project}", "plan": "{plan}"}),
+        Unknown,
+        Open,
+        Forbidden,
+    ),
     ("GET", "/api/marketplace-orders/{order}/", none, Unknown, Hidden, Open),
     ("POST", "/api/marketplace-orders/{order}/cancel/", none, Unknown, Hidden, Forbidden),
     ("POST", "/api/marketplace-orders/{order}/approve_by_consumer/", none, Unknown, Hidden, Forbidden),
     ("POST", "/api/marketplace-orders/{order}/approve_by_provider/", none, Unknown, Hidden, Hidden),
-    ("POST", "/api/marketplace-orders/{order}/reject_by_provider/", || json!({"reason": "no"}), Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/api/marketplace-orders/{order}/reject_by_provider/",
+        || json!({"reason": "no"}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
     ("POST", "/api/stripe/checkout/", || json!({"order_uuid": "{order}"}), Unknown, Hidden, Forbidden),
     ("GET", "/api/marketplace-resources/", none, Unknown, Empty, Open),
     ("GET", "/api/marketplace-resources/{resource}/", none, Unknown, Hidden, Open),
-    ("POST", "/api/marketplace-resources/{resource}/switch_plan/", || json!({"plan": "{plan}"}), Unknown, Hidden, Forbidden),
+    (
+        "POST",
+        "/api/marketplace-resources/{resource}/switch_plan/",
+        || json!({"plan": "{plan}"}),
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
     ("POST", "/api/marketplace-resources/{resource}/terminate/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/marketplace-provider-resources/", none, Unknown, Empty, Empty),
     ("POST", "/api/payments/sandbox/checkout/{session}/pay/", none, Open, Open, Open),
@@ -87,7 +129,14 @@ const TABLE: &[Row] = &[
     ("GET", "/api/customer-agent-configs/{config}/", none, Unknown, Hidden, Open),
     ("PATCH", "/api/customer-agent-configs/{config}/", || json!({"tone": "casual"}), Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/api_keys/", none, Unknown, Hidden, Forbidden),
-    ("POST", "/api/customer-agent-configs/{config}/api_keys/", || json!({"name": "theirs"}), Unknown, Hidden, Forbidden),
+    (
+        "POST",
+        "/api/customer-agent-configs/{config}/api_keys/",
+        || json!({"name": "theirs"}),
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
     ("GET", "/api/customer-agent-configs/{config}/usage/", none, Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/invocations/", none, Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/widget_embed/", none, Unknown, Hidden, Open),
@@ -98,7 +147,14 @@ const TABLE: &[Row] = &[
     // The provider's side; the member without the right is a member of the buyer's organization,
     // which sells nothing, so that all of this is another organization's to them.
     ("GET", "/api/provider-agents/", none, Unknown, Empty, Empty),
-    ("POST", "/api/provider-agents/", || json!({"name": "Theirs", "category": "agents", "customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/api/provider-agents/",
+        || json!({"name": "Theirs", "category": "agents", "customer_uuid": "{provider}"}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
     ("POST", "/api/provider-agents/validate_flow/", || json!({"flow_definition": {}}), Unknown, Open, Open),
     ("GET", "/api/provider-agents/{agent}/", none, Unknown, Hidden, Hidden),
     ("PUT", "/api/provider-agents/{agent}/", || json!({"name": "Theirs"}), Unknown, Hidden, Hidden),
@@ -108,11 +164,25 @@ const TABLE: &[Row] = &[
     ("POST", "/api/provider-agents/{agent}/import_flow/", || json!({"flow_definition": {}}), Unknown, Hidden, Hidden),
     ("POST", "/api/provider-agents/{agent}/publish/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/provider-agents/{agent}/unpublish/", none, Unknown, Hidden, Hidden),
-    ("POST", "/api/flows/import/", || json!({"flow_definition": {}, "customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/api/flows/import/",
+        || json!({"flow_definition": {}, "customer_uuid": "{provider}"}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
     ("GET", "/api/marketplace-provider-offerings/", none, Unknown, Empty, Empty),
     ("POST", "/api/marketplace-provider-offerings/", || json!({"agent": "{agent}"}), Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-provider-offerings/{offering}/", none, Unknown, Hidden, Hidden),
-    ("PATCH", "/api/marketplace-provider-offerings/{offering}/", || json!({"tagline": "Theirs"}), Unknown, Hidden, Hidden),
+    (
+        "PATCH",
+        "/api/marketplace-provider-offerings/{offering}/",
+        || json!({"tagline": "Theirs"}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
     ("POST", "/api/marketplace-provider-offerings/{offering}/submit/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/marketplace-provider-offerings/{offering}/activate/", none, Unknown, Forbidden, Forbidden),
     ("POST", "/api/marketplace-provider-offerings/{offering}/reject/", none, Unknown, Forbidden, Forbidden),
@@ -120,7 +190,14 @@ const TABLE: &[Row] = &[
     ("POST", "/api/marketplace-provider-offerings/{offering}/unpause/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/marketplace-provider-offerings/{offering}/draft/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/marketplace-provider-offerings/{offering}/archive/", none, Unknown, Hidden, Hidden),
-    ("POST", "/api/marketplace-plans/", || json!({"offering": "{offering}", "name": "Theirs", "unit_price": 1.0}), Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/api/marketplace-plans/",
+        || json!({"offering": "{offering}", "name": "Theirs", "unit_price": 1.0}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
     ("POST", "/api/marketplace-plans/{plan}/archive/", none, Unknown, Hidden, Hidden),
     // For visitors and widgets; a wrong body or key is refused by what it is, not by who sends it.
     ("POST", "/api/agent-gateway/demo/{offering}/", || json!({"input": ""}), Open, Open, Open),
@@ -135,9 +212,19 @@ const GATEWAY: &[(&str, &str, fn() -> Value, Is)] = &[
     ("POST", "/api/agent-gateway/invoke/", || json!({"input": "hello"}), NeedsKey),
     ("POST", "/api/agent-gateway/validate/", none, NeedsKey),
     ("GET", "/api/agent-gateway/validate/", none, NeedsKey),
-    ("POST", "/api/agent-gateway/usage/", || json!({"config_uuid": "{config}", "input_tokens": 1, "output_tokens": 1}), NeedsKey),
+    (
+        "POST",
+        "/api/agent-gateway/usage/",
+        || json!({"config_uuid": "{config}", "input_tokens": 1, "output_tokens": 1}),
+        NeedsKey,
+    ),
     ("GET", "/api/agent-gateway/session/messages/", none, NeedsKey),
-    ("POST", "/api/agent-gateway/session/", || json!({"config_id": "{config}", "key": "ar_pk_live_unknown", "parent_origin": "https://shop.example"}), NeedsKey),
+    (
+        "POST",
+        "/api/agent-gateway/session/",
+        || json!({"config_id": "{config}", "key": "ar_pk_live_unknown", "parent_origin": "https://shop.example"}),
+        NeedsKey,
+    ),
     ("POST", "/api/runtime/auth/", none, NeedsKey),
     ("POST", "/api/runtime/usage/", || json!({"config_uuid": "{config}"}), NeedsKey),
     ("GET", "/api/agent-gateway/health/", none, Open),
@@ -156,7 +243,12 @@ impl Names<'_> {
 async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> Names<'a> {
     let token = subscribed.buyer.token.as_str();
     let key = app
-        .ok("POST", &format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config), token, json!({"name": "k"}))
+        .ok(
+            "POST",
+            &format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config),
+            token,
+            json!({"name": "k"}),
+        )
         .await["uuid"]
         .as_str()
         .expect("a uuid")
@@ -186,9 +278,11 @@ async fn member(app: &TestApp, owner: &Account) -> Account {
     let principal = services::identity::principal_of_token(&app.ctx, &owner.token).await.expect("the owner");
     let organization = owner.organization.parse().expect("an id");
     let email = "member@example.com";
-    services::organizations::invite(&app.ctx, &principal, organization, email, domain::Role::Member).await.expect("invited");
+    services::organizations::invite(&app.ctx, &principal, organization, email, domain::Role::Member)
+        .await
+        .expect("invited");
     let guest = services::identity::principal_of_token(&app.ctx, &member.token).await.expect("the guest");
-    let token = testkit::invitation_token(&app.ctx.store, email).await;
+    let token = testkit::invitation_token(&app.ctx.store, &app.mailer, email).await;
     services::organizations::accept_invitation(&app.ctx, &guest, &token).await.expect("accepted");
     member
 }
@@ -203,7 +297,10 @@ fn check(problems: &mut Vec<String>, what: &str, who: &str, is: Is, answer: &cra
         Empty => status == 200 && answer.json() == json!([]),
     };
     if !fine {
-        problems.push(format!("{what} by {who}: {status} is not {is:?}: {}", answer.text.chars().take(200).collect::<String>()));
+        problems.push(format!(
+            "{what} by {who}: {status} is not {is:?}: {}",
+            answer.text.chars().take(200).collect::<String>()
+        ));
     }
 }
 
@@ -220,7 +317,11 @@ async fn everyone_who_should_be_refused_is() {
             let filled = names.fill(path);
             let body: Value = serde_json::from_str(&names.fill(&body().to_string())).unwrap_or_default();
             let what = format!("{method} {path}");
-            let tries = [(None, "a stranger", stranger_is), (Some(&foreign), "a member of another organization", foreign_is), (Some(&member), "a member without the right", member_is)];
+            let tries = [
+                (None, "a stranger", stranger_is),
+                (Some(&foreign), "a member of another organization", foreign_is),
+                (Some(&member), "a member without the right", member_is),
+            ];
             for (account, who, is) in tries {
                 let token = account.map(|account| account.token.as_str());
                 check(&mut problems, &what, who, is, &app.call(method, &filled, token, &body).await);
@@ -228,7 +329,13 @@ async fn everyone_who_should_be_refused_is() {
         }
         for &(method, path, body, is) in GATEWAY {
             let body: Value = serde_json::from_str(&names.fill(&body().to_string())).unwrap_or_default();
-            check(&mut problems, &format!("{method} {path}"), "a stranger", is, &app.call(method, path, None, &body).await);
+            check(
+                &mut problems,
+                &format!("{method} {path}"),
+                "a stranger",
+                is,
+                &app.call(method, path, None, &body).await,
+            );
         }
         assert!(problems.is_empty(), "{}", problems.join("\n"));
         drop(listed.operator);

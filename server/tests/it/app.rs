@@ -1,12 +1,15 @@
 //! A running app for tests: the real router over the real adapters, called without a socket.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use axum::Router;
 use serde_json::{Value, json};
 use server::config::Config;
 use server::http::AppState;
 use services::Ctx;
+use testkit::MemoryMailer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -14,6 +17,7 @@ use tower::ServiceExt as _;
 /// The app, and what was made for it.
 pub(crate) struct TestApp {
     pub(crate) ctx: Ctx,
+    pub(crate) mailer: Arc<MemoryMailer>,
     router: Router,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -68,14 +72,17 @@ impl TestApp {
         config.database.url = database.to_owned();
         config.database.max_connections = 4;
         config.runtime.secret = Some("a secret of the runtime".to_owned().into());
-        let ctx = server::build::ctx(&config, "http://cmp.test".to_owned()).await.expect("a context");
+        let mut parts = server::build::parts(&config, "http://cmp.test".to_owned()).await.expect("a context");
+        let mailer = Arc::new(MemoryMailer::default());
+        parts.mailer = mailer.clone();
+        let ctx = Ctx::new(parts);
         server::build::seed(&ctx).await.expect("sample content");
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         server::build::start_background(&ctx, true, &tasks, &stop).await.expect("background work");
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 3000));
         let state = AppState { ctx: ctx.clone(), leptos: server::portal::leptos_options(address), behind_proxy: false };
-        Self { ctx, router: server::http::router(state), stop, tasks, _data: data }
+        Self { ctx, mailer, router: server::http::router(state), stop, tasks, _data: data }
     }
 
     async fn finish(self) {
@@ -105,7 +112,13 @@ impl TestApp {
 
     /// Calls the REST API and requires success.
     #[track_caller]
-    pub(crate) fn ok<'a>(&'a self, method: &'a str, path: &'a str, token: &'a str, body: Value) -> impl Future<Output = Value> + 'a {
+    pub(crate) fn ok<'a>(
+        &'a self,
+        method: &'a str,
+        path: &'a str,
+        token: &'a str,
+        body: Value,
+    ) -> impl Future<Output = Value> + 'a {
         let place = std::panic::Location::caller();
         async move {
             let answer = self.call(method, path, Some(token).filter(|token| !token.is_empty()), &body).await;
@@ -116,10 +129,15 @@ impl TestApp {
 
     /// Makes someone with an organization and a project.
     pub(crate) async fn register(&self, name: &str) -> Account {
-        let person = json!({"name": name, "email": format!("{name}@example.com"), "password": "a long enough password"});
+        let person =
+            json!({"name": name, "email": format!("{name}@example.com"), "password": "a long enough password"});
         let user = self.ok("POST", "/api-auth/register/", "", person).await;
         let text = |pointer: &str| user.pointer(pointer).and_then(Value::as_str).expect("in the answer").to_owned();
-        Account { token: text("/token"), organization: text("/customers/0/uuid"), project: text("/customers/0/project_uuid") }
+        Account {
+            token: text("/token"),
+            organization: text("/customers/0/uuid"),
+            project: text("/customers/0/project_uuid"),
+        }
     }
 
     /// Makes an operator.

@@ -22,7 +22,8 @@ async fn keyed(app: &TestApp) -> Keyed {
     let subscribed = subscribe(app, &listed).await;
     let keys = format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config);
     let token = subscribed.buyer.token.as_str();
-    let make = async |body: Value| app.ok("POST", &keys, token, body).await["key"].as_str().expect("shown once").to_owned();
+    let make =
+        async |body: Value| app.ok("POST", &keys, token, body).await["key"].as_str().expect("shown once").to_owned();
     let secret = make(json!({"name": "server"})).await;
     let page = make(json!({"name": "shop", "kind": "publishable", "allowed_origins": [SHOP]})).await;
     Keyed { secret, page, operator: listed.operator, subscribed }
@@ -78,7 +79,10 @@ async fn what_is_wrong_with_a_body_is_said() {
         ] {
             let answer = send(app, "POST", INVOKE, &credential, &body).await.expect(422);
             assert_eq!(answer["error"], "invalid");
-            assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains(word)) || word == "tweaks", "{body} {answer}");
+            assert!(
+                answer["detail"].as_str().is_some_and(|detail| detail.contains(word)) || word == "tweaks",
+                "{body} {answer}"
+            );
         }
         let long = json!({"input": "x".repeat(32_001)});
         assert_eq!(send(app, "POST", INVOKE, &credential, &long).await.expect(413)["error"], "too_large");
@@ -137,7 +141,11 @@ async fn a_repetition_says_that_it_is_one() {
 async fn a_page_is_told_what_it_may_read() {
     on_every_app(async |app| {
         let keyed = keyed(app).await;
-        let asked = [("origin", SHOP), ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization")];
+        let asked = [
+            ("origin", SHOP),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization"),
+        ];
         let preflight = send(app, "OPTIONS", INVOKE, &asked, &Value::Null).await;
         assert_eq!(preflight.status.as_u16(), 204);
         assert_eq!(header(&preflight, "access-control-allow-origin"), SHOP);
@@ -157,7 +165,9 @@ async fn a_page_is_told_what_it_may_read() {
 
         // A secret key, with the headers that only a browser sends.
         let bearer = format!("Bearer {}", keyed.secret);
-        for sent in [vec![("origin", SHOP)], vec![("sec-fetch-site", "cross-site")], vec![("sec-fetch-site", "same-site")]] {
+        for sent in
+            [vec![("origin", SHOP)], vec![("sec-fetch-site", "cross-site")], vec![("sec-fetch-site", "same-site")]]
+        {
             let headers: Vec<_> = sent.into_iter().chain([("authorization", bearer.as_str())]).collect();
             let refused = send(app, "POST", INVOKE, &headers, &json!({"input": "hello"})).await.expect(403);
             assert_eq!(refused["error"], "secret_key_in_browser");
@@ -176,7 +186,8 @@ async fn a_widget_talks_in_a_session_of_its_own() {
     on_every_app(async |app| {
         let keyed = keyed(app).await;
         let path = "/api/agent-gateway/session/";
-        let body = |origin: &str| json!({"config_id": keyed.subscribed.config, "key": keyed.page, "parent_origin": origin});
+        let body =
+            |origin: &str| json!({"config_id": keyed.subscribed.config, "key": keyed.page, "parent_origin": origin});
         // The frame is ours, and says which page it is in.
         let ours = [("origin", "http://cmp.test"), ("sec-fetch-site", "same-origin")];
         let opened = send(app, "POST", path, &ours, &body(SHOP)).await.expect(200);
@@ -185,7 +196,8 @@ async fn a_widget_talks_in_a_session_of_its_own() {
         // A page of another site cannot say that it is the shop.
         let evil = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
         send(app, "POST", path, &evil, &body(SHOP)).await.expect(403);
-        let unknown = json!({"config_id": "00000000000000000000000000000000", "key": keyed.page, "parent_origin": SHOP});
+        let unknown =
+            json!({"config_id": "00000000000000000000000000000000", "key": keyed.page, "parent_origin": SHOP});
         send(app, "POST", path, &ours, &unknown).await.expect(404);
 
         let bearer = format!("Bearer {}", opened["token"].as_str().expect("a token"));
@@ -196,8 +208,14 @@ async fn a_widget_talks_in_a_session_of_its_own() {
         assert_eq!(send(app, "POST", INVOKE, &credential, &tweaked).await.expect(403)["error"], "tweaks_refused");
         let other = json!({"input": "hello", "session_id": "another"});
         assert_eq!(send(app, "POST", INVOKE, &credential, &other).await.expect(403)["error"], "session_refused");
-        let said = send(app, "GET", "/api/agent-gateway/session/messages/", &credential, &Value::Null).await.expect(200);
-        let said: Vec<_> = said.as_array().expect("a list").iter().map(|message| (message["role"].clone(), message["text"].clone())).collect();
+        let said =
+            send(app, "GET", "/api/agent-gateway/session/messages/", &credential, &Value::Null).await.expect(200);
+        let said: Vec<_> = said
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|message| (message["role"].clone(), message["text"].clone()))
+            .collect();
         assert_eq!(said, [("user".into(), "hello".into()), ("agent".into(), "You said: hello".into())]);
     })
     .await;
@@ -210,9 +228,15 @@ async fn a_runtime_validates_keys_and_reports_what_it_spent() {
         let config = keyed.subscribed.config.as_str();
         let bearer = format!("Bearer {}", keyed.secret);
         for method in ["GET", "POST"] {
-            let seen = send(app, method, "/api/agent-gateway/validate/", &[("authorization", bearer.as_str())], &Value::Null).await.expect(200);
+            let seen =
+                send(app, method, "/api/agent-gateway/validate/", &[("authorization", bearer.as_str())], &Value::Null)
+                    .await
+                    .expect(200);
             assert_eq!((seen["valid"].as_bool(), seen["config_uuid"].as_str()), (Some(true), Some(config)));
-            assert_eq!((seen["scopes"].clone(), seen["tenant_id"].as_str()), (json!(["invoke"]), Some(keyed.subscribed.buyer.organization.as_str())));
+            assert_eq!(
+                (seen["scopes"].clone(), seen["tenant_id"].as_str()),
+                (json!(["invoke"]), Some(keyed.subscribed.buyer.organization.as_str()))
+            );
         }
         let old = send(app, "POST", "/api/runtime/auth/", &[], &json!({"api_key": keyed.secret})).await.expect(200);
         assert_eq!((old["valid"].as_bool(), old["config"]["tone"].is_string()), (Some(true), true));
@@ -226,9 +250,22 @@ async fn a_runtime_validates_keys_and_reports_what_it_spent() {
         assert_eq!(send(app, "POST", path, &secret, &report).await.expect(200)["recorded"], false);
         let keyed_report = json!({"config_uuid": config, "api_calls": 2, "tokens_input": 1, "tokens_output": 1});
         let headers = [secret[0], ("idempotency-key", "run-2")];
-        assert_eq!(send(app, "POST", "/api/runtime/usage/", &headers, &keyed_report).await.expect(200)["recorded"], true);
-        assert_eq!(send(app, "POST", "/api/runtime/usage/", &headers, &keyed_report).await.expect(200)["recorded"], false);
-        let usage = app.ok("GET", &format!("/api/customer-agent-configs/{config}/usage/"), &keyed.subscribed.buyer.token, Value::Null).await;
+        assert_eq!(
+            send(app, "POST", "/api/runtime/usage/", &headers, &keyed_report).await.expect(200)["recorded"],
+            true
+        );
+        assert_eq!(
+            send(app, "POST", "/api/runtime/usage/", &headers, &keyed_report).await.expect(200)["recorded"],
+            false
+        );
+        let usage = app
+            .ok(
+                "GET",
+                &format!("/api/customer-agent-configs/{config}/usage/"),
+                &keyed.subscribed.buyer.token,
+                Value::Null,
+            )
+            .await;
         assert_eq!((usage["api_calls"].as_i64(), usage["input_tokens"].as_i64()), (Some(3), Some(6)));
     })
     .await;
@@ -242,7 +279,10 @@ async fn an_operator_who_blocks_an_organization_stops_its_calls_at_once() {
         let operator = services::identity::principal_of_token(&app.ctx, &keyed.operator).await.expect("an operator");
         let organization = keyed.subscribed.buyer.organization.parse().expect("an id");
         services::operator::set_blocked(&app.ctx, &operator, organization, true).await.expect("blocked");
-        assert_eq!(app.invoke(&keyed.secret, &json!({"input": "hello"})).await.expect(403)["error"], "organization_blocked");
+        assert_eq!(
+            app.invoke(&keyed.secret, &json!({"input": "hello"})).await.expect(403)["error"],
+            "organization_blocked"
+        );
     })
     .await;
 }
@@ -270,7 +310,9 @@ async fn a_demo_ends_after_five_messages() {
         let streamed = send(app, "POST", &path, &[("accept", "text/event-stream")], &json!({"input": "hello"})).await;
         assert_eq!(header(&streamed, "x-demo-remaining"), "4");
         assert!(streamed.text.contains("event: message_end"), "{}", streamed.text);
-        app.call("POST", "/api/agent-gateway/demo/00000000000000000000000000000000/", None, &json!({"input": "hello"})).await.expect(404);
+        app.call("POST", "/api/agent-gateway/demo/00000000000000000000000000000000/", None, &json!({"input": "hello"}))
+            .await
+            .expect(404);
     })
     .await;
 }

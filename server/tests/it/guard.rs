@@ -11,9 +11,13 @@ async fn every_answer_carries_a_request_id_and_keeps_a_good_one() {
     on_every_app(async |app| {
         let answer = app.call("GET", "/api/version/", None, &Value::Null).await;
         assert_eq!(answer.headers["x-request-id"].len(), 32);
-        let request = Request::get("/api/version/").header("x-request-id", "trace-12345678").body(Body::empty()).expect("a request");
+        let request = Request::get("/api/version/")
+            .header("x-request-id", "trace-12345678")
+            .body(Body::empty())
+            .expect("a request");
         assert_eq!(app.send(request).await.headers["x-request-id"], "trace-12345678");
-        let request = Request::get("/nothing/here").header("x-request-id", "<script>").body(Body::empty()).expect("a request");
+        let request =
+            Request::get("/nothing/here").header("x-request-id", "<script>").body(Body::empty()).expect("a request");
         let answer = app.send(request).await;
         assert_eq!(answer.status.as_u16(), 404);
         assert_ne!(answer.headers["x-request-id"], "<script>");
@@ -36,7 +40,10 @@ async fn a_user_token_works_with_both_words() {
     on_every_app(async |app| {
         let account = app.register("ada").await;
         for word in ["Token", "Bearer"] {
-            let request = Request::get("/api/users/me/").header("authorization", format!("{word} {}", account.token)).body(Body::empty()).expect("a request");
+            let request = Request::get("/api/users/me/")
+                .header("authorization", format!("{word} {}", account.token))
+                .body(Body::empty())
+                .expect("a request");
             assert_eq!(app.send(request).await.status.as_u16(), 200, "{word}");
         }
     })

@@ -19,7 +19,12 @@ async fn a_list_is_walked_by_its_links_and_counted_by_its_header() {
             }
             let next = links.split(", ").find(|link| link.ends_with("rel=\"next\""));
             let Some(next) = next else { break };
-            path = next.split_once('<').and_then(|(_, rest)| rest.split_once('>')).expect("an address").0.replace("http://cmp.test", "");
+            path = next
+                .split_once('<')
+                .and_then(|(_, rest)| rest.split_once('>'))
+                .expect("an address")
+                .0
+                .replace("http://cmp.test", "");
         }
         names.sort();
         names.dedup();
@@ -42,7 +47,8 @@ async fn a_head_request_counts() {
 #[tokio::test]
 async fn a_wrong_page_or_filter_says_what_to_do() {
     on_every_app(async |app| {
-        let page = app.call("GET", "/api/marketplace-public-offerings/?page=zero", None, &Value::Null).await.expect(400);
+        let page =
+            app.call("GET", "/api/marketplace-public-offerings/?page=zero", None, &Value::Null).await.expect(400);
         assert_eq!(page, json!({"page": ["must be a whole number from 1"]}));
         app.call("GET", "/api/marketplace-public-offerings/?state=ACTIVE", None, &Value::Null).await.expect(400);
         app.call("GET", "/api/marketplace-public-offerings/not-an-id/", None, &Value::Null).await.expect(404);

@@ -5,5 +5,6 @@ mod app;
 mod gateway;
 mod guard;
 mod lists;
+mod sandbox;
 mod story;
 mod widget;

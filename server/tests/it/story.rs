@@ -65,22 +65,53 @@ pub(crate) async fn list_an_offering(app: &TestApp) -> Listed {
     let agent = json!({"name": "Parrot", "slug": "parrot", "description": "Repeats politely.", "category": "assistants", "customer_uuid": organization});
     let early = app.call("POST", "/api/provider-agents/", Some(token), &agent).await;
     early.expect(403);
-    app.ok("POST", &format!("/api/marketplace-service-providers/{organization}/approve/"), &operator, Value::Null).await;
+    app.ok("POST", &format!("/api/marketplace-service-providers/{organization}/approve/"), &operator, Value::Null)
+        .await;
 
-    let agent = app.ok("POST", "/api/provider-agents/", token, agent).await["uuid"].as_str().expect("a uuid").to_owned();
+    let agent =
+        app.ok("POST", "/api/provider-agents/", token, agent).await["uuid"].as_str().expect("a uuid").to_owned();
     let report = app.ok("POST", "/api/provider-agents/validate_flow/", token, json!({"flow_definition": flow()})).await;
-    assert_eq!((report["valid"].as_bool(), report["node_count"].as_i64(), report["edge_count"].as_i64()), (Some(true), Some(3), Some(2)), "{report}");
-    let version = app.ok("POST", &format!("/api/provider-agents/{agent}/import_flow/"), token, json!({"flow_definition": flow(), "flow_version": "1.0.0"})).await;
+    assert_eq!(
+        (report["valid"].as_bool(), report["node_count"].as_i64(), report["edge_count"].as_i64()),
+        (Some(true), Some(3), Some(2)),
+        "{report}"
+    );
+    let version = app
+        .ok(
+            "POST",
+            &format!("/api/provider-agents/{agent}/import_flow/"),
+            token,
+            json!({"flow_definition": flow(), "flow_version": "1.0.0"}),
+        )
+        .await;
     assert_eq!(version["flow_version"], "1.0.0");
-    let offering = app.ok("POST", "/api/marketplace-provider-offerings/", token, json!({"agent": agent})).await["uuid"].as_str().expect("a uuid").to_owned();
-    let incomplete = app.call("POST", &format!("/api/marketplace-provider-offerings/{offering}/submit/"), Some(token), &json!({})).await;
+    let offering = app.ok("POST", "/api/marketplace-provider-offerings/", token, json!({"agent": agent})).await["uuid"]
+        .as_str()
+        .expect("a uuid")
+        .to_owned();
+    let incomplete = app
+        .call("POST", &format!("/api/marketplace-provider-offerings/{offering}/submit/"), Some(token), &json!({}))
+        .await;
     incomplete.expect(400);
     let form = json!({"tagline": "Repeats politely.", "full_description": "# Parrot\n\nSays what you say, politely, and as often as you like.", "thumbnail": "/art/general-knowledge.svg"});
     app.ok("PATCH", &format!("/api/marketplace-provider-offerings/{offering}/"), token, form).await;
-    let plan = |name: &str, price: f64| json!({"offering": offering, "name": name, "unit_price": price, "monthly_quota": 20});
-    let paid_plan = app.ok("POST", "/api/marketplace-plans/", token, plan("Starter", 29.0)).await["uuid"].as_str().expect("a uuid").to_owned();
-    let free_plan = app.ok("POST", "/api/marketplace-plans/", token, plan("Free", 0.0)).await["uuid"].as_str().expect("a uuid").to_owned();
-    app.ok("POST", &format!("/api/marketplace-provider-offerings/{offering}/submit/"), token, json!({"note": "Please."})).await;
+    let plan =
+        |name: &str, price: f64| json!({"offering": offering, "name": name, "unit_price": price, "monthly_quota": 20});
+    let paid_plan = app.ok("POST", "/api/marketplace-plans/", token, plan("Starter", 29.0)).await["uuid"]
+        .as_str()
+        .expect("a uuid")
+        .to_owned();
+    let free_plan = app.ok("POST", "/api/marketplace-plans/", token, plan("Free", 0.0)).await["uuid"]
+        .as_str()
+        .expect("a uuid")
+        .to_owned();
+    app.ok(
+        "POST",
+        &format!("/api/marketplace-provider-offerings/{offering}/submit/"),
+        token,
+        json!({"note": "Please."}),
+    )
+    .await;
     let hidden = app.call("GET", &format!("/api/marketplace-public-offerings/{offering}/"), None, &Value::Null).await;
     hidden.expect(404);
     app.ok("POST", &format!("/api/marketplace-provider-offerings/{offering}/activate/"), &operator, Value::Null).await;
@@ -102,7 +133,14 @@ pub(crate) async fn subscribe(app: &TestApp, listed: &Listed) -> Subscribed {
     let order = json!({"offering": listed.offering, "project": buyer.project, "plan": listed.paid_plan, "attributes": {"name": "Our parrot"}});
     let order = app.ok("POST", "/api/marketplace-orders/", token, order).await;
     assert_eq!((order["state"].as_str(), order["cost"].as_str()), (Some("pending-consumer"), Some("29.0000000")));
-    let session = order["checkout_url"].as_str().expect("where to pay").trim_end_matches('/').rsplit('/').next().expect("a session").to_owned();
+    let session = order["checkout_url"]
+        .as_str()
+        .expect("where to pay")
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .expect("a session")
+        .to_owned();
     let pay = format!("/api/payments/sandbox/checkout/{session}/pay/");
     let card = |number: &str| json!({"number": number, "expiry": "12/34", "cvc": "123", "name": "Ada Buyer"});
     let declined = app.call("POST", &pay, None, &card("4000 0000 0000 0002")).await;
@@ -122,7 +160,14 @@ async fn a_provider_lists_a_buyer_pays_and_the_agent_answers() {
         let token = subscribed.buyer.token.as_str();
         let config = format!("/api/customer-agent-configs/{}/", subscribed.config);
 
-        let changed = app.ok("PATCH", &config, token, json!({"agent_name": "Polly", "tone": "casual", "greeting_message": "Squawk!"})).await;
+        let changed = app
+            .ok(
+                "PATCH",
+                &config,
+                token,
+                json!({"agent_name": "Polly", "tone": "casual", "greeting_message": "Squawk!"}),
+            )
+            .await;
         assert_eq!((changed["agent_name"].as_str(), changed["tone"].as_str()), (Some("Polly"), Some("casual")));
         let wrong = app.call("PATCH", &config, Some(token), &json!({"tone": "rude"})).await.expect(400);
         assert!(wrong["tone"][0].as_str().is_some_and(|text| text.contains("professional")), "{wrong}");
@@ -142,13 +187,24 @@ async fn a_provider_lists_a_buyer_pays_and_the_agent_answers() {
         assert_eq!((usage["api_calls"].as_i64(), usage["used"].as_i64()), (Some(1), Some(1)), "{usage}");
         assert_eq!(usage["recent"][0]["request_id"], answer["request_id"]);
 
-        let revoked = app.ok("POST", &format!("/api/agent-api-keys/{}/revoke/", key["uuid"].as_str().expect("a uuid")), token, Value::Null).await;
+        let revoked = app
+            .ok(
+                "POST",
+                &format!("/api/agent-api-keys/{}/revoke/", key["uuid"].as_str().expect("a uuid")),
+                token,
+                Value::Null,
+            )
+            .await;
         assert_eq!(revoked["is_active"], false);
         let refused = app.invoke(&secret, &json!({"input": "hello"})).await.expect(401);
         assert_eq!(refused, json!({"error": "unauthorized", "detail": "Invalid or missing API key"}));
 
-        app.ok("POST", &format!("/api/marketplace-resources/{}/terminate/", subscribed.resource), token, Value::Null).await;
-        app.until(&format!("/api/marketplace-resources/{}/", subscribed.resource), token, |row| row["state"] == "Terminated").await;
+        app.ok("POST", &format!("/api/marketplace-resources/{}/terminate/", subscribed.resource), token, Value::Null)
+            .await;
+        app.until(&format!("/api/marketplace-resources/{}/", subscribed.resource), token, |row| {
+            row["state"] == "Terminated"
+        })
+        .await;
     })
     .await;
 }
@@ -172,8 +228,13 @@ async fn every_sample_answers_its_demo_offline_and_bills_nothing() {
     on_every_app(async |app| {
         let offerings = app.ok("GET", "/api/marketplace-public-offerings/?page_size=50", "", Value::Null).await;
         let offerings = offerings.as_array().expect("a list");
-        for name in ["Customer Support Agent", "Code Review Agent", "Slack Integration", "General Knowledge", "Email Responder"] {
-            let offering = offerings.iter().find(|offering| offering["name"] == name).unwrap_or_else(|| panic!("{name} is listed"));
+        for name in
+            ["Customer Support Agent", "Code Review Agent", "Slack Integration", "General Knowledge", "Email Responder"]
+        {
+            let offering = offerings
+                .iter()
+                .find(|offering| offering["name"] == name)
+                .unwrap_or_else(|| panic!("{name} is listed"));
             let path = format!("/api/agent-gateway/demo/{}/", offering["uuid"].as_str().expect("a uuid"));
             let answer = app.ok("POST", &path, "", json!({"input": "Hello, what can you do for me?"})).await;
             let output = answer["output"].as_str().expect("an answer");

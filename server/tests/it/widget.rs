@@ -14,15 +14,16 @@ async fn on_a_site(app: &TestApp) -> (String, String) {
     let path = format!("/api/customer-agent-configs/{}/", subscribed.config);
     let token = &subscribed.buyer.token;
     let origins = json!(["https://shop.example"]);
-    app.ok("PATCH", &path, token, json!({"agent_name": "Polly <3", "greeting_message": "Squawk!", "allowed_origins": origins})).await;
-    let key = json!({"name": "site", "kind": "publishable", "allowed_origins": origins});
-    let key = app
-        .ok("POST", &format!("{path}api_keys/"), token, key)
-        .await;
-    (
-        subscribed.config,
-        key["key"].as_str().expect("always visible").to_owned(),
+    app.ok(
+        "PATCH",
+        &path,
+        token,
+        json!({"agent_name": "Polly <3", "greeting_message": "Squawk!", "allowed_origins": origins}),
     )
+    .await;
+    let key = json!({"name": "site", "kind": "publishable", "allowed_origins": origins});
+    let key = app.ok("POST", &format!("{path}api_keys/"), token, key).await;
+    (subscribed.config, key["key"].as_str().expect("always visible").to_owned())
 }
 
 async fn get(app: &TestApp, path: &str) -> Answer {
@@ -31,17 +32,12 @@ async fn get(app: &TestApp, path: &str) -> Answer {
 
 /// Sends the page's form, as a browser with these headers.
 async fn say(app: &TestApp, config: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut request = Request::post(format!("/chat/{config}"))
-        .header("content-type", "application/x-www-form-urlencoded");
+    let mut request =
+        Request::post(format!("/chat/{config}")).header("content-type", "application/x-www-form-urlencoded");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    app.send(
-        request
-            .body(Body::from(form.to_owned()))
-            .expect("a request"),
-    )
-    .await
+    app.send(request.body(Body::from(form.to_owned())).expect("a request")).await
 }
 
 #[tokio::test]
@@ -50,27 +46,12 @@ async fn a_frame_may_be_shown_by_listed_pages_alone() {
         let (config, _) = on_a_site(app).await;
         let answer = get(app, &format!("/widget/frame/{config}?lang=de")).await;
         assert_eq!(answer.status.as_u16(), 200);
-        let policy = answer.headers["content-security-policy"]
-            .to_str()
-            .expect("text");
-        assert!(
-            policy.ends_with("frame-ancestors 'self' https://shop.example"),
-            "{policy}"
-        );
-        assert!(
-            !answer.headers.contains_key("x-frame-options"),
-            "it would forbid what the policy allows"
-        );
+        let policy = answer.headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.ends_with("frame-ancestors 'self' https://shop.example"), "{policy}");
+        assert!(!answer.headers.contains_key("x-frame-options"), "it would forbid what the policy allows");
         assert_eq!(answer.headers["cache-control"], "no-store");
-        assert!(
-            answer.text.contains("Polly &lt;3") && answer.text.contains("lang=\"de\""),
-            "{}",
-            answer.text
-        );
-        assert!(
-            !answer.text.contains("ar_pk_"),
-            "the key comes from the page"
-        );
+        assert!(answer.text.contains("Polly &lt;3") && answer.text.contains("lang=\"de\""), "{}", answer.text);
+        assert!(!answer.text.contains("ar_pk_"), "the key comes from the page");
         for nothing in [
             "/widget/frame/0123456789abcdef0123456789abcdef",
             "/widget/frame/x",
@@ -89,23 +70,11 @@ async fn a_page_of_a_listed_site_exchanges_its_key_and_no_other_does() {
         let (config, key) = on_a_site(app).await;
         let open = |origin: &str| json!({"config_id": config, "key": key, "parent_origin": origin});
         let path = "/api/agent-gateway/session/";
-        for wrong in [
-            "https://evil.example",
-            "http://shop.example",
-            "https://shop.example.evil.test",
-            "null",
-            "",
-        ] {
+        for wrong in ["https://evil.example", "http://shop.example", "https://shop.example.evil.test", "null", ""] {
             app.call("POST", path, None, &open(wrong)).await.expect(403);
         }
-        let opened = app
-            .call("POST", path, None, &open("https://shop.example"))
-            .await
-            .expect(200);
-        assert!(
-            opened["token"].is_string() && opened["handle"].is_string(),
-            "{opened}"
-        );
+        let opened = app.call("POST", path, None, &open("https://shop.example")).await.expect(200);
+        assert!(opened["token"].is_string() && opened["handle"].is_string(), "{opened}");
     })
     .await;
 }
@@ -115,48 +84,23 @@ async fn a_browser_without_scripts_talks_through_a_form() {
     on_every_app(async |app| {
         let (config, _) = on_a_site(app).await;
         let page = get(app, &format!("/chat/{config}")).await;
-        assert!(
-            page.text.contains("Squawk!") && !page.text.contains("<script"),
-            "{}",
-            page.text
-        );
-        assert!(
-            !page.headers.contains_key("set-cookie"),
-            "looking makes no conversation"
-        );
+        assert!(page.text.contains("Squawk!") && !page.text.contains("<script"), "{}", page.text);
+        assert!(!page.headers.contains_key("set-cookie"), "looking makes no conversation");
 
-        let own = [
-            ("sec-fetch-site", "same-origin"),
-            ("sec-fetch-dest", "document"),
-        ];
+        let own = [("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "document")];
         let said = say(app, &config, "input=hello", &own).await;
         assert_eq!(said.status.as_u16(), 303, "{}", said.text);
-        let cookie = said.headers["set-cookie"]
-            .to_str()
-            .expect("text")
-            .to_owned();
-        assert!(
-            cookie.contains(&format!("Path=/chat/{config};")) && cookie.contains("HttpOnly"),
-            "{cookie}"
-        );
-        let kept = cookie
-            .split(';')
-            .next()
-            .expect("a name and a value")
-            .to_owned();
-        let request = Request::get(format!("/chat/{config}"))
-            .header("cookie", &kept)
-            .body(Body::empty())
-            .expect("a request");
+        let cookie = said.headers["set-cookie"].to_str().expect("text").to_owned();
+        assert!(cookie.contains(&format!("Path=/chat/{config};")) && cookie.contains("HttpOnly"), "{cookie}");
+        let kept = cookie.split(';').next().expect("a name and a value").to_owned();
+        let request =
+            Request::get(format!("/chat/{config}")).header("cookie", &kept).body(Body::empty()).expect("a request");
         let page = app.send(request).await;
         assert!(page.text.contains("You said: hello"), "{}", page.text);
 
         let again = [own[0], own[1], ("cookie", kept.as_str())];
         let same = say(app, &config, "input=again", &again).await;
-        assert!(
-            !same.headers.contains_key("set-cookie"),
-            "the conversation goes on"
-        );
+        assert!(!same.headers.contains_key("set-cookie"), "the conversation goes on");
     })
     .await;
 }
@@ -165,10 +109,7 @@ async fn a_browser_without_scripts_talks_through_a_form() {
 async fn inside_a_frame_the_form_carries_the_conversation() {
     on_every_app(async |app| {
         let (config, _) = on_a_site(app).await;
-        let framed = [
-            ("sec-fetch-site", "same-origin"),
-            ("sec-fetch-dest", "iframe"),
-        ];
+        let framed = [("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "iframe")];
         let said = say(app, &config, "input=hello", &framed).await;
         assert_eq!(said.status.as_u16(), 200, "{}", said.text);
         let handle = said
@@ -178,18 +119,8 @@ async fn inside_a_frame_the_form_carries_the_conversation() {
             .and_then(|rest| rest.split('"').next())
             .expect("a handle")
             .to_owned();
-        let said = say(
-            app,
-            &config,
-            &format!("input=more&handle={handle}"),
-            &framed,
-        )
-        .await;
-        assert!(
-            said.text.contains("You said: hello") && said.text.contains("You said: more"),
-            "{}",
-            said.text
-        );
+        let said = say(app, &config, &format!("input=more&handle={handle}"), &framed).await;
+        assert!(said.text.contains("You said: hello") && said.text.contains("You said: more"), "{}", said.text);
     })
     .await;
 }
@@ -199,26 +130,10 @@ async fn what_could_not_be_sent_is_given_back() {
     on_every_app(async |app| {
         let (config, _) = on_a_site(app).await;
         let long = "x".repeat(4001);
-        let answer = say(
-            app,
-            &config,
-            &format!("input={long}"),
-            &[("sec-fetch-site", "same-origin")],
-        )
-        .await;
+        let answer = say(app, &config, &format!("input={long}"), &[("sec-fetch-site", "same-origin")]).await;
         assert_eq!(answer.status.as_u16(), 413);
-        assert!(
-            answer.text.contains("too long") && answer.text.contains(&long),
-            "{}",
-            answer.text
-        );
-        let foreign = say(
-            app,
-            &config,
-            "input=hello",
-            &[("sec-fetch-site", "cross-site")],
-        )
-        .await;
+        assert!(answer.text.contains("too long") && answer.text.contains(&long), "{}", answer.text);
+        let foreign = say(app, &config, "input=hello", &[("sec-fetch-site", "cross-site")]).await;
         assert_eq!(foreign.status.as_u16(), 403);
     })
     .await;
@@ -229,20 +144,8 @@ async fn an_agent_that_no_site_may_show_has_no_page() {
     on_every_app(async |app| {
         let listed = list_an_offering(app).await;
         let subscribed = subscribe(app, &listed).await;
-        assert_eq!(
-            get(app, &format!("/chat/{}", subscribed.config))
-                .await
-                .status
-                .as_u16(),
-            404
-        );
-        let answer = say(
-            app,
-            &subscribed.config,
-            "input=hello",
-            &[("sec-fetch-site", "same-origin")],
-        )
-        .await;
+        assert_eq!(get(app, &format!("/chat/{}", subscribed.config)).await.status.as_u16(), 404);
+        let answer = say(app, &subscribed.config, "input=hello", &[("sec-fetch-site", "same-origin")]).await;
         assert_eq!(answer.status.as_u16(), 404);
     })
     .await;

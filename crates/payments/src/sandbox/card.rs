@@ -46,9 +46,10 @@ impl Card {
         if !(12..=19).contains(&digits.len()) || !digits.chars().all(|c| c.is_ascii_digit()) || !luhn(&digits) {
             return error("number", "Your card number is not valid.");
         }
-        let Some((month, year)) = expiry.split_once('/').and_then(|(month, year)| {
-            Some((month.trim().parse::<i64>().ok()?, year.trim().parse::<i64>().ok()?))
-        }) else {
+        let Some((month, year)) = expiry
+            .split_once('/')
+            .and_then(|(month, year)| Some((month.trim().parse::<i64>().ok()?, year.trim().parse::<i64>().ok()?)))
+        else {
             return error("expiry", "Write the expiry as MM/YY.");
         };
         let year = if year < 100 { year + 2000 } else { year };
@@ -61,7 +62,10 @@ impl Card {
         let cvc = cvc.trim();
         let wanted = if digits.starts_with("34") || digits.starts_with("37") { 4 } else { 3 };
         if cvc.len() != wanted || !cvc.chars().all(|c| c.is_ascii_digit()) {
-            return error("cvc", "The security code is the three digits on the back (four on the front of an American Express).");
+            return error(
+                "cvc",
+                "The security code is the three digits on the back (four on the front of an American Express).",
+            );
         }
         if name.trim().is_empty() || name.chars().count() > 100 {
             return error("name", "Write the name on the card.");
@@ -84,8 +88,13 @@ impl Card {
             "4000000000009979" => declined("stolen_card", "Your card was declined."),
             "4000000000000069" => declined("expired_card", "Your card has expired."),
             "4000000000000127" => declined("incorrect_cvc", "Your card’s security code is incorrect."),
-            "4000000000000119" => declined("processing_error", "An error occurred while processing your card. Try again in a little bit."),
-            _ => declined("test_mode_live_card", "This is a sandbox: it takes test cards alone, like 4242 4242 4242 4242."),
+            "4000000000000119" => {
+                declined("processing_error", "An error occurred while processing your card. Try again in a little bit.")
+            }
+            _ => declined(
+                "test_mode_live_card",
+                "This is a sandbox: it takes test cards alone, like 4242 4242 4242 4242.",
+            ),
         }
     }
 
@@ -133,7 +142,8 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
-        let field = |number, expiry, cvc, name| Card::parse(number, expiry, cvc, name, TODAY).err().map(|error| error.field);
+        let field =
+            |number, expiry, cvc, name| Card::parse(number, expiry, cvc, name, TODAY).err().map(|error| error.field);
         assert_eq!(field("4242 4242 4242 4241", "12/34", "123", "Ada"), Some("number"));
         assert_eq!(field("4242 4242 4242 4242", "13/34", "123", "Ada"), Some("expiry"));
         assert_eq!(field("4242 4242 4242 4242", "10/26", "123", "Ada"), Some("expiry"));

@@ -5,8 +5,7 @@
 use domain::view::catalog::OfferingCard;
 
 /// Words that say nothing about what is looked for, unless there are no others.
-const FILLERS: [&str; 14] =
-    ["a", "an", "and", "for", "in", "is", "it", "me", "my", "of", "on", "that", "the", "to"];
+const FILLERS: [&str; 14] = ["a", "an", "and", "for", "in", "is", "it", "me", "my", "of", "on", "that", "the", "to"];
 
 /// More words than this are not looked at.
 const WORDS: usize = 12;
@@ -20,8 +19,7 @@ impl Search {
     /// Reads what was typed.
     pub(super) fn new(text: &str) -> Self {
         let all: Vec<String> = words(text).take(WORDS).collect();
-        let telling: Vec<String> =
-            all.iter().filter(|word| !FILLERS.contains(&word.as_str())).cloned().collect();
+        let telling: Vec<String> = all.iter().filter(|word| !FILLERS.contains(&word.as_str())).cloned().collect();
         Self { words: if telling.is_empty() { all } else { telling } }
     }
 

@@ -140,7 +140,8 @@ async fn key(ctx: &Ctx, credential: &Credential<'_>) -> Result<Arc<KnownKey>, Ga
             ring::verify_key(ctx, jwt, now).await?.ok_or_else(GatewayError::unauthorized)?;
         }
         None => ctx.gateway.unknown_keys.hit(&credential.ip.to_string(), now).map_err(|wait| {
-            GatewayError::new(429, "rate_limited", "Many keys were tried from here; wait a little.").after_duration(wait)
+            GatewayError::new(429, "rate_limited", "Many keys were tried from here; wait a little.")
+                .after_duration(wait)
         })?,
     }
     known::read_key(ctx, token, now).await?.ok_or_else(GatewayError::unauthorized)
@@ -217,7 +218,9 @@ pub(crate) async fn admit(ctx: &Ctx, caller: Caller) -> Result<Admitted, Gateway
         .await
         .ok()
         .and_then(Result::ok)
-        .ok_or_else(|| GatewayError::new(503, "busy", "Many calls run at the moment; try again in a second.").after(1))?;
+        .ok_or_else(|| {
+            GatewayError::new(503, "busy", "Many calls run at the moment; try again in a second.").after(1)
+        })?;
     let ticket = quota::reserve(ctx, &agent, now).await?;
     Ok(Admitted { agent, caller, ticket, limits, _place: place })
 }
@@ -231,7 +234,9 @@ fn check_caller(ctx: &Ctx, caller: &Caller, agent: &Agent) -> Result<(), Gateway
         Caller::Session(session) if session.origin == ctx.settings.public_url && session.key.is_none() => {
             if agent.pages.is_empty() { Err(GatewayError::not_found()) } else { Ok(()) }
         }
-        Caller::Session(session) if !agent.may_be_shown(&session.origin) => Err(GatewayError::origin_not_allowed(Some(&session.origin))),
+        Caller::Session(session) if !agent.may_be_shown(&session.origin) => {
+            Err(GatewayError::origin_not_allowed(Some(&session.origin)))
+        }
         Caller::Key(_) | Caller::Session(_) | Caller::Portal { .. } => Ok(()),
     }
 }
@@ -241,7 +246,9 @@ fn count(ctx: &Ctx, caller: &Caller, agent: &Agent, now: Timestamp) -> Result<Li
     let plan = agent.requests_per_minute;
     let mut buckets = Vec::with_capacity(4);
     match caller {
-        Caller::Key(key) if key.view.kind == KeyKind::Publishable => buckets.push((key.view.id.0, plan.min(PUBLISHABLE_PER_MINUTE))),
+        Caller::Key(key) if key.view.kind == KeyKind::Publishable => {
+            buckets.push((key.view.id.0, plan.min(PUBLISHABLE_PER_MINUTE)))
+        }
         Caller::Key(key) => buckets.push((key.view.id.0, plan)),
         Caller::Session(session) => {
             buckets.push((session_bucket(session), plan.min(SESSION_PER_MINUTE)));
@@ -261,7 +268,8 @@ fn count(ctx: &Ctx, caller: &Caller, agent: &Agent, now: Timestamp) -> Result<Li
                     ctx.gateway.limits.take_back(bucket, per_minute);
                 }
                 let error = GatewayError::new(429, "rate_limited", "").after_duration(wait);
-                let detail = format!("More than {} calls a minute; wait {} s.", limits.limit, error.retry_after.unwrap_or(1));
+                let detail =
+                    format!("More than {} calls a minute; wait {} s.", limits.limit, error.retry_after.unwrap_or(1));
                 return Err(GatewayError { detail, limits: Some(limits), ..error });
             }
         }
@@ -279,7 +287,11 @@ fn session_bucket(session: &SessionCaller) -> uuid::Uuid {
 /// Tells whether an agent answers at all.
 pub(crate) fn check_answers(agent: &Agent) -> Result<(), GatewayError> {
     if agent.blocked_at.is_some() {
-        return Err(GatewayError::new(403, "organization_blocked", "This organization is blocked; its owner can ask the operator why."));
+        return Err(GatewayError::new(
+            403,
+            "organization_blocked",
+            "This organization is blocked; its owner can ask the operator why.",
+        ));
     }
     if !agent.subscription_state.is_usable() {
         return Err(GatewayError::new(402, "no_subscription", "The subscription of this agent is not active."));

@@ -67,16 +67,27 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
         return Err(GatewayError::new(422, "invalid", "input must not contain the character U+0000"));
     }
     if length > INPUT {
-        return Err(GatewayError::new(413, "too_large", format!("input may have {INPUT} characters at most; this has {length}")));
+        return Err(GatewayError::new(
+            413,
+            "too_large",
+            format!("input may have {INPUT} characters at most; this has {length}"),
+        ));
     }
     ctx.gateway.demos.hit(&call.ip.to_string(), now).map_err(|wait| {
         GatewayError::new(429, "rate_limited", "Many messages came from here; wait a little.").after_duration(wait)
     })?;
     let offering = call.offering;
     let mut tx = ctx.store.read(Scope::System).await?;
-    let card = catalog::card(&mut tx, offering).await?.filter(|row| row.listed).ok_or_else(GatewayError::not_found)?.card;
-    let details = catalog::details(&mut tx, offering).await?.filter(|details| details.demo).ok_or_else(GatewayError::not_found)?;
-    let version = offerings::get(&mut tx, offering).await?.and_then(|row| row.flow_version).ok_or_else(GatewayError::not_found)?;
+    let card =
+        catalog::card(&mut tx, offering).await?.filter(|row| row.listed).ok_or_else(GatewayError::not_found)?.card;
+    let details = catalog::details(&mut tx, offering)
+        .await?
+        .filter(|details| details.demo)
+        .ok_or_else(GatewayError::not_found)?;
+    let version = offerings::get(&mut tx, offering)
+        .await?
+        .and_then(|row| row.flow_version)
+        .ok_or_else(GatewayError::not_found)?;
     let flow = agents::flow(&mut tx, version).await?.ok_or_else(GatewayError::not_found)?;
     let known = match call.session_id {
         Some(id) if id.len() <= 64 => rows::demo(&mut tx, &id, offering, now).await?.map(|row| (id, row)),
@@ -92,7 +103,11 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
     let taken = rows::take_demo(&mut tx, &id, offering, allowed, now, now.plus_seconds(KEPT_SECONDS)).await?;
     tx.commit().await?;
     if !taken {
-        return Err(GatewayError::new(402, "demo_over", format!("The demo answers {allowed} messages. Choose a plan to go on.")));
+        return Err(GatewayError::new(
+            402,
+            "demo_over",
+            format!("The demo answers {allowed} messages. Choose a plan to go on."),
+        ));
     }
     let request = RunRequest {
         organization: card.provider_id,
@@ -102,7 +117,12 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
         session_id: id.clone(),
         history,
         tweaks: serde_json::Map::new(),
-        persona: Persona { name: card.name, tone: "friendly".to_owned(), greeting: details.greeting, instructions: String::new() },
+        persona: Persona {
+            name: card.name,
+            tone: "friendly".to_owned(),
+            greeting: details.greeting,
+            instructions: String::new(),
+        },
         timeout: ctx.settings.run_timeout,
     };
     Ok(Demo { id, request_id: InvocationId(fresh_id()), remaining: (allowed - used - 1).max(0), request })
@@ -128,7 +148,11 @@ impl Demo {
     }
 
     /// Runs the demo. Pieces go to `events` as they come; the whole is returned.
-    pub async fn answer(self, ctx: &Ctx, events: Option<mpsc::Sender<StreamEvent>>) -> Result<DemoAnswer, GatewayError> {
+    pub async fn answer(
+        self,
+        ctx: &Ctx,
+        events: Option<mpsc::Sender<StreamEvent>>,
+    ) -> Result<DemoAnswer, GatewayError> {
         let Self { id, request_id, remaining, request } = self;
         // A visitor who goes away has used up the message, and what runs is still settled.
         let task = ctx.gateway.calls.spawn({
@@ -163,7 +187,12 @@ async fn run(
             let mut tx = ctx.store.write(Scope::System).await?;
             rows::give_back_demo(&mut tx, &id).await?;
             tx.commit().await?;
-            tell(StreamEvent::Error { error: error.error.clone(), detail: error.detail.clone(), retry_after: error.retry_after }).await;
+            tell(StreamEvent::Error {
+                error: error.error.clone(),
+                detail: error.detail.clone(),
+                retry_after: error.retry_after,
+            })
+            .await;
             return Err(error);
         }
     };
@@ -178,17 +207,20 @@ async fn run(
         output_tokens: output.output_tokens,
         elapsed_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
     };
-    tell(StreamEvent::MessageEnd(Answer { output: output.text.clone(), session_id: id.clone(), request_id, usage })).await;
+    tell(StreamEvent::MessageEnd(Answer { output: output.text.clone(), session_id: id.clone(), request_id, usage }))
+        .await;
     Ok(DemoAnswer { output: output.text, session_id: id, request_id, remaining, usage })
 }
 
 /// Runs a demo when fewer than their share of places are taken, so that visitors never keep buyers waiting.
-async fn place_and_run(ctx: &Ctx, request: RunRequest, events: Option<&mpsc::Sender<StreamEvent>>) -> Result<RunOutput, GatewayError> {
-    let _place = ctx
-        .gateway
-        .demo_places
-        .try_acquire()
-        .map_err(|_| GatewayError::new(503, "busy", "Many people try demos at the moment; try again in a few seconds.").after(5))?;
+async fn place_and_run(
+    ctx: &Ctx,
+    request: RunRequest,
+    events: Option<&mpsc::Sender<StreamEvent>>,
+) -> Result<RunOutput, GatewayError> {
+    let _place = ctx.gateway.demo_places.try_acquire().map_err(|_| {
+        GatewayError::new(503, "busy", "Many people try demos at the moment; try again in a few seconds.").after(5)
+    })?;
     invoke::run(ctx, request, async |event| {
         if let Some(events) = events {
             let _ = events.send(event).await;

@@ -4,9 +4,9 @@ use domain::InvocationId;
 use domain::view::chat::Answer;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use store::gateway::{self as rows, KeyName};
-use store::Scope;
 use std::time::Duration;
+use store::Scope;
+use store::gateway::{self as rows, KeyName};
 
 use super::meter::Kept;
 use super::{Call, Caller, GatewayError, known};
@@ -27,7 +27,13 @@ pub(super) enum Claim {
 }
 
 /// Claims an idempotency key, or finds what it was answered; waits while the first call runs.
-pub(super) async fn claim(ctx: &Ctx, caller: &Caller, call: &Call, key: &str, id: InvocationId) -> Result<Claim, GatewayError> {
+pub(super) async fn claim(
+    ctx: &Ctx,
+    caller: &Caller,
+    call: &Call,
+    key: &str,
+    id: InvocationId,
+) -> Result<Claim, GatewayError> {
     let agent = known::agent(ctx, caller.config()).await?.ok_or_else(GatewayError::not_found)?;
     let name = KeyName { organization: agent.organization_id, caller: caller.name(), key: key.to_owned() };
     let body_hash = body_hash(call);
@@ -49,7 +55,11 @@ pub(super) async fn claim(ctx: &Ctx, caller: &Caller, call: &Call, key: &str, id
                 continue;
             }
             if row.body_hash != body_hash {
-                return Err(GatewayError::new(422, "idempotency_key_reused", "This Idempotency-Key was sent with another body; take a fresh one."));
+                return Err(GatewayError::new(
+                    422,
+                    "idempotency_key_reused",
+                    "This Idempotency-Key was sent with another body; take a fresh one.",
+                ));
             }
             if let (Some(_), Some(answer)) = (row.status, row.answer) {
                 let answer = serde_json::from_value(answer.0).map_err(crate::Error::internal)?;
@@ -58,7 +68,9 @@ pub(super) async fn claim(ctx: &Ctx, caller: &Caller, call: &Call, key: &str, id
         }
         drop(tx);
         if tokio::time::Instant::now() >= deadline {
-            return Err(GatewayError::new(409, "in_progress", "The first call with this Idempotency-Key still runs.").after(1));
+            return Err(
+                GatewayError::new(409, "in_progress", "The first call with this Idempotency-Key still runs.").after(1)
+            );
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -78,7 +90,11 @@ pub(super) async fn release(ctx: &Ctx, kept: &Kept, id: InvocationId) {
 
 fn body_hash(call: &Call) -> Vec<u8> {
     let mut hash = Sha256::new();
-    for part in [call.input.as_str(), call.session_id.as_deref().unwrap_or_default(), &Value::Object(call.tweaks.clone()).to_string()] {
+    for part in [
+        call.input.as_str(),
+        call.session_id.as_deref().unwrap_or_default(),
+        &Value::Object(call.tweaks.clone()).to_string(),
+    ] {
         // Lengths keep `ab` + `c` apart from `a` + `bc`.
         hash.update(part.len().to_le_bytes());
         hash.update(part.as_bytes());

@@ -76,7 +76,9 @@ impl Running {
             }
         }
         let failure = self.failure.get().cloned();
-        Err(failure.unwrap_or_else(|| GatewayError::new(500, "internal", "The call ended without an answer; it was not counted.")))
+        Err(failure.unwrap_or_else(|| {
+            GatewayError::new(500, "internal", "The call ended without an answer; it was not counted.")
+        }))
     }
 }
 
@@ -99,7 +101,13 @@ pub async fn invoke(ctx: &Ctx, caller: Caller, call: Call) -> Result<Running, Ga
     starting.await.map_err(|error| GatewayError::from(crate::Error::internal(error)))?
 }
 
-async fn start(ctx: &Ctx, caller: Caller, call: Call, request_id: InvocationId, kept: Option<Kept>) -> Result<Running, GatewayError> {
+async fn start(
+    ctx: &Ctx,
+    caller: Caller,
+    call: Call,
+    request_id: InvocationId,
+    kept: Option<Kept>,
+) -> Result<Running, GatewayError> {
     let admitted = match admit(ctx, caller).await {
         Ok(admitted) => admitted,
         Err(error) => {
@@ -116,8 +124,14 @@ async fn start(ctx: &Ctx, caller: Caller, call: Call, request_id: InvocationId, 
     };
     let (sender, events) = mpsc::channel(64);
     let failure = Arc::new(OnceLock::new());
-    let running =
-        Running { request_id, session_id: session_id.clone(), events, limits: Some(admitted.limits), replayed: false, failure: failure.clone() };
+    let running = Running {
+        request_id,
+        session_id: session_id.clone(),
+        events,
+        limits: Some(admitted.limits),
+        replayed: false,
+        failure: failure.clone(),
+    };
     let task = Task {
         ctx: ctx.clone(),
         admitted,
@@ -145,7 +159,11 @@ fn check(caller: &Caller, call: &Call) -> Result<(), GatewayError> {
         return Err(GatewayError::new(422, "invalid", "input must not contain the character U+0000"));
     }
     if length > limit {
-        return Err(GatewayError::new(413, "too_large", format!("input may have {limit} characters at most; this has {length}")));
+        return Err(GatewayError::new(
+            413,
+            "too_large",
+            format!("input may have {limit} characters at most; this has {length}"),
+        ));
     }
     if !call.tweaks.is_empty() && !trusted {
         return Err(GatewayError::new(403, "tweaks_refused", "Only a secret key may send tweaks."));
@@ -153,14 +171,25 @@ fn check(caller: &Caller, call: &Call) -> Result<(), GatewayError> {
     if let Some(session) = &call.session_id {
         match caller {
             Caller::Session(own) if own.session != *session => {
-                return Err(GatewayError::new(403, "session_refused", "A session token speaks in its own session alone."));
+                return Err(GatewayError::new(
+                    403,
+                    "session_refused",
+                    "A session token speaks in its own session alone.",
+                ));
             }
-            Caller::Key(_) if !trusted => return Err(GatewayError::new(403, "session_refused", "Only a secret key may choose a session.")),
+            Caller::Key(_) if !trusted => {
+                return Err(GatewayError::new(403, "session_refused", "Only a secret key may choose a session."));
+            }
             Caller::Key(_) | Caller::Session(_) | Caller::Portal { .. } => {}
         }
-        let fine = (1..=128).contains(&session.len()) && session.chars().all(|c| c.is_ascii_alphanumeric() || "_.:-".contains(c));
+        let fine = (1..=128).contains(&session.len())
+            && session.chars().all(|c| c.is_ascii_alphanumeric() || "_.:-".contains(c));
         if !fine {
-            return Err(GatewayError::new(422, "invalid", "session_id may have 128 letters, digits and _ . : - at most"));
+            return Err(GatewayError::new(
+                422,
+                "invalid",
+                "session_id may have 128 letters, digits and _ . : - at most",
+            ));
         }
     }
     if let Some(key) = &call.idempotency_key
@@ -220,7 +249,9 @@ struct Task {
 impl Task {
     async fn run(mut self) {
         let began = std::time::Instant::now();
-        self.listener.tell(StreamEvent::Session { session_id: self.session_id.clone(), request_id: self.request_id }).await;
+        self.listener
+            .tell(StreamEvent::Session { session_id: self.session_id.clone(), request_id: self.request_id })
+            .await;
         // Whatever a runtime does, its call is settled.
         let outcome = AssertUnwindSafe(self.flow()).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(request_id = %self.request_id, "a run has panicked");
@@ -301,14 +332,24 @@ impl Task {
                 if let Some(claimed) = &claimed {
                     idempotency::release(&self.ctx, claimed, self.request_id).await;
                 }
-                let error = GatewayError::new(503, "not_recorded", "The answer could not be recorded and was not charged; try again.").after(2);
+                let error = GatewayError::new(
+                    503,
+                    "not_recorded",
+                    "The answer could not be recorded and was not charged; try again.",
+                )
+                .after(2);
                 tell_failure(&self.listener, &self.failure, error).await;
             }
         }
     }
 
     async fn fail(self, error: GatewayError, elapsed_ms: i64) {
-        let row = self.row(InvocationState::Failed, i64::from(error.status), elapsed_ms, error.detail.replace('\0', "\u{fffd}"));
+        let row = self.row(
+            InvocationState::Failed,
+            i64::from(error.status),
+            elapsed_ms,
+            error.detail.replace('\0', "\u{fffd}"),
+        );
         quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
         if let Err(failure) = meter::commit(&self.ctx, Ended { row, ticket: None, said: None, kept: self.kept }).await {
             tracing::error!(error = %failure, request_id = %self.request_id, "a failed invocation could not be recorded");
@@ -342,7 +383,8 @@ impl Task {
 }
 
 async fn tell_failure(listener: &Listener, failure: &OnceLock<GatewayError>, error: GatewayError) {
-    let event = StreamEvent::Error { error: error.error.clone(), detail: error.detail.clone(), retry_after: error.retry_after };
+    let event =
+        StreamEvent::Error { error: error.error.clone(), detail: error.detail.clone(), retry_after: error.retry_after };
     let _ = failure.set(error);
     listener.tell(event).await;
 }

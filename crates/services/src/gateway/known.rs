@@ -107,7 +107,9 @@ pub(crate) async fn read_key(ctx: &Ctx, token: &str, now: Timestamp) -> Result<O
     let gateway = &ctx.gateway;
     let generation = gateway.generation();
     let mut tx = ctx.store.read(Scope::System).await?;
-    let Some((organization, view)) = key_rows::by_hash(&mut tx, &secret::digest(token)).await? else { return Ok(None) };
+    let Some((organization, view)) = key_rows::by_hash(&mut tx, &secret::digest(token)).await? else {
+        return Ok(None);
+    };
     let key = Arc::new(KnownKey { organization, view });
     if !key.holds(now) {
         return Ok(None);
@@ -128,7 +130,9 @@ pub(crate) async fn key_by_id(ctx: &Ctx, id: KeyId, now: Timestamp) -> Result<Op
     }
     let generation = gateway.generation();
     let mut tx = ctx.store.read(Scope::System).await?;
-    let Some((organization, view)) = key_rows::find(&mut tx, id).await? else { return Ok(None) };
+    let Some((organization, view)) = key_rows::find(&mut tx, id).await? else {
+        return Ok(None);
+    };
     let key = Arc::new(KnownKey { organization, view });
     if !key.holds(now) {
         return Ok(None);
@@ -148,7 +152,9 @@ pub(crate) async fn agent(ctx: &Ctx, id: ConfigId) -> Result<Option<Arc<Agent>>,
     }
     let generation = gateway.generation();
     let mut tx = ctx.store.read(Scope::System).await?;
-    let Some(mut snapshot) = rows::snapshot(&mut tx, id).await? else { return Ok(None) };
+    let Some(mut snapshot) = rows::snapshot(&mut tx, id).await? else {
+        return Ok(None);
+    };
     let pages = match snapshot.allowed_origins.0.as_slice() {
         [] => key_rows::origins(&mut tx, id, ctx.now()).await?,
         own => own.to_vec(),

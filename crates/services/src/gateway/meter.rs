@@ -90,7 +90,9 @@ pub(crate) fn begin(ctx: &Ctx, row: InvocationRow) {
 
 /// Commits what arrives, until `stop` and until nothing arrives any more.
 pub(crate) async fn run(ctx: Ctx, stop: CancellationToken) {
-    let Some(mut receiver) = ctx.gateway.meter.receiver.lock().await.take() else { return };
+    let Some(mut receiver) = ctx.gateway.meter.receiver.lock().await.take() else {
+        return;
+    };
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -147,7 +149,9 @@ async fn write_all(ctx: &Ctx, batch: &[&Ended], begun: &[InvocationRow]) -> Resu
             sums.uses(key, ended.row.started);
         }
     }
-    sums.keys.retain(|(key, at)| ctx.gateway.meter.touched.get(key).is_none_or(|last| at.seconds() - last.seconds() >= TOUCH_SECONDS));
+    sums.keys.retain(|(key, at)| {
+        ctx.gateway.meter.touched.get(key).is_none_or(|last| at.seconds() - last.seconds() >= TOUCH_SECONDS)
+    });
     sums.write(&mut tx).await?;
     tx.commit().await?;
     for (key, at) in sums.keys {
@@ -236,12 +240,22 @@ pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Resu
             sums.call(row.subscription, month, None);
         }
         if let Some(said) = &ended.said {
-            let session =
-                ChatSession { config: row.config, id: &row.session, source: row.source, origin: &said.origin, handle_hash: None };
+            let session = ChatSession {
+                config: row.config,
+                id: &row.session,
+                source: row.source,
+                origin: &said.origin,
+                handle_hash: None,
+            };
             sessions.push((row.organization, session, row.finished));
             let ids = (fresh_id(), fresh_id());
-            let exchange =
-                SaidRow { invocation: row, question_id: ids.0, answer_id: ids.1, question: &said.input, answer: &said.output };
+            let exchange = SaidRow {
+                invocation: row,
+                question_id: ids.0,
+                answer_id: ids.1,
+                question: &said.input,
+                answer: &said.output,
+            };
             exchanges.push(exchange);
         }
     }

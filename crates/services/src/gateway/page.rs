@@ -6,8 +6,8 @@ use std::sync::Arc;
 use domain::ConfigId;
 use domain::state::Source;
 use domain::view::chat::ChatMessage;
-use store::gateway::{self as rows, ChatSession};
 use store::Scope;
+use store::gateway::{self as rows, ChatSession};
 
 use super::admit::{Caller, SessionCaller, check_answers};
 use super::invoke::{Call, invoke};
@@ -32,7 +32,11 @@ pub struct PageMessage<'a> {
 }
 
 /// Says something to an agent; returns the handle of the conversation if this began it.
-pub async fn page_message(ctx: &Ctx, config: ConfigId, message: PageMessage<'_>) -> Result<Option<String>, GatewayError> {
+pub async fn page_message(
+    ctx: &Ctx,
+    config: ConfigId,
+    message: PageMessage<'_>,
+) -> Result<Option<String>, GatewayError> {
     let agent = shown(ctx, config).await?;
     check_answers(&agent)?;
     let (session, fresh) = if let Some(session) = find(ctx, config, message.handle).await? {
@@ -49,7 +53,11 @@ pub async fn page_message(ctx: &Ctx, config: ConfigId, message: PageMessage<'_>)
 }
 
 /// Lists what was said in a conversation; nothing where there is none.
-pub async fn page_messages(ctx: &Ctx, config: ConfigId, handle: Option<&str>) -> Result<Vec<ChatMessage>, GatewayError> {
+pub async fn page_messages(
+    ctx: &Ctx,
+    config: ConfigId,
+    handle: Option<&str>,
+) -> Result<Vec<ChatMessage>, GatewayError> {
     shown(ctx, config).await?;
     match find(ctx, config, handle).await? {
         Some(session) => session::said(ctx, config, &session).await,
@@ -63,7 +71,9 @@ async fn shown(ctx: &Ctx, config: ConfigId) -> Result<Arc<Agent>, GatewayError> 
 }
 
 async fn find(ctx: &Ctx, config: ConfigId, handle: Option<&str>) -> Result<Option<String>, GatewayError> {
-    let Some(handle) = handle.filter(|handle| handle.len() <= 100) else { return Ok(None) };
+    let Some(handle) = handle.filter(|handle| handle.len() <= 100) else {
+        return Ok(None);
+    };
     let mut tx = ctx.store.read(Scope::System).await?;
     Ok(rows::session_of_handle(&mut tx, config, &secret::digest(handle)).await?)
 }
@@ -72,8 +82,13 @@ async fn begin(ctx: &Ctx, agent: &Agent) -> Result<(String, String), GatewayErro
     let handle = secret::random_token();
     let id = format!("p-{}", fresh_id().simple());
     let origin = &ctx.settings.public_url;
-    let session =
-        ChatSession { config: agent.id, id: &id, source: Source::Widget, origin, handle_hash: Some(&secret::digest(&handle)) };
+    let session = ChatSession {
+        config: agent.id,
+        id: &id,
+        source: Source::Widget,
+        origin,
+        handle_hash: Some(&secret::digest(&handle)),
+    };
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::touch_session(&mut tx, on_behalf(agent.organization_id), &session, ctx.now()).await?;
     tx.commit().await?;

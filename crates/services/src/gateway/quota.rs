@@ -63,7 +63,9 @@ pub(crate) async fn reserve(ctx: &Ctx, agent: &Agent, now: Timestamp) -> Result<
             tx.commit().await?;
         }
     }
-    let Some(limit) = limit else { return Ok(Ticket { month, lease: None }) };
+    let Some(limit) = limit else {
+        return Ok(Ticket { month, lease: None });
+    };
     if lot.left == 0 {
         let Some((lease, amount)) = take_lot(ctx, agent, month, limit, now).await? else {
             let reset = month.next_month_start();
@@ -85,7 +87,13 @@ pub(crate) async fn reserve(ctx: &Ctx, agent: &Agent, now: Timestamp) -> Result<
     Ok(Ticket { month, lease: lot.lease })
 }
 
-async fn take_lot(ctx: &Ctx, agent: &Agent, month: Timestamp, limit: i64, now: Timestamp) -> Result<Option<(Uuid, i64)>, GatewayError> {
+async fn take_lot(
+    ctx: &Ctx,
+    agent: &Agent,
+    month: Timestamp,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Option<(Uuid, i64)>, GatewayError> {
     let longest = i64::try_from(ctx.settings.run_timeout.as_secs()).unwrap_or(600);
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::open_period(&mut tx, agent.organization_id, agent.subscription_id, month).await?;
@@ -126,7 +134,13 @@ pub(crate) async fn put_back(ctx: &Ctx, subscription: SubscriptionId, ticket: &T
     }
 }
 
-async fn return_units(ctx: &Ctx, subscription: SubscriptionId, month: Timestamp, lease: Uuid, calls: i64) -> Result<(), GatewayError> {
+async fn return_units(
+    ctx: &Ctx,
+    subscription: SubscriptionId,
+    month: Timestamp,
+    lease: Uuid,
+    calls: i64,
+) -> Result<(), GatewayError> {
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::return_units(&mut tx, subscription, month, lease, calls).await?;
     tx.commit().await?;

@@ -2,8 +2,8 @@
 
 use domain::state::{InvocationState, Source};
 use domain::{ConfigId, InvocationId};
-use store::gateway::{self as rows, InvocationRow};
 use store::Scope;
+use store::gateway::{self as rows, InvocationRow};
 
 use super::meter::{self, Ended, Sums};
 use super::{GatewayError, known};
@@ -53,16 +53,20 @@ pub fn check_runtime(ctx: &Ctx, secret: Option<&str>) -> Result<(), GatewayError
 pub async fn report_usage(ctx: &Ctx, secret: Option<&str>, report: &UsageReport) -> Result<Reported, GatewayError> {
     check_runtime(ctx, secret)?;
     let most = 1_000_000_000;
-    for (name, number, least, most) in
-        [("input_tokens", report.input_tokens, 0, most), ("output_tokens", report.output_tokens, 0, most), ("api_calls", report.calls, 1, CALLS)]
-    {
+    for (name, number, least, most) in [
+        ("input_tokens", report.input_tokens, 0, most),
+        ("output_tokens", report.output_tokens, 0, most),
+        ("api_calls", report.calls, 1, CALLS),
+    ] {
         if !(least..=most).contains(&number) {
             return Err(GatewayError::new(422, "invalid", format!("{name} must be from {least} to {most}")));
         }
     }
     let request_id = match &report.request_id {
         Some(id) if (1..=255).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic()) => id.clone(),
-        Some(_) => return Err(GatewayError::new(422, "invalid", "request_id may have 255 visible ASCII characters at most")),
+        Some(_) => {
+            return Err(GatewayError::new(422, "invalid", "request_id may have 255 visible ASCII characters at most"));
+        }
         None => fresh_id().simple().to_string(),
     };
     let now = ctx.now();

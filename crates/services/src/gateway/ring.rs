@@ -12,6 +12,7 @@ use store::{Scope, keys as rows};
 
 use super::admit::SessionCaller;
 use crate::access::Operator;
+use crate::audit;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::secret;
@@ -113,7 +114,7 @@ async fn read(ctx: &Ctx) -> Result<Arc<Ring>> {
 }
 
 /// Lets a fresh secret sign from now on; what older ones signed keeps working. Returns its name.
-pub async fn rotate(ctx: &Ctx, _operator: Operator) -> Result<String> {
+pub async fn rotate(ctx: &Ctx, operator: Operator) -> Result<String> {
     if ctx.settings.signing_secret.is_some() {
         return Err(Error::Conflict("The signing secret is set in the configuration; replace it there.".to_owned()));
     }
@@ -122,6 +123,7 @@ pub async fn rotate(ctx: &Ctx, _operator: Operator) -> Result<String> {
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::insert_signing_key(&mut tx, &kid, &secret::random::<48>(), now).await?;
     rows::retire_signing_keys(&mut tx, &kid, now).await?;
+    audit::note(ctx, &mut tx, Some(operator.id()), None, "signing_key.rotate", &kid, "").await?;
     tx.commit().await?;
     read(ctx).await?;
     Ok(kid)
@@ -132,7 +134,12 @@ fn fresh_kid() -> String {
 }
 
 /// Signs a key's claims.
-pub(crate) async fn sign_key(ctx: &Ctx, key: &KeyView, organization: OrganizationId, project: ProjectId) -> Result<String> {
+pub(crate) async fn sign_key(
+    ctx: &Ctx,
+    key: &KeyView,
+    organization: OrganizationId,
+    project: ProjectId,
+) -> Result<String> {
     let claims = KeyClaims {
         iss: ctx.settings.issuer.clone(),
         aud: ctx.settings.audience.clone(),
@@ -170,14 +177,22 @@ pub(crate) async fn sign_session(ctx: &Ctx, session: &SessionCaller, now: Timest
 
 /// Reads a session token, if one of our secrets signed it and it holds now.
 pub(crate) async fn verify_session(ctx: &Ctx, token: &str, now: Timestamp) -> Result<Option<SessionCaller>> {
-    let Some(claims) = verify::<SessionClaims>(ctx, token, SESSION_AUDIENCE, now).await? else { return Ok(None) };
-    let Ok(config) = claims.cfg.parse::<ConfigId>() else { return Ok(None) };
-    let Ok(key) = claims.key.map(|key| key.parse::<KeyId>()).transpose() else { return Ok(None) };
+    let Some(claims) = verify::<SessionClaims>(ctx, token, SESSION_AUDIENCE, now).await? else {
+        return Ok(None);
+    };
+    let Ok(config) = claims.cfg.parse::<ConfigId>() else {
+        return Ok(None);
+    };
+    let Ok(key) = claims.key.map(|key| key.parse::<KeyId>()).transpose() else {
+        return Ok(None);
+    };
     Ok(Some(SessionCaller { config, session: claims.sid, origin: claims.org, key }))
 }
 
 async fn verify<T: DeserializeOwned>(ctx: &Ctx, token: &str, audience: &str, now: Timestamp) -> Result<Option<T>> {
-    let Some(kid) = decode_header(token).ok().and_then(|header| header.kid) else { return Ok(None) };
+    let Some(kid) = decode_header(token).ok().and_then(|header| header.kid) else {
+        return Ok(None);
+    };
     let mut ring = current(ctx).await?;
     if !ring.knows(&kid) && ctx.gateway.ring_reads.hit("ring", now).is_ok() {
         // Another process may have turned the ring.
@@ -204,7 +219,14 @@ impl Ring {
         encode(&header, claims, &signer.encoding).map_err(Error::internal)
     }
 
-    fn verify<T: DeserializeOwned>(&self, kid: &str, token: &str, issuer: &str, audience: &str, now: Timestamp) -> Option<T> {
+    fn verify<T: DeserializeOwned>(
+        &self,
+        kid: &str,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Option<T> {
         let secret = self.0.iter().find(|secret| secret.kid == kid)?;
         // The algorithm is ours to choose, never the token's; time is checked against our own clock.
         let mut validation = Validation::new(Algorithm::HS256);

@@ -6,8 +6,8 @@ use domain::state::{KeyScope, Source};
 use domain::view::chat::ChatMessage;
 use domain::{ConfigId, Origin};
 use serde::Serialize;
-use store::gateway::{self as rows, ChatSession};
 use store::Scope;
+use store::gateway::{self as rows, ChatSession};
 
 use super::admit::{Caller, Credential, SessionCaller, authenticate, check_answers};
 use super::{GatewayError, known, ring};
@@ -125,19 +125,22 @@ pub async fn open_session(ctx: &Ctx, open: OpenSession<'_>) -> Result<OpenedSess
         session
     } else {
         let id = format!("w-{}", fresh_id().simple());
-        let session = ChatSession { config: open.config, id: &id, source: Source::Widget, origin, handle_hash: Some(&hash) };
+        let session =
+            ChatSession { config: open.config, id: &id, source: Source::Widget, origin, handle_hash: Some(&hash) };
         rows::touch_session(&mut tx, on_behalf(agent.organization_id), &session, now).await?;
         id
     };
     tx.commit().await?;
-    let session = SessionCaller { config: open.config, session: session_id, origin: origin.to_owned(), key: Some(key.view.id) };
+    let session =
+        SessionCaller { config: open.config, session: session_id, origin: origin.to_owned(), key: Some(key.view.id) };
     let token = ring::sign_session(ctx, &session, now, TOKEN_SECONDS).await?;
     Ok(OpenedSession { token, expires_in: TOKEN_SECONDS, session_id: session.session, handle })
 }
 
 pub(super) fn slow_down(ctx: &Ctx, ip: IpAddr) -> Result<(), GatewayError> {
     ctx.gateway.sessions.hit(&ip.to_string(), ctx.now()).map_err(|wait| {
-        GatewayError::new(429, "rate_limited", "Many conversations were opened from here; wait a little.").after_duration(wait)
+        GatewayError::new(429, "rate_limited", "Many conversations were opened from here; wait a little.")
+            .after_duration(wait)
     })
 }
 

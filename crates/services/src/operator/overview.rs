@@ -1,9 +1,6 @@
 //! The operator's first page.
 
-use domain::{
-    Day,
-    view::operator::AdminOverview,
-};
+use domain::{Day, view::operator::AdminOverview};
 use store::{Scope, figures, jobs};
 
 use crate::{Ctx, Principal, Result};

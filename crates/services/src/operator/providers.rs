@@ -1,29 +1,16 @@
 //! Deciding who may sell.
 
-use domain::{
-    OrganizationId,
-    state::ProviderState,
-    view::provider::ApplicationView,
-};
+use domain::{OrganizationId, state::ProviderState, view::provider::ApplicationView};
 use store::{Scope, Tx, organizations, providers as rows};
 
 use super::Decision;
-use crate::{
-    Ctx, Error, Principal, Result, audit,
-    error::Checks,
-    mail,
-    ports::Mail,
-};
+use crate::{Ctx, Error, Principal, Result, audit, error::Checks, mail, ports::Mail};
 
 /// How many applications a list shows.
 const SHOWN: i64 = 300;
 
 /// Returns applications: those that wait first, oldest first; then the decided, newest first.
-pub async fn applications(
-    ctx: &Ctx,
-    who: &Principal,
-    state: Option<ProviderState>,
-) -> Result<Vec<ApplicationView>> {
+pub async fn applications(ctx: &Ctx, who: &Principal, state: Option<ProviderState>) -> Result<Vec<ApplicationView>> {
     who.operator()?;
     let mut tx = ctx.store.read(Scope::System).await?;
     Ok(rows::applications(&mut tx, state, SHOWN).await?)
@@ -103,13 +90,7 @@ async fn move_provider(
     Ok(after)
 }
 
-async fn tell(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    organization: OrganizationId,
-    state: ProviderState,
-    reason: &str,
-) -> Result<()> {
+async fn tell(ctx: &Ctx, tx: &mut Tx, organization: OrganizationId, state: ProviderState, reason: &str) -> Result<()> {
     let row = organizations::get(tx, organization).await?.ok_or(Error::NotFound("organization"))?;
     let (site, url) = (&ctx.settings.site_name, &ctx.settings.public_url);
     let said = match state {

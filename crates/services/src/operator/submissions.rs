@@ -9,8 +9,7 @@ use domain::{
     view::operator::{SubmissionDetail, SubmissionView},
 };
 use store::{
-    Scope,
-    offerings as offering_rows,
+    Scope, offerings as offering_rows,
     submissions::{self as rows, Submission},
 };
 
@@ -27,11 +26,7 @@ use crate::{
 const SHOWN: i64 = 300;
 
 /// Returns submissions: those that wait first, oldest first; then the decided, newest first.
-pub async fn submissions(
-    ctx: &Ctx,
-    who: &Principal,
-    state: Option<SubmissionState>,
-) -> Result<Vec<SubmissionView>> {
+pub async fn submissions(ctx: &Ctx, who: &Principal, state: Option<SubmissionState>) -> Result<Vec<SubmissionView>> {
     who.operator()?;
     let mut tx = ctx.store.read(Scope::System).await?;
     Ok(rows::list(&mut tx, state, SHOWN).await?.into_iter().map(|row| row.view).collect())
@@ -42,15 +37,10 @@ pub async fn submission(ctx: &Ctx, who: &Principal, id: SubmissionId) -> Result<
     who.operator()?;
     let mut tx = ctx.store.read(Scope::System).await?;
     let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?;
-    let offering =
-        offering_rows::get(&mut tx, row.view.offering_id).await?.ok_or(Error::NotFound("offering"))?;
+    let offering = offering_rows::get(&mut tx, row.view.offering_id).await?.ok_or(Error::NotFound("offering"))?;
     let (_, version) =
         store::agents::version(&mut tx, row.flow_version).await?.ok_or(Error::NotFound("flow version"))?;
-    Ok(SubmissionDetail {
-        offering: edit_view(&mut tx, offering).await?,
-        submission: row.view,
-        report: version.report,
-    })
+    Ok(SubmissionDetail { offering: edit_view(&mut tx, offering).await?, submission: row.view, report: version.report })
 }
 
 /// Lists what was submitted, or sends it back with a reason.
@@ -77,8 +67,7 @@ pub async fn decide_submission(
     let tenant = operator.acting_in(found.organization);
     let offering = found.view.offering_id;
     // The offering first, then its submission: whoever withdraws takes the locks in the same order.
-    let state =
-        offering_rows::lock(&mut tx, tenant, offering).await?.ok_or(Error::NotFound("offering"))?;
+    let state = offering_rows::lock(&mut tx, tenant, offering).await?.ok_or(Error::NotFound("offering"))?;
     let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?;
     if !row.view.state.may_become(to) {
         return Err(Error::Conflict(format!("this submission is already {}", row.view.state)));
@@ -94,14 +83,12 @@ pub async fn decide_submission(
         offering_rows::set_version(&mut tx, tenant, offering, row.flow_version, now).await?;
     }
     if state == OfferingState::InReview {
-        let next =
-            if to == SubmissionState::Approved { OfferingState::Active } else { OfferingState::Draft };
+        let next = if to == SubmissionState::Approved { OfferingState::Active } else { OfferingState::Draft };
         step(ctx, &mut tx, tenant, offering, state, next, "decided").await?;
     }
     rows::step(&mut tx, id, row.view.state, to, &reason, operator.id(), now).await?;
     let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("submission"))?;
-    let action =
-        if to == SubmissionState::Approved { "submission.approve" } else { "submission.refuse" };
+    let action = if to == SubmissionState::Approved { "submission.approve" } else { "submission.refuse" };
     let subject = offering.to_string();
     let (actor, of) = (Some(operator.id()), Some(row.organization));
     audit::note(ctx, &mut tx, actor, of, action, &subject, &reason).await?;
@@ -120,15 +107,12 @@ fn letter(ctx: &Ctx, row: &Submission, before: OfferingState) -> Option<Mail> {
     let page = format!("{address}/marketplace-public-offering/{}/", row.view.offering_id);
     let offerings = format!("{address}/providers/{}/offerings/", row.organization);
     let (subject, text) = match (row.view.state, before) {
-        (SubmissionState::Approved, OfferingState::InReview) => (
-            format!("{name} is listed at {site}"),
-            format!("{name} was approved and is on sale now:\n{page}\n"),
-        ),
+        (SubmissionState::Approved, OfferingState::InReview) => {
+            (format!("{name} is listed at {site}"), format!("{name} was approved and is on sale now:\n{page}\n"))
+        }
         (SubmissionState::Approved, _) => (
             format!("The new version of {name} is live at {site}"),
-            format!(
-                "The new version of {name} was approved. New customers get it from now on:\n{page}\n"
-            ),
+            format!("The new version of {name} was approved. New customers get it from now on:\n{page}\n"),
         ),
         _ => (
             format!("{name} needs changes before it can be listed at {site}"),

@@ -2,11 +2,12 @@
 
 use domain::state::{CheckoutState, OrderState, PaymentState};
 use domain::{Money, OrderId, PaymentId, Timestamp};
-use store::orders::{self as rows, PaymentRow};
+use store::orders::{self as rows, OrderRow, PaymentRow};
 use store::{Scope, Tx};
 
 use super::{paid, step};
 use crate::access::on_behalf;
+use crate::audit;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -42,12 +43,22 @@ pub async fn pay_in_sandbox(
     session: &str,
     card: &SandboxCard,
 ) -> std::result::Result<String, SandboxRefused> {
-    let page = ctx.sandbox.as_ref().ok_or_else(|| SandboxRefused::Closed("There is no such payment page.".to_owned()))?;
+    let page =
+        ctx.sandbox.as_ref().ok_or_else(|| SandboxRefused::Closed("There is no such payment page.".to_owned()))?;
     let paid = page.pay(session, card).await?;
     let (body, signature) = paid.event;
-    // The rail's side is done. Should the delivery fail here, paying again delivers it again.
-    receive_event(ctx, "sandbox", &body, &signature).await.map_err(|error| SandboxRefused::Failed(error.to_string()))?;
+    // The rail's side is done, and it has queued the same delivery for the case that this one fails.
+    if let Err(error) = receive_event(ctx, "sandbox", &body, &signature).await {
+        tracing::warn!(%session, %error, "a sandbox event was not delivered; a job delivers it again");
+    }
     Ok(paid.success_url)
+}
+
+/// Delivers the event of a paid sandbox visit; mostly it is the second time, which changes nothing.
+pub(crate) async fn deliver_sandbox_event(ctx: &Ctx, session: &str) -> Result<()> {
+    let page = ctx.sandbox.as_ref().ok_or_else(|| Error::invalid("rail", "there is no sandbox here"))?;
+    let (body, signature) = page.paid_event(session).await.map_err(Error::internal)?;
+    receive_event(ctx, "sandbox", &body, &signature).await
 }
 
 /// Believes a stored event; a job, so it may run twice.
@@ -59,16 +70,19 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
         return Ok(());
     }
     let content = event.payload.0["content"].clone();
-    let content: RailEventContent = serde_json::from_value(content).map_err(|error| Error::invalid("event", error.to_string()))?;
+    let content: RailEventContent =
+        serde_json::from_value(content).map_err(|error| Error::invalid("event", error.to_string()))?;
     match content {
         RailEventContent::CheckoutPaid { session, reference, amount, method } => {
-            take(&mut tx, rail, &session, &reference, amount, &method, now).await?;
+            take(ctx, &mut tx, &Taken { rail, session, reference, amount, method }, now).await?;
         }
         RailEventContent::CheckoutExpired { session } => expire(&mut tx, rail, &session, now).await?,
         RailEventContent::Refunded { reference } => {
-            if let Some(payment) = rows::payment_of_reference(&mut tx, rail, &reference).await? {
-                rows::set_payment_state(&mut tx, payment.id, PaymentState::Refunded, Some(now)).await?;
-            }
+            // The payment's own event may still be on its way; then this one is tried again after it.
+            let payment = rows::payment_of_reference(&mut tx, rail, &reference)
+                .await?
+                .ok_or_else(|| Error::internal(format!("a refund of the unknown payment {reference:?}")))?;
+            rows::set_payment_state(&mut tx, payment.id, PaymentState::Refunded, Some(now)).await?;
         }
         RailEventContent::Other => {}
     }
@@ -77,31 +91,35 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
     Ok(())
 }
 
-/// Books a payment and sends its order on; money that no order waits for goes back.
-async fn take(
-    tx: &mut Tx,
-    rail: &str,
-    session: &str,
-    reference: &str,
+/// Money that a rail says it has taken.
+struct Taken<'a> {
+    rail: &'a str,
+    session: String,
+    reference: String,
     amount: Money,
-    method: &str,
-    now: Timestamp,
-) -> Result<()> {
+    method: String,
+}
+
+/// Books a payment and sends its order on; money that no order waits for goes back.
+async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Result<()> {
+    let Taken { rail, session, reference, amount, method } = taken;
+    // The visit is written after the rail has opened it, so its event may be faster; it is tried again.
     let checkout = rows::checkout_of_session(tx, rail, session)
         .await?
         .ok_or_else(|| Error::internal(format!("a payment for the unknown visit {session:?}")))?;
+    rows::lock(tx, checkout.order_id).await?;
     let order = rows::get(tx, checkout.order_id).await?.ok_or(Error::NotFound("order"))?;
     let payment = PaymentRow {
         id: PaymentId(fresh_id()),
         order_id: order.id,
         organization_id: order.organization_id,
         provider_id: order.provider_id,
-        rail: rail.to_owned(),
-        reference: reference.to_owned(),
+        rail: (*rail).to_owned(),
+        reference: reference.clone(),
         amount_minor: amount.minor,
         currency: amount.currency,
         state: PaymentState::Succeeded,
-        method: method.to_owned(),
+        method: method.clone(),
         created_at: now,
     };
     if !rows::insert_payment(tx, on_behalf(order.organization_id), &payment).await? {
@@ -109,20 +127,51 @@ async fn take(
     }
     rows::set_checkout_state(tx, checkout.id, CheckoutState::Paid).await?;
     let owed = Money::new(order.amount_minor, order.currency);
-    if order.state == OrderState::PendingConsumer && amount == owed {
-        return paid(tx, &order, &format!("Paid with {method}."), now).await;
+    if order.state != OrderState::PendingConsumer {
+        let why = format!("A payment of {amount} came when the order was {} already; it goes back.", order.state);
+        return refuse(ctx, tx, &order, payment.id, &why, now).await;
     }
-    tracing::warn!(order.id = %order.id, order.state = %order.state, "a payment does not fit its order and is given back");
-    give_back(tx, order.id, now).await
+    if *amount != owed {
+        let why = format!("A payment of {amount} is not the {owed} that the order costs; it goes back.");
+        return refuse(ctx, tx, &order, payment.id, &why, now).await;
+    }
+    match paid(ctx, tx, &order, &format!("Paid with {method}."), now).await {
+        // What was ordered cannot be done any more, and nothing was written yet.
+        Err(Error::Conflict(why)) => {
+            step(tx, &order, OrderState::Rejected, &format!("{why} What was paid goes back."), &why, now).await?;
+            give_back(tx, order.id, now).await
+        }
+        other => other,
+    }
+}
+
+/// Gives one payment back that does not fit its order; the order stays as it is.
+async fn refuse(ctx: &Ctx, tx: &mut Tx, order: &OrderRow, payment: PaymentId, why: &str, now: Timestamp) -> Result<()> {
+    tracing::warn!(order.id = %order.id, payment.id = %payment, "{why}");
+    rows::insert_step(tx, on_behalf(order.organization_id), fresh_id(), order.id, order.state, why, now).await?;
+    let of = Some(order.organization_id);
+    audit::note(ctx, tx, None, of, "payment.refuse", &payment.to_string(), why).await?;
+    queue_refund(tx, payment, now).await
 }
 
 /// Ends an order that was not paid in time.
-async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestamp) -> Result<()> {
-    let Some(checkout) = rows::checkout_of_session(tx, rail, session).await? else { return Ok(()) };
+pub(super) async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestamp) -> Result<()> {
+    let Some(checkout) = rows::checkout_of_session(tx, rail, session).await? else {
+        return Ok(());
+    };
+    rows::lock(tx, checkout.order_id).await?;
     rows::set_checkout_state(tx, checkout.id, CheckoutState::Expired).await?;
     let newest = rows::checkout_of_order(tx, checkout.order_id).await?;
-    let order = rows::get(tx, checkout.order_id).await?.ok_or(Error::NotFound("order"))?;
-    if order.state == OrderState::PendingConsumer && newest.is_some_and(|newest| newest.id == checkout.id) {
+    if newest.is_some_and(|newest| newest.id == checkout.id && newest.state == CheckoutState::Expired) {
+        abandon(tx, checkout.order_id, now).await?;
+    }
+    Ok(())
+}
+
+/// Cancels an order that still waits for payment.
+pub(super) async fn abandon(tx: &mut Tx, id: OrderId, now: Timestamp) -> Result<()> {
+    let order = rows::get(tx, id).await?.ok_or(Error::NotFound("order"))?;
+    if order.state == OrderState::PendingConsumer {
         step(tx, &order, OrderState::Canceled, "Not paid in time.", "", now).await?;
     }
     Ok(())
@@ -131,17 +180,22 @@ async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestamp) -> Resul
 /// Queues a refund of everything that was paid for an order and is still here.
 pub(super) async fn give_back(tx: &mut Tx, order: OrderId, now: Timestamp) -> Result<()> {
     for payment in rows::kept_payments(tx, order).await? {
-        rows::set_payment_state(tx, payment.id, PaymentState::Refunding, None).await?;
-        let job = Job::Refund { payment: payment.id };
-        jobs::enqueue(tx, &job, now, now, Some(&format!("refund:{}", payment.id))).await?;
+        queue_refund(tx, payment.id, now).await?;
     }
     Ok(())
+}
+
+async fn queue_refund(tx: &mut Tx, payment: PaymentId, now: Timestamp) -> Result<()> {
+    rows::set_payment_state(tx, payment, PaymentState::Refunding, None).await?;
+    jobs::enqueue(tx, &Job::Refund { payment }, now, now, Some(&format!("refund:{payment}"))).await
 }
 
 /// Gives a payment back; a job, so it may run twice, and so may the rail's refund.
 pub(crate) async fn refund(ctx: &Ctx, id: PaymentId) -> Result<()> {
     let mut tx = ctx.store.read(Scope::System).await?;
-    let Some(payment) = rows::payment(&mut tx, id).await? else { return Ok(()) };
+    let Some(payment) = rows::payment(&mut tx, id).await? else {
+        return Ok(());
+    };
     drop(tx);
     if payment.state == PaymentState::Refunded {
         return Ok(());
@@ -151,22 +205,5 @@ pub(crate) async fn refund(ctx: &Ctx, id: PaymentId) -> Result<()> {
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::set_payment_state(&mut tx, id, PaymentState::Refunded, Some(now)).await?;
     tx.commit().await?;
-    Ok(())
-}
-
-/// Closes checkout pages that are past their time, and the orders that waited for them.
-pub(crate) async fn expire_checkouts(ctx: &Ctx) -> Result<()> {
-    let now = ctx.now();
-    let mut tx = ctx.store.read(Scope::System).await?;
-    let stale = rows::stale_checkouts(&mut tx, now, 100).await?;
-    drop(tx);
-    for checkout in stale {
-        if checkout.rail == ctx.payments.rail() {
-            ctx.payments.expire_checkout(&checkout.session).await.map_err(Error::internal)?;
-        }
-        let mut tx = ctx.store.write(Scope::System).await?;
-        expire(&mut tx, &checkout.rail, &checkout.session, now).await?;
-        tx.commit().await?;
-    }
     Ok(())
 }

@@ -9,7 +9,7 @@ use store::orders::{self as rows, OrderRow};
 use store::subscriptions::{self, NewSubscription};
 use store::{Scope, Tx, agents, catalog, configs, gateway, offerings};
 
-use super::{enqueue_fulfilment, events, step};
+use super::{enqueue_fulfilment, events, letters, step};
 use crate::access::on_behalf;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
@@ -25,9 +25,8 @@ pub(super) async fn start(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestam
     match (row.kind, row.subscription_id) {
         (OrderKind::Create, _) => {
             let offering = offerings::get(tx, row.offering_id).await?.ok_or(Error::NotFound("offering"))?;
-            let flow_version = offering
-                .flow_version
-                .ok_or_else(|| Error::Conflict("this offering has no flow to run".to_owned()))?;
+            let flow_version =
+                offering.flow_version.ok_or_else(|| Error::Conflict("this offering has no flow to run".to_owned()))?;
             let new = NewSubscription {
                 id: SubscriptionId(fresh_id()),
                 project: row.project_id,
@@ -41,7 +40,9 @@ pub(super) async fn start(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestam
             subscriptions::insert(tx, tenant, &new).await?;
             rows::set_subscription(tx, row.id, new.id).await?;
         }
-        (OrderKind::Update | OrderKind::Terminate, None) => return Err(Error::NotFound("subscription")),
+        (OrderKind::Update | OrderKind::Terminate, None) => {
+            return Err(Error::NotFound("subscription"));
+        }
         (OrderKind::Update, Some(subscription)) => {
             move_subscription(tx, subscription, SubscriptionState::Updating, "", now).await?;
         }
@@ -58,9 +59,13 @@ pub(super) async fn start(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestam
 /// Carries an order out; a job, so it may run twice.
 pub(crate) async fn fulfil(ctx: &Ctx, id: OrderId, attempts: i64) -> Result<()> {
     let mut tx = ctx.store.read(Scope::System).await?;
-    let Some(row) = rows::get(&mut tx, id).await? else { return Ok(()) };
+    let Some(row) = rows::get(&mut tx, id).await? else {
+        return Ok(());
+    };
     drop(tx);
-    let (OrderState::Executing, Some(subscription)) = (row.state, row.subscription_id) else { return Ok(()) };
+    let (OrderState::Executing, Some(subscription)) = (row.state, row.subscription_id) else {
+        return Ok(());
+    };
     match row.kind {
         OrderKind::Create => provision(ctx, &row, subscription, attempts).await,
         OrderKind::Update => {
@@ -135,6 +140,7 @@ async fn fail(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, error: &R
     tracing::warn!(order.id = %row.id, %error, "provisioning failed for good");
     let mut tx = ctx.store.write(Scope::System).await?;
     move_subscription(&mut tx, subscription, SubscriptionState::Erred, &text, now).await?;
+    letters::failed(ctx, &mut tx, row, &text, now).await?;
     let note = if row.amount_minor > 0 { format!("{text} What was paid goes back.") } else { text.clone() };
     step(&mut tx, row, OrderState::Erred, &note, &text, now).await?;
     events::give_back(&mut tx, row.id, now).await?;
@@ -144,7 +150,7 @@ async fn fail(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, error: &R
 }
 
 /// Moves a subscription on; one that is there already stays.
-async fn move_subscription(
+pub(super) async fn move_subscription(
     tx: &mut Tx,
     id: SubscriptionId,
     to: SubscriptionState,

@@ -70,14 +70,7 @@ pub async fn create_agent(ctx: &Ctx, who: &Principal, new: NewAgent) -> Result<A
     };
 
     let id = AgentId(fresh_id());
-    let row = NewAgentRow {
-        id,
-        category,
-        name: &name,
-        slug: slug.as_str(),
-        description: &description,
-        now: ctx.now(),
-    };
+    let row = NewAgentRow { id, category, name: &name, slug: slug.as_str(), description: &description, now: ctx.now() };
     rows::insert(&mut tx, member.tenant, &row).await.map_err(|error| {
         if error.is_unique_violation() {
             Error::invalid("slug", "was taken a moment ago; choose another one")
@@ -102,13 +95,7 @@ async fn free_slug(tx: &mut Tx, tenant: Tenant, name: &str) -> Result<Slug> {
 }
 
 /// Changes an agent's words; its name in URLs stays.
-pub async fn update_agent(
-    ctx: &Ctx,
-    who: &Principal,
-    id: AgentId,
-    name: &str,
-    description: &str,
-) -> Result<AgentView> {
+pub async fn update_agent(ctx: &Ctx, who: &Principal, id: AgentId, name: &str, description: &str) -> Result<AgentView> {
     let member = of_agent(ctx, who, id, Need::Sell).await?;
     let mut checks = Checks::default();
     let name = checks.text("name", name, 2, 80);
@@ -127,8 +114,7 @@ pub async fn delete_agent(ctx: &Ctx, who: &Principal, id: AgentId) -> Result<()>
     let member = of_agent(ctx, who, id, Need::Sell).await?;
     let refused = || {
         Error::Conflict(
-            "this agent was submitted, listed or sold, so its history stays; archive its offering instead"
-                .to_owned(),
+            "this agent was submitted, listed or sold, so its history stays; archive its offering instead".to_owned(),
         )
     };
 
@@ -140,9 +126,9 @@ pub async fn delete_agent(ctx: &Ctx, who: &Principal, id: AgentId) -> Result<()>
         }
         store::offerings::delete(&mut tx, member.tenant, offering).await?;
     }
-    rows::delete(&mut tx, member.tenant, id).await.map_err(|error| {
-        if error.is_foreign_key_violation() { refused() } else { error.into() }
-    })?;
+    rows::delete(&mut tx, member.tenant, id)
+        .await
+        .map_err(|error| if error.is_foreign_key_violation() { refused() } else { error.into() })?;
     tx.commit().await?;
     Ok(())
 }

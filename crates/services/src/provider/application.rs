@@ -31,25 +31,20 @@ pub async fn apply(
             "this organization is already a provider; an operator decides about what comes next".to_owned(),
         ));
     }
-    let application = providers::application(&mut tx, organization)
-        .await?
-        .ok_or(Error::NotFound("application"))?;
+    let application = providers::application(&mut tx, organization).await?.ok_or(Error::NotFound("application"))?;
     tx.commit().await?;
     Ok(application)
 }
 
 /// Returns where an organization stands as a provider, if it ever asked.
-pub async fn application(
-    ctx: &Ctx,
-    who: &Principal,
-    organization: OrganizationId,
-) -> Result<Option<ApplicationView>> {
+pub async fn application(ctx: &Ctx, who: &Principal, organization: OrganizationId) -> Result<Option<ApplicationView>> {
     who.member(organization, Permission::View)?;
     let mut tx = ctx.store.read(Scope::System).await?;
     Ok(providers::application(&mut tx, organization).await?)
 }
 
 fn is_web_address(text: &str) -> bool {
-    url::Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| host.contains('.')))
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| host.contains('.'))
+    })
 }

@@ -55,11 +55,7 @@ pub async fn dashboard(ctx: &Ctx, who: &Principal, organization: OrganizationId)
 }
 
 /// Returns the organizations that bought from a provider, newest first.
-pub async fn customers(
-    ctx: &Ctx,
-    who: &Principal,
-    organization: OrganizationId,
-) -> Result<Vec<CustomerView>> {
+pub async fn customers(ctx: &Ctx, who: &Principal, organization: OrganizationId) -> Result<Vec<CustomerView>> {
     let member = who.member(organization, Permission::View)?;
     let mut tx = ctx.store.read(member.tenant).await?;
     Ok(rows::customers(&mut tx, member.tenant, ctx.now().month_start().day()).await?)
@@ -80,12 +76,7 @@ pub async fn agent_stats(ctx: &Ctx, who: &Principal, id: AgentId) -> Result<Offe
     analytics(ctx, &mut tx, member, agent.and_then(|agent| agent.offering_id)).await
 }
 
-async fn analytics(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    member: Member,
-    offering: Option<OfferingId>,
-) -> Result<OfferingAnalytics> {
+async fn analytics(ctx: &Ctx, tx: &mut Tx, member: Member, offering: Option<OfferingId>) -> Result<OfferingAnalytics> {
     let today = ctx.now().day();
     let first = Day(today.0 - DAYS + 1);
     let ((subscriptions, customers), used, card) = match offering {

@@ -29,8 +29,7 @@ pub async fn create_offering(ctx: &Ctx, who: &Principal, agent_id: AgentId) -> R
     let mut tx = ctx.store.write(member.tenant).await?;
     // The agent's row lock: two starts of one offering stand in a line.
     store::agents::touch(&mut tx, member.tenant, agent_id, now).await?;
-    let agent =
-        store::agents::get(&mut tx, member.tenant, agent_id).await?.ok_or(Error::NotFound("agent"))?;
+    let agent = store::agents::get(&mut tx, member.tenant, agent_id).await?.ok_or(Error::NotFound("agent"))?;
     if let Some(existing) = agent.offering_id {
         return load(&mut tx, existing).await;
     }
@@ -89,11 +88,7 @@ pub async fn offering(ctx: &Ctx, who: &Principal, id: OfferingId) -> Result<Offe
 }
 
 /// Returns an organization's offerings, newest first.
-pub async fn offerings(
-    ctx: &Ctx,
-    who: &Principal,
-    organization: OrganizationId,
-) -> Result<Vec<OfferingEdit>> {
+pub async fn offerings(ctx: &Ctx, who: &Principal, organization: OrganizationId) -> Result<Vec<OfferingEdit>> {
     let member = who.member(organization, Permission::View)?;
     let mut tx = ctx.store.read(member.tenant).await?;
     let mut views = Vec::new();
@@ -104,12 +99,7 @@ pub async fn offerings(
 }
 
 /// Changes what a provider writes about an offering. What is being reviewed stays as it is.
-pub async fn save_offering(
-    ctx: &Ctx,
-    who: &Principal,
-    id: OfferingId,
-    form: OfferingForm,
-) -> Result<OfferingEdit> {
+pub async fn save_offering(ctx: &Ctx, who: &Principal, id: OfferingId, form: OfferingForm) -> Result<OfferingEdit> {
     let member = of_offering(ctx, who, id, Need::Sell).await?;
     let words = read(form)?;
 
@@ -142,12 +132,7 @@ pub async fn save_offering(
 }
 
 /// Sets which version buyers get. On a listed offering the old version stays until the operator has approved the new one.
-pub async fn use_version(
-    ctx: &Ctx,
-    who: &Principal,
-    id: OfferingId,
-    version: FlowVersionId,
-) -> Result<OfferingEdit> {
+pub async fn use_version(ctx: &Ctx, who: &Principal, id: OfferingId, version: FlowVersionId) -> Result<OfferingEdit> {
     let member = of_offering(ctx, who, id, Need::Sell).await?;
     let now = ctx.now();
 
@@ -193,9 +178,9 @@ pub async fn use_version(
 pub(super) fn refuse_frozen(state: OfferingState) -> Result<()> {
     match state {
         OfferingState::Draft | OfferingState::Active | OfferingState::Paused => Ok(()),
-        OfferingState::InReview => Err(Error::Conflict(
-            "it is being reviewed as it is; withdraw the submission to change it".to_owned(),
-        )),
+        OfferingState::InReview => {
+            Err(Error::Conflict("it is being reviewed as it is; withdraw the submission to change it".to_owned()))
+        }
         OfferingState::Archived => Err(Error::Conflict("it is archived; restore it as a draft first".to_owned())),
     }
 }
@@ -212,18 +197,8 @@ pub(crate) async fn edit_view(tx: &mut Tx, offering: Offering) -> Result<Offerin
         _ => None,
     };
     let missing = missing(&offering.words, &plans, version.as_ref());
-    let Words {
-        name,
-        tagline,
-        full_description,
-        terms,
-        greeting,
-        starters,
-        tags,
-        thumbnail,
-        demo,
-        manual_approval,
-    } = offering.words;
+    let Words { name, tagline, full_description, terms, greeting, starters, tags, thumbnail, demo, manual_approval } =
+        offering.words;
     Ok(OfferingEdit {
         id: offering.id,
         organization_id: offering.organization,
@@ -313,17 +288,9 @@ fn read(form: OfferingForm) -> Result<Words> {
     };
     let starters = &words.starters;
     checks.require(starters.len() <= 6, "starters", "may be six questions at most, one a line");
-    checks.require(
-        starters.iter().all(|line| line.chars().count() <= 160),
-        "starters",
-        "may have 160 characters each",
-    );
+    checks.require(starters.iter().all(|line| line.chars().count() <= 160), "starters", "may have 160 characters each");
     checks.require(words.tags.len() <= 10, "tags", "may be ten words at most, separated by commas");
-    checks.require(
-        words.tags.iter().all(|tag| tag.chars().count() <= 30),
-        "tags",
-        "may have 30 characters each",
-    );
+    checks.require(words.tags.iter().all(|tag| tag.chars().count() <= 30), "tags", "may have 30 characters each");
     let picture = words.thumbnail.as_str();
     let ours = picture.starts_with('/') && !picture.starts_with("//") && !picture.contains("..");
     checks.require(

@@ -6,8 +6,7 @@ use domain::{
     view::{catalog::PlanView, provider::PlanForm},
 };
 use store::{
-    Scope,
-    catalog,
+    Scope, catalog,
     offerings::{self as rows, PlanTerms},
 };
 
@@ -31,11 +30,7 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
     let mut checks = Checks::default();
     let name = checks.text("name", &form.name, 1, 60);
     let description = checks.text("description", &form.description, 0, 200);
-    checks.require(
-        (0..=100_000_000).contains(&form.price.minor),
-        "price",
-        "must be from 0 to 1,000,000 a month",
-    );
+    checks.require((0..=100_000_000).contains(&form.price.minor), "price", "must be from 0 to 1,000,000 a month");
     checks.require(
         form.monthly_quota.is_none_or(|quota| (1..=1_000_000_000).contains(&quota)),
         "monthly_quota",
@@ -59,8 +54,7 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
     let state = rows::lock(&mut tx, member.tenant, offering).await?.ok_or(Error::NotFound("offering"))?;
     refuse_frozen(state)?;
     let plans = catalog::plans(&mut tx, offering).await?;
-    let others: Vec<&PlanView> =
-        plans.iter().filter(|plan| !plan.archived && Some(plan.id) != form.id).collect();
+    let others: Vec<&PlanView> = plans.iter().filter(|plan| !plan.archived && Some(plan.id) != form.id).collect();
     checks.require(
         others.iter().all(|plan| plan.name.to_lowercase() != name.to_lowercase()),
         "name",
@@ -112,9 +106,7 @@ pub async fn archive_plan(ctx: &Ctx, who: &Principal, id: PlanId) -> Result<Plan
     let mut tx = ctx.store.read(Scope::System).await?;
     let (_, offering) = rows::plan_owner(&mut tx, id).await?.ok_or(Error::NotFound("plan"))?;
     drop(tx);
-    let member = of_offering(ctx, who, offering, Need::Sell)
-        .await
-        .map_err(|error| super::rename(error, "plan"))?;
+    let member = of_offering(ctx, who, offering, Need::Sell).await.map_err(|error| super::rename(error, "plan"))?;
 
     let mut tx = ctx.store.write(member.tenant).await?;
     let state = rows::lock(&mut tx, member.tenant, offering).await?.ok_or(Error::NotFound("plan"))?;

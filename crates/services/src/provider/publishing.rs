@@ -33,14 +33,8 @@ pub async fn submit(ctx: &Ctx, who: &Principal, id: OfferingId, note: &str) -> R
     }
     let flow_version = offering.flow_version_id.ok_or(Error::NotFound("flow version"))?;
     step(ctx, &mut tx, member.tenant, id, state, OfferingState::InReview, "submitted").await?;
-    let submission = NewSubmission {
-        id: SubmissionId(fresh_id()),
-        offering: id,
-        flow_version,
-        note: &note,
-        by: member.user,
-        now,
-    };
+    let submission =
+        NewSubmission { id: SubmissionId(fresh_id()), offering: id, flow_version, note: &note, by: member.user, now };
     submissions::insert(&mut tx, member.tenant, &submission).await?;
     finish(ctx, tx, member, id, "offering.submit").await
 }
@@ -132,7 +126,9 @@ pub(crate) async fn step(
 async fn withdraw(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, id: OfferingId, by: UserId) -> Result<bool> {
     const FROM: SubmissionState = SubmissionState::Pending;
     const TO: SubmissionState = SubmissionState::Withdrawn;
-    let Some(waiting) = submissions::pending(tx, tenant, id).await? else { return Ok(false) };
+    let Some(waiting) = submissions::pending(tx, tenant, id).await? else {
+        return Ok(false);
+    };
     if !FROM.may_become(TO) {
         return Ok(false);
     }
@@ -140,13 +136,7 @@ async fn withdraw(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, id: OfferingId, by: Us
     Ok(true)
 }
 
-async fn finish(
-    ctx: &Ctx,
-    mut tx: Tx,
-    member: Member,
-    id: OfferingId,
-    action: &str,
-) -> Result<OfferingEdit> {
+async fn finish(ctx: &Ctx, mut tx: Tx, member: Member, id: OfferingId, action: &str) -> Result<OfferingEdit> {
     let (actor, organization) = (Some(member.user), Some(member.tenant.id()));
     audit::note(ctx, &mut tx, actor, organization, action, &id.to_string(), "").await?;
     let view = load(&mut tx, id).await?;

@@ -72,20 +72,8 @@ pub(super) const CATEGORIES: [Category; 4] = [
 
 /// From the cheapest; the one without a price is only for samples that say so.
 pub(super) const PLANS: [Plan; 4] = [
-    Plan {
-        name: "Free",
-        description: "To get to know it, on your own page.",
-        cents: 0,
-        calls: 50,
-        per_minute: 10,
-    },
-    Plan {
-        name: "Starter",
-        description: "For one page or a small team.",
-        cents: 2900,
-        calls: 1_000,
-        per_minute: 60,
-    },
+    Plan { name: "Free", description: "To get to know it, on your own page.", cents: 0, calls: 50, per_minute: 10 },
+    Plan { name: "Starter", description: "For one page or a small team.", cents: 2900, calls: 1_000, per_minute: 60 },
     Plan {
         name: "Professional",
         description: "For steady traffic every day.",

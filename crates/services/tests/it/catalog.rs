@@ -213,8 +213,7 @@ async fn a_buyer_that_got_an_answer_reviews_once_and_shows_in_the_providers_figu
         assert_eq!(seen.reviews, [written]);
         let card = &seen.card;
         assert_eq!((card.rating_tenths, card.review_count, card.customers), (40, 1, 1));
-        let dashboard =
-            provider::dashboard(&t.ctx, &seller.who, seller.organization).await.expect("a dashboard");
+        let dashboard = provider::dashboard(&t.ctx, &seller.who, seller.organization).await.expect("a dashboard");
         assert_eq!((dashboard.subscriptions, dashboard.customers, dashboard.orders.len()), (1, 1, 1));
         let customers = provider::customers(&t.ctx, &seller.who, seller.organization).await.expect("customers");
         assert_eq!((customers.len(), customers[0].organization_id), (1, buyer.organization));

@@ -23,7 +23,8 @@ fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
 #[tokio::test]
 async fn signing_up_makes_an_organization_and_a_project_without_asking() {
     on_every_ctx(async |t: TestCtx| {
-        let signed_in = identity::register(&t.ctx, form(" Ada@Example.com ", PASSWORD), "Firefox").await.expect("signed up");
+        let signed_in =
+            identity::register(&t.ctx, form(" Ada@Example.com ", PASSWORD), "Firefox").await.expect("signed up");
         assert_eq!(signed_in.viewer.user.email.as_str(), "ada@example.com");
         assert!(!signed_in.viewer.user.operator);
         let [membership] = signed_in.viewer.memberships.as_slice() else { panic!("one organization") };
@@ -43,7 +44,9 @@ async fn namesakes_get_organizations_of_their_own() {
             let form = form(&format!("ada{number}@example.com"), PASSWORD);
             let viewer = identity::register(&t.ctx, form, "").await.expect("signed up").viewer;
             let who = Principal::User(viewer);
-            slugs.extend(services::organizations::list(&t.ctx, &who).await.expect("a list").into_iter().map(|row| row.slug));
+            slugs.extend(
+                services::organizations::list(&t.ctx, &who).await.expect("a list").into_iter().map(|row| row.slug),
+            );
         }
         assert_eq!(slugs[..3], ["ada-s-organization", "ada-s-organization-2", "ada-s-organization-3"]);
         slugs.sort();
@@ -255,14 +258,19 @@ async fn an_operator_is_made_once_and_has_the_password_that_was_given_last() {
         let first = make("olga@example.com", PASSWORD).await.expect("made");
         let again = make("olga@example.com", "another password").await.expect("made");
         assert_eq!(first, again);
-        let signed_in = identity::login(&t.ctx, "olga@example.com", "another password", IP, "").await.expect("signed in");
+        let signed_in =
+            identity::login(&t.ctx, "olga@example.com", "another password", IP, "").await.expect("signed in");
         assert!(signed_in.viewer.user.operator && signed_in.viewer.memberships.is_empty());
         // Anyone may have signed up with the address of an operator to be; they must not become one.
         let squatter = t.register("ada@example.com").await;
         assert_eq!(make("ada@example.com", "another password").await.expect("made"), squatter.user);
         refusal(identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await);
-        assert_eq!(identity::principal_of_cookie(&t.ctx, &squatter.cookie).await.expect("a principal"), Principal::Visitor);
-        let signed_in = identity::login(&t.ctx, "ada@example.com", "another password", IP, "").await.expect("signed in");
+        assert_eq!(
+            identity::principal_of_cookie(&t.ctx, &squatter.cookie).await.expect("a principal"),
+            Principal::Visitor
+        );
+        let signed_in =
+            identity::login(&t.ctx, "ada@example.com", "another password", IP, "").await.expect("signed in");
         assert!(signed_in.viewer.user.operator);
         assert!(matches!(make("olga", "short").await, Err(Error::Invalid(problems)) if problems.len() == 2));
     })

@@ -3,7 +3,9 @@
 mod catalog;
 mod gateway;
 mod identity;
+mod jobs;
 mod operator;
+mod orders;
 mod organizations;
 mod provider;
 mod seed;

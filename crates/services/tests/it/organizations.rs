@@ -20,7 +20,7 @@ fn hidden<T: std::fmt::Debug>(result: Result<T>) {
 async fn join(t: &TestCtx, owner: &Seller, email: &str, role: Role) -> Seller {
     let guest = t.register(email).await;
     organizations::invite(&t.ctx, &owner.who, owner.organization, email, role).await.expect("invited");
-    let token = invitation_token(&t.ctx.store, email).await;
+    let token = invitation_token(&t.ctx.store, &t.mailer, email).await;
     organizations::accept_invitation(&t.ctx, &guest.who, &token).await.expect("accepted");
     t.refreshed(guest).await
 }
@@ -61,7 +61,8 @@ async fn an_owner_renames_it_adds_projects_and_makes_another() {
     on_every_ctx(async |t: TestCtx| {
         let ada = t.register("ada@example.com").await;
         let (ctx, id) = (&t.ctx, ada.organization);
-        let renamed = organizations::update(ctx, &ada.who, id, " Ada Ltd ", "Office@example.com").await.expect("renamed");
+        let renamed =
+            organizations::update(ctx, &ada.who, id, " Ada Ltd ", "Office@example.com").await.expect("renamed");
         assert_eq!((renamed.name.as_str(), renamed.email.as_str()), ("Ada Ltd", "office@example.com"));
         let wrong = organizations::update(ctx, &ada.who, id, "x", "office").await;
         assert!(matches!(wrong, Err(Error::Invalid(problems)) if problems.len() == 2));

@@ -116,9 +116,8 @@ async fn agents_have_their_own_slugs_and_are_nobody_elses() {
 async fn an_import_is_a_new_version_unless_the_flow_is_the_same() {
     on_every_ctx(async |t: TestCtx| {
         let seller = t.provider("seller@example.com").await;
-        let agent = provider::create_agent(&t.ctx, &seller.who, new_agent(&seller, "Helper", ""))
-            .await
-            .expect("an agent");
+        let agent =
+            provider::create_agent(&t.ctx, &seller.who, new_agent(&seller, "Helper", "")).await.expect("an agent");
         let import = async |export: &str, label: Option<&str>| {
             let label = label.map(str::to_owned);
             provider::import_flow(&t.ctx, &seller.who, agent.id, export.as_bytes(), label).await
@@ -178,9 +177,8 @@ async fn a_preview_runs_the_version_for_its_provider_alone() {
 async fn a_draft_says_what_is_missing_and_cannot_be_submitted_before() {
     on_every_ctx(async |t: TestCtx| {
         let seller = t.provider("seller@example.com").await;
-        let agent = provider::create_agent(&t.ctx, &seller.who, new_agent(&seller, "Helper", ""))
-            .await
-            .expect("an agent");
+        let agent =
+            provider::create_agent(&t.ctx, &seller.who, new_agent(&seller, "Helper", "")).await.expect("an agent");
         let start = async || provider::create_offering(&t.ctx, &seller.who, agent.id).await.expect("a draft");
         let draft = start().await;
         assert_eq!(start().await.id, draft.id, "an agent has one offering");
@@ -405,15 +403,13 @@ async fn figures_begin_at_zero_and_are_the_providers_own() {
         let seller = t.provider("seller@example.com").await;
         let stranger = t.provider("stranger@example.com").await;
         let listed = t.listed_offering(&seller).await;
-        let dashboard =
-            provider::dashboard(&t.ctx, &seller.who, seller.organization).await.expect("a dashboard");
+        let dashboard = provider::dashboard(&t.ctx, &seller.who, seller.organization).await.expect("a dashboard");
         assert_eq!((dashboard.subscriptions, dashboard.calls, dashboard.trend.len()), (0, 0, 30));
         assert_eq!(dashboard.offerings, [(OfferingState::Active, 1)]);
         let refused = provider::dashboard(&t.ctx, &stranger.who, seller.organization).await;
         assert!(matches!(refused, Err(Error::NotFound(_))));
 
-        let figures =
-            provider::offering_analytics(&t.ctx, &seller.who, listed.offering).await.expect("figures");
+        let figures = provider::offering_analytics(&t.ctx, &seller.who, listed.offering).await.expect("figures");
         assert_eq!((figures.calls, figures.days.len()), (0, 30));
         assert_eq!(provider::agent_stats(&t.ctx, &seller.who, listed.agent).await.expect("figures"), figures);
         let refused = provider::offering_analytics(&t.ctx, &stranger.who, listed.offering).await;

@@ -38,8 +38,10 @@ async fn the_five_samples_are_listed_with_plans_and_reviews_marked_as_samples() 
         }
         assert_eq!(free, 2);
         let categories = catalog::categories(&t.ctx).await.expect("categories");
-        let counts: Vec<_> =
-            categories.iter().map(|category| (category.slug.as_str(), category.color.as_str(), category.offerings)).collect();
+        let counts: Vec<_> = categories
+            .iter()
+            .map(|category| (category.slug.as_str(), category.color.as_str(), category.offerings))
+            .collect();
         assert_eq!(
             counts,
             [

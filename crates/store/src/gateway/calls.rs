@@ -22,7 +22,13 @@ pub struct MessageRow {
 }
 
 /// Lists the last messages of a conversation, oldest first.
-pub async fn messages(tx: &mut Tx, tenant: Tenant, config: ConfigId, session: &str, limit: i64) -> Result<Vec<MessageRow>, Error> {
+pub async fn messages(
+    tx: &mut Tx,
+    tenant: Tenant,
+    config: ConfigId,
+    session: &str,
+    limit: i64,
+) -> Result<Vec<MessageRow>, Error> {
     let mut rows: Vec<MessageRow> = tx
         .query(
             "SELECT role, text, created_at FROM messages
@@ -55,7 +61,12 @@ pub struct ChatSession<'a> {
 }
 
 /// Writes a conversation, or that it went on.
-pub async fn touch_session(tx: &mut Tx, tenant: Tenant, session: &ChatSession<'_>, now: Timestamp) -> Result<(), Error> {
+pub async fn touch_session(
+    tx: &mut Tx,
+    tenant: Tenant,
+    session: &ChatSession<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
     tx.query(
         "INSERT INTO chat_sessions (id, config_id, organization_id, source, origin, handle_hash, created_at, last_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
@@ -96,7 +107,10 @@ pub async fn set_handle(tx: &mut Tx, config: ConfigId, session: &str, handle_has
 }
 
 /// Writes conversations, or that they went on; each at most once. `now` is theirs in order.
-pub async fn touch_sessions(tx: &mut Tx, sessions: &[(OrganizationId, ChatSession<'_>, Timestamp)]) -> Result<(), Error> {
+pub async fn touch_sessions(
+    tx: &mut Tx,
+    sessions: &[(OrganizationId, ChatSession<'_>, Timestamp)],
+) -> Result<(), Error> {
     if sessions.is_empty() {
         return Ok(());
     }
@@ -332,8 +346,12 @@ async fn find_again(tx: &mut Tx, row: &InvocationRow) -> Result<Booked, Error> {
 
 /// Tells whether an invocation of a config is recorded.
 pub async fn is_recorded(tx: &mut Tx, config: ConfigId, id: InvocationId) -> Result<bool, Error> {
-    let count: i64 =
-        tx.query("SELECT COUNT(*) FROM invocations WHERE id = $1 AND config_id = $2").bind(id).bind(config).fetch_scalar().await?;
+    let count: i64 = tx
+        .query("SELECT COUNT(*) FROM invocations WHERE id = $1 AND config_id = $2")
+        .bind(id)
+        .bind(config)
+        .fetch_scalar()
+        .await?;
     Ok(count > 0)
 }
 
@@ -520,7 +538,12 @@ pub async fn invocations(
 }
 
 /// Counts a config's invocations.
-pub async fn count_invocations(tx: &mut Tx, tenant: Tenant, config: ConfigId, state: Option<InvocationState>) -> Result<i64, Error> {
+pub async fn count_invocations(
+    tx: &mut Tx,
+    tenant: Tenant,
+    config: ConfigId,
+    state: Option<InvocationState>,
+) -> Result<i64, Error> {
     tx.query(
         "SELECT COUNT(*) FROM invocations
          WHERE config_id = $1 AND organization_id = $2 AND (CAST($3 AS TEXT) IS NULL OR state = $3)",
@@ -542,7 +565,13 @@ struct UsageDayRow {
 }
 
 /// Lists a config's days from `from` to `to`, those with usage.
-pub async fn usage_days(tx: &mut Tx, tenant: Tenant, config: ConfigId, from: Day, to: Day) -> Result<Vec<UsageDay>, Error> {
+pub async fn usage_days(
+    tx: &mut Tx,
+    tenant: Tenant,
+    config: ConfigId,
+    from: Day,
+    to: Day,
+) -> Result<Vec<UsageDay>, Error> {
     let rows: Vec<UsageDayRow> = tx
         .query(
             "SELECT day, calls, failed, input_tokens, output_tokens FROM usage_days

@@ -52,12 +52,21 @@ pub async fn take_demo(
 
 /// Gives a message back that was not answered.
 pub async fn give_back_demo(tx: &mut Tx, id: &str) -> Result<(), Error> {
-    tx.query("UPDATE demo_sessions SET used = used - 1 WHERE id = $1 AND used > 0").bind(id.to_owned()).execute().await?.any();
+    tx.query("UPDATE demo_sessions SET used = used - 1 WHERE id = $1 AND used > 0")
+        .bind(id.to_owned())
+        .execute()
+        .await?
+        .any();
     Ok(())
 }
 
 /// Writes what was said in a demo conversation.
 pub async fn save_demo(tx: &mut Tx, id: &str, turns: &Value) -> Result<(), Error> {
-    tx.query("UPDATE demo_sessions SET turns = $2 WHERE id = $1").bind(id.to_owned()).bind(Json(turns.clone())).execute().await?.any();
+    tx.query("UPDATE demo_sessions SET turns = $2 WHERE id = $1")
+        .bind(id.to_owned())
+        .bind(Json(turns.clone()))
+        .execute()
+        .await?
+        .any();
     Ok(())
 }

@@ -32,7 +32,13 @@ pub struct IdempotencyRow {
 }
 
 /// Claims an idempotency key; tells whether it is new.
-pub async fn claim_key(tx: &mut Tx, name: &KeyName, body_hash: &[u8], invocation: InvocationId, now: Timestamp) -> Result<bool, Error> {
+pub async fn claim_key(
+    tx: &mut Tx,
+    name: &KeyName,
+    body_hash: &[u8],
+    invocation: InvocationId,
+    now: Timestamp,
+) -> Result<bool, Error> {
     let done = tx
         .query(
             "INSERT INTO idempotency_keys (organization_id, caller, idempotency_key, body_hash, invocation_id, status, answer, created_at)

@@ -1,8 +1,8 @@
 //! The catalog's repositories, on both databases: agents, offerings, plans, submissions, reviews, figures.
 
 use domain::{
-    AgentId, CategoryId, Currency, Day, FlowVersionId, Money, OfferingId, OrganizationId, PlanId,
-    ReviewId, SubmissionId, Timestamp, UserId,
+    AgentId, CategoryId, Currency, Day, FlowVersionId, Money, OfferingId, OrganizationId, PlanId, ReviewId,
+    SubmissionId, Timestamp, UserId,
     state::{Capability, OfferingState, ProviderState, SubmissionState},
     view::agent::{FlowClass, FlowReport},
 };
@@ -142,10 +142,9 @@ async fn version(tx: &mut Tx, id: FlowVersionId, number: i64) {
 /// Puts the draft on sale, as the steps of a review would.
 async fn list(tx: &mut Tx) {
     let tenant = organization(1);
-    for (from, to) in [
-        (OfferingState::Draft, OfferingState::InReview),
-        (OfferingState::InReview, OfferingState::Active),
-    ] {
+    for (from, to) in
+        [(OfferingState::Draft, OfferingState::InReview), (OfferingState::InReview, OfferingState::Active)]
+    {
         offerings::step(tx, tenant, OFFERING, from, to, NOW).await.expect("a step");
     }
 }
@@ -341,17 +340,11 @@ async fn words_and_plans_are_read_back_as_written() {
         draft(&mut tx).await;
         let tenant = organization(1);
         assert_eq!(offerings::owner(&mut tx, OFFERING).await.expect("a read"), Some(tenant.id()));
-        assert_eq!(
-            offerings::plan_owner(&mut tx, PLAN).await.expect("a read"),
-            Some((tenant.id(), OFFERING))
-        );
+        assert_eq!(offerings::plan_owner(&mut tx, PLAN).await.expect("a read"), Some((tenant.id(), OFFERING)));
         assert!(offerings::slug_is_taken(&mut tx, "helper").await.expect("a read"));
         assert!(!offerings::slug_is_taken(&mut tx, "helper-2").await.expect("a read"));
         assert_eq!(offerings::of_organization(&mut tx, tenant).await.expect("a list"), [OFFERING]);
-        assert_eq!(
-            catalog::offering_by_slug(&mut tx, "helper").await.expect("a read"),
-            Some(OFFERING)
-        );
+        assert_eq!(catalog::offering_by_slug(&mut tx, "helper").await.expect("a read"), Some(OFFERING));
 
         let new_words = Words { name: "Helper 2".to_owned(), manual_approval: true, ..words() };
         offerings::save_words(&mut tx, tenant, OFFERING, &new_words, "helper 2", NOW).await.expect("a change");
@@ -501,9 +494,7 @@ async fn an_application_can_be_corrected_until_it_is_approved() {
         assert_eq!((seen.description.as_str(), seen.applied), ("We sell a lot.", NOW.readable()));
 
         let (applied, rejected) = (ProviderState::Applied, ProviderState::Rejected);
-        providers::step(&mut tx, applicant.id(), applied, rejected, "Why?", person(1), NOW)
-            .await
-            .expect("a step");
+        providers::step(&mut tx, applicant.id(), applied, rejected, "Why?", person(1), NOW).await.expect("a step");
         assert!(providers::apply(&mut tx, applicant, "Because.", "", later).await.expect("a write"));
         let waiting = providers::applications(&mut tx, Some(applied), 10).await.expect("a list");
         assert_eq!(waiting.len(), 1);
@@ -576,10 +567,7 @@ async fn a_provider_sees_the_figures_of_its_own_sales() {
         let dollars = |minor| vec![Money::new(minor, Currency::Usd)];
         assert_eq!(provider_figures::monthly(&mut tx, seller).await.expect("a sum"), dollars(2900));
         assert_eq!(provider_figures::subscriptions(&mut tx, seller, None).await.expect("a count"), (1, 1));
-        assert_eq!(
-            provider_figures::subscriptions(&mut tx, seller, Some(OFFERING)).await.expect("a count"),
-            (1, 1)
-        );
+        assert_eq!(provider_figures::subscriptions(&mut tx, seller, Some(OFFERING)).await.expect("a count"), (1, 1));
         assert_eq!(provider_figures::revenue(&mut tx, seller, NOW).await.expect("a sum"), dollars(2900));
         let later = NOW.plus_seconds(1);
         assert_eq!(provider_figures::revenue(&mut tx, seller, later).await.expect("a sum"), []);
@@ -589,16 +577,10 @@ async fn a_provider_sees_the_figures_of_its_own_sales() {
         assert_eq!((days[0].0, days[0].1.calls, days[0].1.failed), (NOW.day(), 3, 1));
         let tomorrow = Day(NOW.day().0 + 1);
         assert_eq!(provider_figures::usage(&mut tx, seller, None, tomorrow).await.expect("days"), []);
-        assert_eq!(
-            provider_figures::offerings(&mut tx, seller).await.expect("counts"),
-            [(OfferingState::Active, 1)]
-        );
+        assert_eq!(provider_figures::offerings(&mut tx, seller).await.expect("counts"), [(OfferingState::Active, 1)]);
         let customers = provider_figures::customers(&mut tx, seller, month).await.expect("customers");
         assert_eq!(customers.len(), 1);
-        assert_eq!(
-            (customers[0].name.as_str(), customers[0].subscriptions, customers[0].calls),
-            ("Seller 2", 1, 3)
-        );
+        assert_eq!((customers[0].name.as_str(), customers[0].subscriptions, customers[0].calls), ("Seller 2", 1, 3));
         drop(tx);
 
         let stranger = organization(2);

@@ -59,7 +59,9 @@ async fn an_invocation_is_recorded_once_however_it_began() {
         assert_eq!(record(&mut tx, &row).await, Booked::FoundAgain);
         assert_eq!(record(&mut tx, &row).await, Booked::Before);
         let tenant = Tenant::assume_authorized(bought.buyer.organization);
-        let all = rows::count_invocations(&mut tx, tenant, bought.config, Some(InvocationState::Succeeded)).await.expect("a count");
+        let all = rows::count_invocations(&mut tx, tenant, bought.config, Some(InvocationState::Succeeded))
+            .await
+            .expect("a count");
         assert_eq!(all, 3);
         assert!(rows::is_recorded(&mut tx, bought.config, row.id).await.expect("a read"));
         drop(tx);
@@ -86,7 +88,13 @@ async fn a_batch_is_written_as_its_rows_would_be() {
         assert_eq!(booked, [Booked::New, Booked::New, Booked::Before]);
 
         let now = t.ctx.now();
-        let session = |id| ChatSession { config: bought.config, id, source: Source::Widget, origin: "https://shop.example", handle_hash: None };
+        let session = |id| ChatSession {
+            config: bought.config,
+            id,
+            source: Source::Widget,
+            origin: "https://shop.example",
+            handle_hash: None,
+        };
         let sessions = [(bought.buyer.organization, session(first.session.as_str()), now)];
         rows::touch_sessions(tx, &sessions).await.expect("a write");
         rows::touch_sessions(tx, &sessions).await.expect("a write");
@@ -230,7 +238,14 @@ async fn a_demo_conversation_has_so_many_messages() {
 async fn a_key_is_found_by_its_hash_and_by_its_owner_alone() {
     on_every_ctx(async |t| {
         let bought = t.bought(None, 60).await;
-        let made = t.key(&bought, domain::state::KeyKind::Publishable, &[domain::state::KeyScope::Invoke], &["https://shop.example"]).await;
+        let made = t
+            .key(
+                &bought,
+                domain::state::KeyKind::Publishable,
+                &[domain::state::KeyScope::Invoke],
+                &["https://shop.example"],
+            )
+            .await;
         let tenant = Tenant::assume_authorized(bought.buyer.organization);
         let foreign = Tenant::assume_authorized(bought.offered.provider);
         let now = t.ctx.now();
@@ -254,7 +269,10 @@ async fn a_key_is_found_by_its_hash_and_by_its_owner_alone() {
         keys::revoke(tx, tenant, made.key.id, now).await.expect("a write");
         keys::revoke(tx, tenant, made.key.id, now.plus_seconds(1)).await.expect("it stays as it is");
         let key = keys::get(tx, tenant, made.key.id).await.expect("a read").expect("a key");
-        assert_eq!((key.revoked, key.last_used, key.seen_in_browser.as_deref()), (Some(now), Some(now), Some("https://blog.example")));
+        assert_eq!(
+            (key.revoked, key.last_used, key.seen_in_browser.as_deref()),
+            (Some(now), Some(now), Some("https://blog.example"))
+        );
         assert!(keys::origins(tx, bought.config, now).await.expect("a read").is_empty(), "a revoked key opens no page");
         assert!(keys::find(tx, KeyId(Uuid::from_u128(1))).await.expect("a read").is_none());
         drop(held);

@@ -52,7 +52,10 @@ async fn a_person_is_read_back_as_written_and_an_address_is_taken_once() {
         assert!(identity::set_disabled(&mut tx, ada.id, Some(NOW)).await.expect("set"));
         assert!(!identity::set_disabled(&mut tx, UserId(id(2)), None).await.expect("an answer"));
         let seen = identity::user(&mut tx, ada.id).await.expect("a read").expect("Ada");
-        assert_eq!((seen.password_hash.as_deref(), seen.operator, seen.disabled_at), (Some("another"), true, Some(NOW)));
+        assert_eq!(
+            (seen.password_hash.as_deref(), seen.operator, seen.disabled_at),
+            (Some("another"), true, Some(NOW))
+        );
         identity::set_password(&mut tx, UserId(id(2)), "x").await.expect_err("nobody");
     })
     .await;
@@ -141,10 +144,7 @@ async fn memberships_leave_out_blocked_organizations_and_tell_who_sells() {
         let seen: Vec<_> = rows.iter().map(|row| (row.organization_name.as_str(), row.role, row.provider)).collect();
         assert_eq!(
             seen,
-            [
-                ("Organization 1", Role::Admin, None),
-                ("Organization 2", Role::Admin, Some(ProviderState::Applied))
-            ]
+            [("Organization 1", Role::Admin, None), ("Organization 2", Role::Admin, Some(ProviderState::Applied))]
         );
     })
     .await;

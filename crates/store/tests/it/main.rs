@@ -5,7 +5,9 @@
 mod catalog;
 mod gateway;
 mod identity;
+mod jobs;
 mod operator;
+mod orders;
 mod organizations;
 mod schema;
 mod statements;

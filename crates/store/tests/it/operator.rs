@@ -83,7 +83,10 @@ async fn an_empty_marketplace_counts_to_nothing() {
         store::providers::apply(&mut tx, tenant, "We sell.", "", NOW).await.expect("applied");
         let totals = figures::totals(&mut tx, NOW).await.expect("totals");
         assert_eq!((totals.users, totals.organizations, totals.applications), (1, 1, 1));
-        assert_eq!((totals.submissions, totals.subscriptions, totals.offerings, totals.calls, totals.failed), (0, 0, 0, 0, 0));
+        assert_eq!(
+            (totals.submissions, totals.subscriptions, totals.offerings, totals.calls, totals.failed),
+            (0, 0, 0, 0, 0)
+        );
         assert_eq!(figures::orders(&mut tx).await.expect("orders"), []);
         assert_eq!(figures::money(&mut tx, None, NOW, NOW.plus_days(1)).await.expect("money"), Vec::<Money>::new());
         assert_eq!(figures::money(&mut tx, Some(tenant.id()), NOW, NOW.plus_days(1)).await.expect("money"), []);

@@ -72,7 +72,10 @@ async fn both_databases_have_the_same_tables_columns_and_keys() {
         if let [sqlite, postgres] = seen.as_slice() {
             let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
             let (here, there) = (only(sqlite, postgres), only(postgres, sqlite));
-            assert!(here.is_empty() && there.is_empty(), "{name}: only in SQLite {here:#?}, only in PostgreSQL {there:#?}");
+            assert!(
+                here.is_empty() && there.is_empty(),
+                "{name}: only in SQLite {here:#?}, only in PostgreSQL {there:#?}"
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use domain::state::InvocationState;
 use domain::view::chat::StreamEvent;
-use domain::view::{Page, Paging};
 use domain::view::config::InvocationView;
+use domain::view::{Page, Paging};
 use services::configs;
 use services::gateway::{self, Call};
 use services::ports::{RunOutput, Turn};
@@ -162,7 +162,10 @@ async fn every_door_passes_the_same_admission() {
         let who = &bought.buyer.who;
         let key = t.secret_key(&bought).await.secret;
         let pages = ["https://shop.example"];
-        let page = t.key(&bought, domain::state::KeyKind::Publishable, &[domain::state::KeyScope::Invoke], &pages).await.secret;
+        let page = t
+            .key(&bought, domain::state::KeyKind::Publishable, &[domain::state::KeyScope::Invoke], &pages)
+            .await
+            .secret;
         let opened = super::pages::open(&t, &bought, &page, pages[0]).await.unwrap();
         let doors = [
             t.caller(&key).await.unwrap(),
@@ -182,10 +185,16 @@ async fn every_door_passes_the_same_admission() {
             }
         }
         for door in doors {
-            assert_eq!(super::refusal(gateway::invoke(&t.ctx, door, saying("hello")).await), super::is(402, "quota_exceeded"));
+            assert_eq!(
+                super::refusal(gateway::invoke(&t.ctx, door, saying("hello")).await),
+                super::is(402, "quota_exceeded")
+            );
         }
         let message = gateway::PageMessage { input: "hello", handle: None, once: None, ip: testkit::IP };
-        assert_eq!(super::refusal(gateway::page_message(&t.ctx, bought.config, message).await), super::is(402, "quota_exceeded"));
+        assert_eq!(
+            super::refusal(gateway::page_message(&t.ctx, bought.config, message).await),
+            super::is(402, "quota_exceeded")
+        );
         bought.finish().await;
     })
     .await;

@@ -61,7 +61,8 @@ async fn a_key_that_is_revoked_while_it_is_read_does_not_stay() {
         for _ in 0..20 {
             let made = t.secret_key(&bought).await;
             let tries = (0..8).map(|_| t.caller(&made.secret));
-            let (_, revoked) = tokio::join!(futures::future::join_all(tries), keys::revoke(&t.ctx, &bought.buyer.who, made.key.id));
+            let (_, revoked) =
+                tokio::join!(futures::future::join_all(tries), keys::revoke(&t.ctx, &bought.buyer.who, made.key.id));
             revoked.unwrap();
             assert_eq!(refusal(t.caller(&made.secret).await), is(401, "unauthorized"));
         }
@@ -81,7 +82,9 @@ async fn another_process_learns_of_a_revocation() {
         let mut tx = t.ctx.store.write(store::Scope::System).await.unwrap();
         let tenant = store::Tenant::assume_authorized(bought.buyer.organization);
         store::keys::revoke(&mut tx, tenant, made.key.id, now).await.unwrap();
-        store::gateway::note_change(&mut tx, services::clock::fresh_id(), Some(bought.config), None, now).await.unwrap();
+        store::gateway::note_change(&mut tx, services::clock::fresh_id(), Some(bought.config), None, now)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let noticed = async {
             while t.caller(&made.secret).await.is_ok() {
@@ -188,7 +191,10 @@ async fn a_key_does_what_its_scopes_say() {
         let reader = t.key(&bought, KeyKind::Secret, &[KeyScope::Read], &[]).await.secret;
         assert_eq!(refusal(t.ask(&reader, saying("hello")).await), is(403, "scope_missing"));
         let seen = gateway::validate(&t.ctx, &credential(&reader)).await.unwrap();
-        assert_eq!((seen.config_uuid, seen.scopes, seen.active), (bought.config.to_string(), vec![KeyScope::Read], true));
+        assert_eq!(
+            (seen.config_uuid, seen.scopes, seen.active),
+            (bought.config.to_string(), vec![KeyScope::Read], true)
+        );
         assert_eq!((seen.monthly_quota, seen.used), (Some(100), 0));
         bought.finish().await;
     })
@@ -265,12 +271,15 @@ async fn a_key_for_pages_needs_pages_and_nothing_else() {
             let outcome = keys::create(&t.ctx, who, bought.config, wrong).await;
             assert!(matches!(outcome, Err(Error::Invalid(_))), "{outcome:?}");
         }
-        let made = keys::create(&t.ctx, who, bought.config, key(&[KeyScope::Invoke], &["https://shop.example"])).await.unwrap();
+        let made = keys::create(&t.ctx, who, bought.config, key(&[KeyScope::Invoke], &["https://shop.example"]))
+            .await
+            .unwrap();
         assert_eq!(made.key.publishable.as_ref(), Some(&made.secret));
         assert_eq!((made.secret.len(), made.key.expires), ("ar_pk_live_".len() + 32, None));
         let outcome = keys::set_origins(&t.ctx, who, made.key.id, &[]).await;
         assert!(matches!(outcome, Err(Error::Invalid(_))), "{outcome:?}");
-        let caller = gateway::authenticate(&t.ctx, &page_credential(&made.secret, "https://shop.example")).await.unwrap();
+        let caller =
+            gateway::authenticate(&t.ctx, &page_credential(&made.secret, "https://shop.example")).await.unwrap();
         assert!(matches!(caller, Caller::Key(_)));
         bought.finish().await;
     })

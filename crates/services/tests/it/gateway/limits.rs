@@ -161,7 +161,11 @@ async fn a_call_is_as_large_as_it_may_be() {
         assert_eq!(refusal(t.ask(&key, saying(&"ä".repeat(32_001))).await), is(413, "too_large"));
         assert_eq!(refusal(t.ask(&key, saying(" \n")).await), is(422, "invalid"));
         assert_eq!(refusal(t.ask(&key, saying("a\0b")).await), is(422, "invalid"));
-        t.runtime.next_run(Ok(services::ports::RunOutput { text: "a\0b".to_owned(), input_tokens: 1, output_tokens: 1 }));
+        t.runtime.next_run(Ok(services::ports::RunOutput {
+            text: "a\0b".to_owned(),
+            input_tokens: 1,
+            output_tokens: 1,
+        }));
         assert_eq!(t.ask(&key, saying("hello")).await.unwrap().output, "a\u{fffd}b");
         for session in ["", "a b", "ä", &"x".repeat(129)] {
             let call = Call { session_id: Some(session.to_owned()), ..saying("hello") };

@@ -14,7 +14,13 @@ pub(super) async fn open(t: &TestCtx, bought: &Bought, key: &str, origin: &str) 
     again(t, bought, key, origin, None).await
 }
 
-async fn again(t: &TestCtx, bought: &Bought, key: &str, origin: &str, handle: Option<&str>) -> Result<OpenedSession, GatewayError> {
+async fn again(
+    t: &TestCtx,
+    bought: &Bought,
+    key: &str,
+    origin: &str,
+    handle: Option<&str>,
+) -> Result<OpenedSession, GatewayError> {
     let open = OpenSession { config: bought.config, credential: page_credential(key, origin), handle };
     gateway::open_session(&t.ctx, open).await
 }
@@ -66,7 +72,10 @@ async fn a_secret_key_that_may_only_invoke_works_on_the_pages_of_its_list() {
         let outcome = gateway::authenticate(&t.ctx, &page_credential(&listed, "https://evil.example")).await;
         assert_eq!(refusal(outcome), is(403, "secret_key_in_browser"));
         let without = t.secret_key(&bought).await.secret;
-        assert_eq!(refusal(gateway::authenticate(&t.ctx, &page_credential(&without, SHOP)).await), is(403, "secret_key_in_browser"));
+        assert_eq!(
+            refusal(gateway::authenticate(&t.ctx, &page_credential(&without, SHOP)).await),
+            is(403, "secret_key_in_browser")
+        );
         open(&t, &bought, &listed, SHOP).await.unwrap();
         bought.finish().await;
     })
@@ -151,7 +160,8 @@ async fn an_agents_own_list_is_a_second_wall() {
         let boot = gateway::boot(&t.ctx, bought.config).await.unwrap();
         assert_eq!(boot.allowed_origins.iter().map(ToString::to_string).collect::<Vec<_>>(), [SHOP]);
         let opened = open(&t, &bought, &key, SHOP).await.unwrap();
-        let patch = ConfigPatch { allowed_origins: Some(vec!["https://blog.example".to_owned()]), ..ConfigPatch::default() };
+        let patch =
+            ConfigPatch { allowed_origins: Some(vec!["https://blog.example".to_owned()]), ..ConfigPatch::default() };
         configs::update(&t.ctx, &bought.buyer.who, bought.config, patch).await.unwrap();
         assert_eq!(refusal(open(&t, &bought, &key, SHOP).await), is(403, "origin_not_allowed"));
         assert_eq!(refusal(t.ask(&opened.token, saying("hello")).await), is(403, "origin_not_allowed"));

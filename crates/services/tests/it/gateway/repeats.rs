@@ -109,7 +109,12 @@ async fn a_claim_of_a_dead_process_is_worth_nothing() {
         let key = t.secret_key(&bought).await.secret;
         let first = t.ask(&key, keyed("hello", "k-1")).await.unwrap();
         let mut tx = t.ctx.store.write(store::Scope::System).await.unwrap();
-        store::testing::texts(&mut tx, "UPDATE idempotency_keys SET status = NULL, answer = NULL RETURNING caller".to_owned()).await.unwrap();
+        store::testing::texts(
+            &mut tx,
+            "UPDATE idempotency_keys SET status = NULL, answer = NULL RETURNING caller".to_owned(),
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         t.clock.advance_seconds(120);
         assert_ne!(t.ask(&key, keyed("hello", "k-1")).await.unwrap().request_id, first.request_id);

@@ -85,7 +85,15 @@ async fn a_demo_answers_five_messages_and_bills_nothing() {
         assert_eq!(history, 8, "four exchanges were told to the flow");
         assert_eq!(refusal(ask(None, "").await), is(422, "invalid"));
         assert_eq!(refusal(ask(None, &"x".repeat(2_001)).await), is(413, "too_large"));
-        let page = configs::invocations(&t.ctx, &bought.buyer.who, bought.config, None::<InvocationState>, Paging::clamped(1, 10)).await.unwrap();
+        let page = configs::invocations(
+            &t.ctx,
+            &bought.buyer.who,
+            bought.config,
+            None::<InvocationState>,
+            Paging::clamped(1, 10),
+        )
+        .await
+        .unwrap();
         assert_eq!(page.total, 0);
         bought.finish().await;
     })
@@ -97,7 +105,8 @@ async fn messages_of_a_demo_at_once_are_no_more_than_allowed() {
     on_every_ctx(async |t| {
         let bought = t.bought(Some(100), 600).await;
         let offering = bought.offered.offering;
-        let call = |session: Option<String>| DemoCall { offering, session_id: session, input: "hello".to_owned(), ip: IP };
+        let call =
+            |session: Option<String>| DemoCall { offering, session_id: session, input: "hello".to_owned(), ip: IP };
         let demo = gateway::admit_demo(&t.ctx, call(None)).await.unwrap();
         let session = demo.answer(&t.ctx, None).await.unwrap().session_id;
         let tries = (0..12).map(|_| gateway::admit_demo(&t.ctx, call(Some(session.clone()))));
@@ -112,7 +121,8 @@ async fn messages_of_a_demo_at_once_are_no_more_than_allowed() {
 async fn one_address_cannot_use_up_every_demo() {
     on_every_ctx(async |t| {
         let bought = t.bought(Some(100), 600).await;
-        let call = || DemoCall { offering: bought.offered.offering, session_id: None, input: "hello".to_owned(), ip: IP };
+        let call =
+            || DemoCall { offering: bought.offered.offering, session_id: None, input: "hello".to_owned(), ip: IP };
         for _ in 0..30 {
             gateway::admit_demo(&t.ctx, call()).await.unwrap();
         }

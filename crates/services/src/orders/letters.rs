@@ -1,0 +1,58 @@
+//! What people are written about orders, so that nobody has to look every day.
+
+use domain::{Email, Money, Timestamp};
+use store::Tx;
+use store::orders::OrderRow;
+
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::mail;
+use crate::ports::Mail;
+
+/// Tells the provider that an order waits for its word.
+pub(super) async fn waiting(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, now: Timestamp) -> Result<()> {
+    let (site, base) = (&ctx.settings.site_name, &ctx.settings.public_url);
+    let subject = format!("An order for {} waits for you", row.offering_name);
+    let text = format!(
+        "{} has ordered {} ({}) at {site}. Accept or refuse the order here:\n{base}/providers/{}/orders/\n",
+        row.organization_name, row.offering_name, row.plan_name, row.provider_id
+    );
+    send(tx, &row.provider_email, subject, text, now).await
+}
+
+/// Tells the buyer that the provider has refused the order.
+pub(super) async fn refused(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, reason: &str, now: Timestamp) -> Result<()> {
+    let subject = format!("Your order for {} was refused", row.offering_name);
+    let text = format!(
+        "{} has refused your order for {}:\n\n{reason}\n\n{}",
+        row.provider_name,
+        row.offering_name,
+        ending(ctx, row)
+    );
+    send(tx, &row.created_by_email, subject, text, now).await
+}
+
+/// Tells the buyer that what was ordered could not be set up.
+pub(super) async fn failed(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, why: &str, now: Timestamp) -> Result<()> {
+    let subject = format!("{} could not be set up", row.offering_name);
+    let text = format!("{why}\n\n{}", ending(ctx, row));
+    send(tx, &row.created_by_email, subject, text, now).await
+}
+
+fn ending(ctx: &Ctx, row: &OrderRow) -> String {
+    let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
+    let paid = Money::new(row.amount_minor, row.currency);
+    if paid.is_zero() {
+        format!("The order:\n{page}\n")
+    } else {
+        format!("We return the {paid} that you paid. The order:\n{page}\n")
+    }
+}
+
+/// Queues a letter; an organization without an address gets none.
+async fn send(tx: &mut Tx, to: &str, subject: String, text: String, now: Timestamp) -> Result<()> {
+    let Ok(to) = to.parse::<Email>() else {
+        return Ok(());
+    };
+    mail::enqueue(tx, now, Mail { to, subject, text }).await
+}

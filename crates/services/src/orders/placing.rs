@@ -1,0 +1,190 @@
+//! Placing orders: a purchase, another plan, the end.
+//!
+//! What a newcomer gets wrong: the price is the plan's at this moment and stays the order's, whatever
+//! the provider does to the plan later.
+
+use domain::state::{OfferingState, OrderKind, OrderState, SubscriptionState};
+use domain::view::order::{NewOrder, OrderView};
+use domain::{OrderId, OrganizationId, Permission, PlanId, SubscriptionId};
+use store::orders as rows;
+use store::{Scope, Tx, catalog, organizations, subscriptions};
+
+use super::{checkout, get, paid};
+use crate::access::{Principal, on_behalf};
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Checks, Error, Result};
+
+/// Orders an offering. An order that costs something waits for payment and says where to pay.
+pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderView> {
+    let member = who.member(order.organization_id, Permission::Buy)?;
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let card = catalog::card(&mut tx, order.offering_id)
+        .await?
+        .filter(|row| row.listed)
+        .ok_or(Error::NotFound("offering"))?
+        .card;
+    if card.state != OfferingState::Active {
+        return Err(Error::invalid("offering", "is not on sale now"));
+    }
+    if card.provider_id == order.organization_id {
+        return Err(Error::Forbidden("a provider cannot buy what it sells itself"));
+    }
+    let plans = catalog::plans(&mut tx, order.offering_id).await?;
+    let mut on_sale = plans.into_iter().filter(|plan| !plan.archived);
+    let plan = match order.plan_id {
+        Some(id) => on_sale.find(|plan| plan.id == id),
+        None => on_sale.min_by_key(|plan| plan.price.minor),
+    };
+    let plan = plan.ok_or_else(|| Error::invalid("plan", "is not a plan of this offering that can be ordered"))?;
+    let projects = organizations::projects(&mut tx, member.tenant).await?;
+    let project = match order.project_id {
+        Some(id) => projects.iter().find(|project| project.id == id),
+        None => projects.first(),
+    };
+    let project = project.ok_or_else(|| Error::invalid("project", "is not a project of this organization"))?.id;
+    let details = catalog::details(&mut tx, order.offering_id).await?.ok_or(Error::NotFound("offering"))?;
+    let mut checks = Checks::default();
+    let name = if order.name.trim().is_empty() { card.name.clone() } else { checks.text("name", &order.name, 1, 80) };
+    checks.require(
+        details.terms.is_empty() || order.accept_terms,
+        "accepting_terms_of_service",
+        "accept the terms to order",
+    );
+    checks.done()?;
+
+    let new = rows::NewOrder {
+        id: OrderId(fresh_id()),
+        project,
+        provider: card.provider_id,
+        offering: card.id,
+        plan: plan.id,
+        old_plan: None,
+        subscription: None,
+        kind: OrderKind::Create,
+        state: OrderState::PendingConsumer,
+        name,
+        amount_minor: plan.price.minor,
+        currency: plan.price.currency,
+        created_by: member.user,
+        now,
+    };
+    begin(ctx, who, tx, order.organization_id, new).await
+}
+
+/// Orders another plan for a subscription: a dearer one is paid for now, a cheaper one holds at once.
+pub async fn switch_plan(ctx: &Ctx, who: &Principal, id: SubscriptionId, plan: PlanId) -> Result<OrderView> {
+    let (mut tx, row) = changeable(ctx, who, id).await?;
+    if row.state != SubscriptionState::Ok {
+        return Err(not_now(row.state));
+    }
+    let plans = catalog::plans(&mut tx, row.offering_id).await?;
+    let wanted = plans
+        .iter()
+        .find(|candidate| candidate.id == plan && !candidate.archived)
+        .ok_or_else(|| Error::invalid("plan", "is not a plan of this agent that can be ordered"))?;
+    if wanted.id == row.plan_id {
+        return Err(Error::invalid("plan", "is the plan that you have"));
+    }
+    if wanted.price.currency != row.currency {
+        return Err(Error::invalid("plan", "is in another currency than the plan that you have"));
+    }
+    let dearer = wanted.price.minor > row.price_minor;
+    let new = rows::NewOrder {
+        id: OrderId(fresh_id()),
+        project: row.project_id,
+        provider: row.provider_id,
+        offering: row.offering_id,
+        plan: wanted.id,
+        old_plan: Some(row.plan_id),
+        subscription: Some(id),
+        kind: OrderKind::Update,
+        state: OrderState::PendingConsumer,
+        name: row.name.clone(),
+        amount_minor: if dearer { wanted.price.minor } else { 0 },
+        currency: row.currency,
+        created_by: who.user()?.user.id,
+        now: ctx.now(),
+    };
+    begin(ctx, who, tx, row.organization_id, new).await
+}
+
+/// Orders the end of a subscription, which takes effect at once.
+pub async fn terminate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<OrderView> {
+    let (tx, row) = changeable(ctx, who, id).await?;
+    let new = rows::NewOrder {
+        id: OrderId(fresh_id()),
+        project: row.project_id,
+        provider: row.provider_id,
+        offering: row.offering_id,
+        plan: row.plan_id,
+        old_plan: None,
+        subscription: Some(id),
+        kind: OrderKind::Terminate,
+        state: OrderState::PendingConsumer,
+        name: row.name.clone(),
+        amount_minor: 0,
+        currency: row.currency,
+        created_by: who.user()?.user.id,
+        now: ctx.now(),
+    };
+    begin(ctx, who, tx, row.organization_id, new).await
+}
+
+/// Finds a subscription that its buyer may change now.
+async fn changeable(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<(Tx, subscriptions::SubscriptionRow)> {
+    let missing = || Error::NotFound("subscription");
+    let viewer = who.user()?;
+    let mut tx = ctx.store.write(Scope::System).await?;
+    // Two orders for one subscription come one after the other.
+    subscriptions::lock(&mut tx, id).await?;
+    let row = subscriptions::get(&mut tx, id, ctx.now().month_start()).await?.ok_or_else(missing)?;
+    if !viewer.memberships.iter().any(|membership| membership.organization_id == row.organization_id) {
+        return Err(missing());
+    }
+    who.member(row.organization_id, Permission::Buy)?;
+    if !matches!(row.state, SubscriptionState::Ok | SubscriptionState::Erred) {
+        return Err(not_now(row.state));
+    }
+    if rows::has_open_order(&mut tx, id).await? {
+        return Err(Error::Conflict(
+            "Another order for this subscription is not over yet; pay or cancel it first.".to_owned(),
+        ));
+    }
+    Ok((tx, row))
+}
+
+fn not_now(state: SubscriptionState) -> Error {
+    Error::Conflict(format!("This subscription is {state}; it cannot be changed now."))
+}
+
+/// Writes an order, and sends it on: to the checkout page, or straight to being carried out.
+async fn begin(
+    ctx: &Ctx,
+    who: &Principal,
+    mut tx: Tx,
+    organization: OrganizationId,
+    new: rows::NewOrder,
+) -> Result<OrderView> {
+    rows::insert(&mut tx, on_behalf(organization), &new).await?;
+    let note = match new.kind {
+        OrderKind::Create => "Ordered.",
+        OrderKind::Update => "A switch of plan was ordered.",
+        OrderKind::Terminate => "The end was ordered.",
+    };
+    rows::insert_step(&mut tx, on_behalf(organization), fresh_id(), new.id, new.state, note, new.now).await?;
+    if new.amount_minor == 0 {
+        let row = rows::get(&mut tx, new.id).await?.ok_or(Error::NotFound("order"))?;
+        paid(ctx, &mut tx, &row, "Nothing to pay.", new.now).await?;
+    }
+    tx.commit().await?;
+    ctx.jobs_wake.notify_one();
+    if new.amount_minor > 0 {
+        // Without a page to pay at, the order stays, and `checkout` opens one later.
+        if let Err(error) = checkout(ctx, who, new.id).await {
+            tracing::warn!(order.id = %new.id, %error, "the checkout page could not be opened yet");
+        }
+    }
+    get(ctx, who, new.id).await
+}

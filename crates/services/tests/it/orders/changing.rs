@@ -1,0 +1,121 @@
+//! Another plan, and the end.
+
+use super::*;
+use domain::OrderId;
+use domain::state::OrderKind;
+
+#[tokio::test]
+async fn a_dearer_plan_is_paid_for_first() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let bought = shop.bought(&t, shop.offered.free_plan).await;
+        let order = orders::switch_plan(&t.ctx, &shop.buyer.who, bought.id, shop.offered.plan).await.unwrap();
+        assert_eq!(
+            (order.kind, order.state, order.amount),
+            (OrderKind::Update, OrderState::PendingConsumer, dollars(2900))
+        );
+        assert_eq!((order.old_plan_id, order.subscription_id), (Some(shop.offered.free_plan), Some(bought.id)));
+        assert_eq!(shop.subscription(&t).await.plan_id, shop.offered.free_plan);
+        pay(&t, &order, 2900).await;
+        t.run_jobs().await;
+        let now = shop.subscription(&t).await;
+        assert_eq!((now.plan_id, now.state, now.monthly_quota), (shop.offered.plan, OK, Some(1_000)));
+        assert_eq!(shop.see(&t, &order).await.state, OrderState::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cheaper_plan_holds_at_once_and_pays_nothing_back() {
+    on_every_ctx(async |t| {
+        let shop = Shop::careful(&t).await;
+        let order = shop.buy(&t).await;
+        pay(&t, &order, 2900).await;
+        t.run_jobs().await;
+        orders::approve_as_provider(&t.ctx, &shop.seller.who, order.id).await.unwrap();
+        t.run_jobs().await;
+        let bought = shop.subscription(&t).await;
+        let order = orders::switch_plan(&t.ctx, &shop.buyer.who, bought.id, shop.offered.free_plan).await.unwrap();
+        assert_eq!(
+            (order.state, order.amount),
+            (OrderState::Executing, dollars(0)),
+            "a provider is asked about purchases alone"
+        );
+        t.run_jobs().await;
+        assert_eq!(shop.subscription(&t).await.plan_id, shop.offered.free_plan);
+        assert!(t.payments.refunded().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_switch_to_where_one_cannot_go_is_refused() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let bought = shop.bought(&t, shop.offered.plan).await;
+        let (ctx, buyer) = (&t.ctx, &shop.buyer.who);
+        invalid(orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan).await, "plan");
+        invalid(orders::switch_plan(ctx, buyer, bought.id, PlanId(services::clock::fresh_id())).await, "plan");
+        let gone = shop.plan(&t, "Gone", dollars(9900)).await;
+        provider::archive_plan(ctx, &shop.seller.who, gone).await.unwrap();
+        invalid(orders::switch_plan(ctx, buyer, bought.id, gone).await, "plan");
+        missing(orders::switch_plan(ctx, &shop.seller.who, bought.id, shop.offered.free_plan).await);
+        missing(orders::terminate(ctx, &shop.seller.who, bought.id).await);
+        let member = placing::invited(&t, &shop.buyer, "member@example.com").await;
+        forbidden(orders::switch_plan(ctx, &member.who, bought.id, shop.offered.free_plan).await);
+        forbidden(orders::terminate(ctx, &member.who, bought.id).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_order_at_a_time_changes_a_subscription() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let bought = shop.bought(&t, shop.offered.free_plan).await;
+        let (ctx, buyer) = (&t.ctx, &shop.buyer.who);
+        let (one, other) = tokio::join!(
+            orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan),
+            orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan),
+        );
+        let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+        assert!(conflict(lost).contains("not over yet"));
+        let order = won.unwrap();
+        conflict(orders::terminate(ctx, buyer, bought.id).await);
+        orders::cancel(ctx, buyer, order.id).await.unwrap();
+        orders::terminate(ctx, buyer, bought.id).await.unwrap();
+        t.run_jobs().await;
+
+        // The switch is paid when there is nothing left to switch.
+        pay(&t, &order, 2900).await;
+        t.run_jobs().await;
+        assert_eq!(t.payments.refunded(), [reference(&visit(&order))]);
+        assert_eq!(shop.subscription(&t).await.state, SubscriptionState::Terminated);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_takes_effect_at_once_and_the_gateway_hears_of_it() {
+    on_every_ctx(async |t| {
+        let bought = t.bought(None, 60).await;
+        let key = t.secret_key(&bought).await;
+        t.ask(&key.secret, testkit::saying("Hello")).await.unwrap();
+        let order = orders::terminate(&t.ctx, &bought.buyer.who, bought.subscription).await.unwrap();
+        assert_eq!((order.kind, order.amount), (OrderKind::Terminate, dollars(0)));
+        t.run_jobs().await;
+        let refused = t.ask(&key.secret, testkit::saying("Hello")).await.unwrap_err();
+        assert_eq!(refused.status, 402, "{refused:?}");
+        conflict(orders::terminate(&t.ctx, &bought.buyer.who, bought.subscription).await);
+        let view = subscriptions::get(&t.ctx, &bought.buyer.who, bought.subscription).await.unwrap();
+        assert_eq!(view.state, SubscriptionState::Terminated);
+        let mut tx = t.ctx.store.read(Scope::System).await.unwrap();
+        let changes = store::gateway::changes(&mut tx, domain::Timestamp(0)).await.unwrap();
+        assert!(!changes.is_empty());
+        drop(tx);
+        bought.finish().await;
+        missing(orders::get(&t.ctx, &t.register("eve@example.com").await.who, order.id).await);
+        missing(orders::get(&t.ctx, &t.operator().await, OrderId(services::clock::fresh_id())).await);
+    })
+    .await;
+}

@@ -1,0 +1,120 @@
+//! Whatever happens to an order, in whatever order: no money is lost, none is taken twice.
+
+use super::*;
+use domain::state::PaymentState;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, TestRng, TestRunner};
+use services::ports::{PaymentsError, RuntimeError};
+
+/// Something that people, the rail or the world do.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Paid { visit: usize, wrong: bool },
+    Expired { visit: usize },
+    Reopened,
+    Canceled,
+    Approved,
+    Refused,
+    ADayPasses,
+    RuntimeFails,
+    RuntimeRefuses,
+    RailFails,
+    JobsRun,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (0..3_usize, prop::bool::weighted(0.15)).prop_map(|(visit, wrong)| Happening::Paid { visit, wrong }),
+        2 => (0..3_usize).prop_map(|visit| Happening::Expired { visit }),
+        2 => Just(Happening::Reopened),
+        1 => Just(Happening::Canceled),
+        1 => Just(Happening::Approved),
+        1 => Just(Happening::Refused),
+        1 => Just(Happening::ADayPasses),
+        1 => Just(Happening::RuntimeFails),
+        1 => Just(Happening::RuntimeRefuses),
+        1 => Just(Happening::RailFails),
+        3 => Just(Happening::JobsRun),
+    ]
+}
+
+async fn happen(t: &TestCtx, shop: &Shop, order: &OrderView, happening: Happening) {
+    let visits = t.payments.opened().len();
+    match happening {
+        // Before a page is opened nobody can pay there.
+        Happening::Paid { visit, .. } | Happening::Expired { visit } if visit >= visits => {}
+        Happening::Paid { visit, wrong } => {
+            let minor = if wrong { 1 } else { 2900 };
+            deliver(t, paid(&format!("visit_{}", visit + 1), minor)).await;
+        }
+        Happening::Expired { visit } => deliver(t, expired(&format!("visit_{}", visit + 1))).await,
+        Happening::Reopened => drop(orders::checkout(&t.ctx, &shop.buyer.who, order.id).await),
+        Happening::Canceled => drop(orders::cancel(&t.ctx, &shop.buyer.who, order.id).await),
+        Happening::Approved => drop(orders::approve_as_provider(&t.ctx, &shop.seller.who, order.id).await),
+        Happening::Refused => {
+            drop(orders::reject_as_provider(&t.ctx, &shop.seller.who, order.id, "We are full.").await)
+        }
+        Happening::ADayPasses => {
+            t.clock.advance_seconds(24 * 3600);
+            services::jobs::sweep(&t.ctx).await.unwrap();
+        }
+        Happening::RuntimeFails => t.runtime.fail_provisioning(RuntimeError::Failed("restarting".to_owned())),
+        Happening::RuntimeRefuses => t.runtime.fail_provisioning(RuntimeError::Refused("no such model".to_owned())),
+        Happening::RailFails => t.payments.fail_next(PaymentsError::Unavailable("away".to_owned())),
+        Happening::JobsRun => drop(t.run_jobs().await),
+    }
+}
+
+/// Lets everything settle, and checks what must hold whatever happened.
+async fn check(t: &TestCtx, shop: &Shop, order: &OrderView) {
+    insist(t).await;
+    services::jobs::sweep(&t.ctx).await.unwrap();
+    insist(t).await;
+    assert_eq!(waiting_jobs(t).await, (0, 0), "nothing is left to do, and nothing gave up");
+    let seen = shop.see(t, order).await;
+    for pair in states(&seen).windows(2) {
+        assert!(pair[0] == pair[1] || pair[0].may_become(pair[1]), "{seen:?}");
+    }
+    let payments = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+    let mine = payments.iter().filter(|payment| payment.order_id == order.id);
+    let kept: Vec<i64> =
+        mine.filter(|payment| payment.state == PaymentState::Succeeded).map(|payment| payment.amount.minor).collect();
+    assert!(payments.iter().all(|payment| payment.state != PaymentState::Refunding));
+    let alive = shop.subscriptions(t).await.iter().filter(|subscription| subscription.state == OK).count();
+    match seen.state {
+        OrderState::Done | OrderState::PendingProvider => assert_eq!(kept, [2900], "{seen:?}"),
+        _ => assert!(kept.is_empty(), "{kept:?} is kept for {seen:?}"),
+    }
+    assert_eq!(alive, usize::from(seen.state == OrderState::Done));
+    assert!(!matches!(seen.state, OrderState::PendingConsumer | OrderState::Executing), "{seen:?}");
+    let refunded = payments.iter().filter(|payment| payment.state == PaymentState::Refunded).count();
+    assert_eq!(t.payments.refunded().len(), refunded);
+}
+
+async fn stories(seed: u8, careful: bool) {
+    let config = Config { cases: 12, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(Default::default(), &[seed; 32]));
+    for _ in 0..12 {
+        let story = prop::collection::vec(happening(), 1..14).new_tree(&mut runner).unwrap().current();
+        on_every_ctx(async |t| {
+            let shop = if careful { Shop::careful(&t).await } else { Shop::open(&t).await };
+            let order = shop.buy(&t).await;
+            for &step in &story {
+                happen(&t, &shop, &order, step).await;
+            }
+            check(&t, &shop, &order).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn no_money_is_lost_or_taken_twice_whatever_happens() {
+    stories(7, false).await;
+}
+
+#[tokio::test]
+async fn nor_where_the_provider_decides() {
+    stories(8, true).await;
+}
