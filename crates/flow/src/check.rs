@@ -1,77 +1,58 @@
-//! Says what this engine makes of each component of a flow.
+//! Says what this engine makes of a flow, node by node, before anybody runs it.
 //!
-//! A component is *native* when we know its type and the hash of its Python source, or when it has no
-//! source at all because we made it. What a newcomer gets wrong: a known type with an unknown hash is not
-//! run as if it were known, because its author may have changed what it does.
+//! A node is native when its type is written here *and* the hash of its Python is one that a published
+//! Langflow had. A known type with other code is for a person to review: running ours in its place could do
+//! something else than what the provider has tested.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::LazyLock;
+mod hashes;
+mod known;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use crate::components;
-use crate::flow::{Flow, Node, Position, RemovedSecret};
+use crate::{
+    components::{self, Kind},
+    engine::{active_nodes, finds_cycle},
+    flow::{Flow, Node, Position, RemovedSecret},
+};
 
-/// The first twelve digits of SHA-256 over each published version of the components that we run, by type.
-///
-/// Made by hashing `template.code.value` of the starter flows and of the component index of the published
-/// packages `langflow-base` (0.4.3, 0.6.9, 0.8.4, 0.10.3, 1.13.0) and `lfx` (1.13.0).
-static HASHES: LazyLock<HashMap<String, HashSet<String>>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("check/hashes.json")).unwrap_or_default());
+/// What a whole flow is to this engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Runs here.
+    Native,
+    /// Would run here once a person has looked at some of its code.
+    Review,
+    /// Does not run here.
+    Unsupported,
+    /// Would not run anywhere.
+    Invalid,
+}
 
-/// Components that execute code of the flow; Langflow's own list.
-const EXECUTES: &[&str] = &[
-    "PythonREPLComponent",
-    "PythonREPLTool",
-    "PythonREPLToolComponent",
-    "PythonFunction",
-    "PythonCodeStructuredTool",
-    "Smart Function",
-    "SmartTransform",
-    "LambdaFilterComponent",
-    "CSVAgent",
-    "CodeActAgentSmolagents",
-    "OpenDsStarAgent",
-    "Cuga",
-    "CustomComponent",
-    "MCPStdio",
-];
-
-/// What a component, or a whole flow, is to our engine.
+/// What a node is to this engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeClass {
     /// Runs here.
     Native,
-    /// A known type with source that we do not know.
+    /// A known type with code that is not known.
     Review,
     /// Not run here.
     Unsupported,
-    /// Executes code.
+    /// Executes code; not run in any process of ours.
     Never,
-}
-
-/// Whether a flow runs here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Every component is native.
-    Native,
-    /// Some component needs another look.
-    Review,
-    /// Some component is not run here.
-    Unsupported,
-    /// It is no flow that could run anywhere.
-    Invalid,
 }
 
 /// What we found in a flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Whether it runs here.
+    /// The whole.
     pub verdict: Verdict,
     /// The flow's own name.
     pub flow_name: String,
+    /// The Langflow version that it was last opened with.
+    pub langflow_version: Option<String>,
     /// How many components it has.
     pub node_count: usize,
     /// How many connections.
@@ -84,189 +65,302 @@ pub struct Report {
     pub needs: Vec<Need>,
     /// What keeps it from running, for people.
     pub problems: Vec<String>,
-    /// Secrets that were in the export and are gone.
+    /// What is worth knowing and keeps nothing from running.
+    pub notes: Vec<String>,
+    /// Which secrets were in the export and have been removed.
     pub secrets_removed: Vec<RemovedSecret>,
 }
 
-/// What we found in a component.
+/// What we found in a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeReport {
-    /// Its id.
+    /// Its id in the flow.
     pub id: String,
     /// What its author calls it.
     pub display_name: String,
     /// Its component type.
+    #[serde(rename = "type")]
     pub component: String,
-    /// What it is to our engine.
+    /// What it is to this engine.
     pub class: NodeClass,
     /// Why; empty for native ones.
     pub reason: String,
-    /// What can be done about it; empty for native ones.
+    /// What the provider can do about it; empty for native ones.
     pub advice: String,
     /// Where it lies in Studio.
     pub position: Position,
+    /// Whether a run reaches it.
+    pub runs: bool,
 }
 
-/// Something that a flow needs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// What a flow needs from whoever installs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
-    /// What kind of thing.
+    /// Of which kind.
     pub kind: NeedKind,
-    /// Which one, for people.
+    /// Its name: a provider, a variable, a knowledge base; empty when any will do.
     pub name: String,
+    /// More of it, for people: the model.
+    pub detail: String,
+    /// The nodes that need it.
+    pub nodes: Vec<String>,
 }
 
-/// What kind of thing a flow needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Kinds of needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NeedKind {
     /// A language model.
     Model,
-    /// A variable with a value.
+    /// The value of a variable.
     Variable,
+    /// A knowledge base.
+    KnowledgeBase,
+    /// Access to the web.
+    Web,
 }
 
-/// Says what this engine makes of a flow.
+impl Need {
+    pub(crate) fn model(node: &str, provider: Option<&str>, model: Option<&str>) -> Self {
+        Self {
+            kind: NeedKind::Model,
+            name: provider.unwrap_or_default().to_owned(),
+            detail: model.unwrap_or_default().to_owned(),
+            nodes: vec![node.to_owned()],
+        }
+    }
+}
+
+impl std::fmt::Display for Need {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, detail, .. } = self;
+        match self.kind {
+            NeedKind::Model => match (name.is_empty(), detail.is_empty()) {
+                (true, true) => write!(out, "a language model"),
+                (false, true) => write!(out, "a language model of {name}"),
+                (true, false) => write!(out, "the language model {detail}"),
+                (false, false) => write!(out, "the language model {detail} of {name}"),
+            },
+            NeedKind::Variable => write!(out, "a value for the variable {name}"),
+            NeedKind::KnowledgeBase if name.is_empty() => write!(out, "a knowledge base"),
+            NeedKind::KnowledgeBase => write!(out, "the knowledge base {name}"),
+            NeedKind::Web => write!(out, "access to the web"),
+        }
+    }
+}
+
+/// What a node is, with the words for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) class: NodeClass,
+    pub(crate) reason: String,
+    pub(crate) advice: String,
+}
+
+/// Checks a flow.
 pub fn check(flow: &Flow) -> Report {
-    let nodes: Vec<NodeReport> = flow.nodes.iter().map(node_report).collect();
-    let mut problems = problems(flow);
-    problems.extend(flow.notes.iter().cloned());
-    let fatal = !self::problems(flow).is_empty();
-    let worst = nodes.iter().map(|node| node.class).max().unwrap_or(NodeClass::Native);
-    let verdict = match worst {
-        _ if fatal => Verdict::Invalid,
-        NodeClass::Native => Verdict::Native,
-        NodeClass::Review => Verdict::Review,
-        NodeClass::Unsupported | NodeClass::Never => Verdict::Unsupported,
+    let active = active_nodes(flow, start(flow));
+    let nodes: Vec<NodeReport> = flow
+        .nodes
+        .iter()
+        .zip(&active)
+        .map(|(node, runs)| {
+            let Found { class, reason, advice } = classify(node);
+            NodeReport {
+                id: node.id.clone(),
+                display_name: node.display_name.clone(),
+                component: node.component.clone(),
+                class,
+                reason,
+                advice,
+                position: node.position,
+                runs: *runs,
+            }
+        })
+        .collect();
+    let problems = problems(flow, &active);
+    let verdict = match nodes.iter().map(|it| it.class).max() {
+        _ if !problems.is_empty() => Verdict::Invalid,
+        None | Some(NodeClass::Native) => Verdict::Native,
+        Some(NodeClass::Review) => Verdict::Review,
+        Some(NodeClass::Unsupported | NodeClass::Never) => Verdict::Unsupported,
     };
     Report {
         verdict,
         flow_name: flow.name.clone(),
+        langflow_version: flow.langflow_version.clone(),
         node_count: flow.nodes.len(),
         edge_count: flow.edges.len(),
+        nodes,
         edges: flow.edges.iter().map(|edge| (edge.source.clone(), edge.target.clone())).collect(),
         needs: needs(flow),
         problems,
+        notes: notes(flow, &active),
         secrets_removed: flow.secrets_removed.clone(),
-        nodes,
     }
 }
 
-/// Returns a component's type without the spellings of later versions: `ext:openai:OpenAIModel@official`
-/// is `OpenAIModel`, and a prompt has had two names.
-pub(crate) fn plain_type(component: &str) -> &str {
-    let name = match component.strip_prefix("ext:") {
-        Some(rest) => rest.rsplit(':').next().unwrap_or(rest).split('@').next().unwrap_or(rest),
-        None => component,
-    };
-    if name == "Prompt Template" { "Prompt" } else { name }
-}
-
-fn node_report(node: &Node) -> NodeReport {
-    let (class, reason, advice) = classify(node);
-    NodeReport {
-        id: node.id.clone(),
-        display_name: node.display_name.clone(),
-        component: node.component.clone(),
-        class,
-        reason: reason.to_owned(),
-        advice: advice.to_owned(),
-        position: node.position,
+/// Says what a node is to this engine.
+pub(crate) fn classify(node: &Node) -> Found {
+    let canonical = components::canonical_type(&node.component);
+    if let Some((reason, advice)) = known::never(node, canonical) {
+        return Found { class: NodeClass::Never, reason, advice };
     }
-}
-
-fn classify(node: &Node) -> (NodeClass, &'static str, &'static str) {
-    let name = plain_type(&node.component);
-    if EXECUTES.contains(&name) {
-        return (
-            NodeClass::Never,
-            "It executes code that comes with the flow.",
-            "Replace it with components that do the same without code.",
-        );
-    }
-    if !components::is_known(name) {
-        return (
-            NodeClass::Unsupported,
-            "Our engine does not have this component.",
-            "Replace it, or leave out the part of the flow that needs it.",
-        );
+    if components::find(&node.component).is_none() {
+        let (reason, advice) = known::unsupported(canonical);
+        return Found { class: NodeClass::Unsupported, reason, advice };
     }
     match &node.code_hash {
-        None => (NodeClass::Native, "", ""),
-        Some(hash) if !node.edited && HASHES.get(name).is_some_and(|known| known.contains(hash)) => (NodeClass::Native, "", ""),
-        Some(_) => (
-            NodeClass::Review,
-            "Its source is not one that was published with Langflow, so it may do something else than ours.",
-            "Update the component in Langflow (its menu, then Update), and export again.",
-        ),
+        // Nothing but ours could have been meant: the export carries no code that could differ.
+        None => native(),
+        Some(hash) if hashes::is_known(canonical, hash) => native(),
+        Some(_) if node.edited => Found {
+            class: NodeClass::Review,
+            reason: "its code was changed in Studio, and changed code is not run here".into(),
+            advice:
+                "Replace it by a fresh component of the same kind, or have the operator compare it with the original."
+                    .into(),
+        },
+        Some(_) => Found {
+            class: NodeClass::Review,
+            reason: "its code is of a Langflow version that we do not know, or was changed".into(),
+            advice: "Update the component in Studio and export again, or ask the operator to look at it.".into(),
+        },
     }
 }
 
-fn problems(flow: &Flow) -> Vec<String> {
+fn native() -> Found {
+    Found { class: NodeClass::Native, reason: String::new(), advice: String::new() }
+}
+
+fn start(flow: &Flow) -> Option<usize> {
+    let is = |wanted: &'static str| move |node: &Node| components::canonical_type(&node.component) == wanted;
+    flow.nodes.iter().position(is("Webhook")).or_else(|| flow.nodes.iter().position(is("ChatInput")))
+}
+
+fn kind_of(node: &Node) -> Kind {
+    match components::canonical_type(&node.component) {
+        "ChatOutput" | "TextOutput" => Kind::Output,
+        _ => components::find(&node.component).map_or(Kind::Plain, components::Component::kind),
+    }
+}
+
+fn problems(flow: &Flow, active: &[bool]) -> Vec<String> {
     let mut problems = Vec::new();
-    let count = |names: &[&str]| flow.nodes.iter().filter(|node| names.contains(&plain_type(&node.component))).count();
     if flow.nodes.is_empty() {
-        problems.push("The flow has no components.".to_owned());
-        return problems;
+        return vec!["The flow has no components.".into()];
     }
-    if count(&["ChatInput", "TextInput", "Webhook"]) == 0 {
-        problems.push("It has no input: add a Chat Input, so that there is something to answer.".to_owned());
+    let inputs: Vec<&Node> = flow.nodes.iter().filter(|it| kind_of(it) == Kind::ChatInput).collect();
+    if inputs.len() > 1 {
+        let names: Vec<&str> = inputs.iter().map(|it| it.id.as_str()).collect();
+        problems.push(format!("It has {} Chat Inputs ({}); only one is allowed.", inputs.len(), names.join(", ")));
     }
-    if count(&["ChatInput"]) > 1 {
-        problems.push("It has more than one Chat Input; only one is allowed.".to_owned());
+    let outputs: Vec<bool> = flow
+        .nodes
+        .iter()
+        .zip(active)
+        .filter(|(it, _)| kind_of(it) == Kind::Output)
+        .map(|(_, active)| *active)
+        .collect();
+    if outputs.is_empty() {
+        problems.push("It has no Chat Output or Text Output, so it has no answer. Add a Chat Output.".into());
+    } else if !outputs.contains(&true) {
+        problems.push("No output is connected to the Chat Input, so a message never gets an answer.".into());
     }
-    if count(&["ChatOutput", "TextOutput"]) == 0 {
-        problems.push("It has no output: add a Chat Output, so that the answer gets out.".to_owned());
+    let place = |id: &str| flow.nodes.iter().position(|it| it.id == id);
+    // A loop component is how a circle is meant; what is inside of one is checked by the engine that runs it.
+    let has_loop = flow.edges.iter().any(|edge| edge.closes_loop);
+    let ends = flow
+        .edges
+        .iter()
+        .filter(|edge| !edge.closes_loop)
+        .filter_map(|edge| Some((place(&edge.source)?, place(&edge.target)?)));
+    if let Some(at) = finds_cycle(flow.nodes.len(), ends).filter(|_| !has_loop) {
+        problems.push(format!(
+            "Its connections go round in a circle at {}; use a Loop component for that.",
+            flow.nodes[at].display_name
+        ));
     }
-    if has_cycle(flow) {
-        problems.push("Its components feed each other in a circle without a Loop.".to_owned());
+    for node in &flow.nodes {
+        if let Some(component) = components::find(&node.component) {
+            problems.extend(
+                component.problems(node).into_iter().map(|it| format!("{} ({}): {it}.", node.display_name, node.id)),
+            );
+        }
     }
+    problems.truncate(100);
     problems
 }
 
-/// Tells whether components feed each other in a circle.
-fn has_cycle(flow: &Flow) -> bool {
-    let mut waiting: BTreeMap<&str, usize> = flow.nodes.iter().map(|node| (node.id.as_str(), 0)).collect();
-    for edge in flow.edges.iter().filter(|edge| !edge.closes_loop) {
-        if let Some(count) = waiting.get_mut(edge.target.as_str()) {
-            *count += 1;
+fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
+    let mut notes = flow.notes.clone();
+    let takes_input = flow.nodes.iter().any(|it| kind_of(it) == Kind::ChatInput);
+    if !takes_input && !flow.nodes.is_empty() {
+        notes.push("It has no Chat Input, so it answers the same whatever it is told.".into());
+    }
+    let still: Vec<&str> = flow
+        .nodes
+        .iter()
+        .zip(active)
+        .filter(|(_, active)| !**active)
+        .map(|(node, _)| node.display_name.as_str())
+        .take(20)
+        .collect();
+    if !still.is_empty() {
+        notes.push(format!("Not connected to the input, so never run: {}.", still.join(", ")));
+    }
+    for node in &flow.nodes {
+        let names_session =
+            node.fields.get("session_id").is_some_and(|it| it.value.as_str().is_some_and(|it| !it.is_empty()));
+        if names_session && components::find(&node.component).is_some() {
+            notes.push(format!(
+                "{} names a session of its own; here each conversation has its own session.",
+                node.display_name
+            ));
         }
     }
-    let mut ready: Vec<&str> = waiting.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
-    let mut done = 0;
-    while let Some(id) = ready.pop() {
-        done += 1;
-        for edge in flow.edges.iter().filter(|edge| edge.source == id && !edge.closes_loop) {
-            if let Some(count) = waiting.get_mut(edge.target.as_str()) {
-                *count -= 1;
-                if *count == 0 {
-                    ready.push(edge.target.as_str());
-                }
-            }
-        }
-    }
-    done < flow.nodes.len()
+    notes
 }
 
 fn needs(flow: &Flow) -> Vec<Need> {
-    let mut needs = BTreeSet::new();
+    let mut needs: Vec<Need> = Vec::new();
     for node in &flow.nodes {
-        if plain_type(&node.component) == "LanguageModelComponent" {
-            let choice = components::choice(node);
-            let name = match (choice.provider, choice.model) {
-                (Some(provider), Some(model)) => format!("A language model: {provider} {model}"),
-                (Some(provider), None) => format!("A language model of {provider}"),
-                _ => "A language model; which one is left open".to_owned(),
-            };
-            needs.insert(Need { kind: NeedKind::Model, name });
-        }
+        let mut found = match components::find(&node.component) {
+            Some(component) => component.needs(node),
+            None => known::needs(node, components::canonical_type(&node.component)),
+        };
         for (name, field) in &node.fields {
-            // The key of a model is the host's own.
-            let variable = field.value.as_str().filter(|value| !value.is_empty() && field.load_from_db && name != "api_key");
-            if let Some(value) = variable {
-                needs.insert(Need { kind: NeedKind::Variable, name: format!("The variable {value}") });
+            let Some(variable) = field.value.as_str().filter(|it| field.load_from_db && !it.is_empty()) else {
+                continue;
+            };
+            // A model's key is the host's affair: the model is what is needed.
+            if components::find(&node.component).is_some_and(|it| it.kind() == Kind::Model) && name == "api_key" {
+                continue;
+            }
+            found.push(Need {
+                kind: NeedKind::Variable,
+                name: variable.to_owned(),
+                detail: String::new(),
+                nodes: vec![node.id.clone()],
+            });
+        }
+        for need in found {
+            match needs.iter_mut().find(|it| (it.kind, &it.name, &it.detail) == (need.kind, &need.name, &need.detail)) {
+                Some(same) => same.nodes.extend(need.nodes),
+                None => needs.push(need),
             }
         }
     }
-    needs.into_iter().collect()
+    needs
+}
+
+/// Reads the name of a knowledge base, which newer versions wrap in an object.
+fn knowledge_base_name(node: &Node) -> String {
+    let value =
+        ["knowledge_base", "kb_name", "memory_base"].iter().find_map(|name| node.fields.get(*name)).map(|it| &it.value);
+    match value {
+        Some(Json::String(name)) => name.clone(),
+        Some(other) => other.get("name").and_then(Json::as_str).unwrap_or_default().to_owned(),
+        None => String::new(),
+    }
 }

@@ -116,8 +116,7 @@ pub fn parse(bytes: &[u8]) -> Result<Import, ImportError> {
     let mut flows = Vec::new();
     if archive::is_zip(bytes) {
         for (name, content) in archive::json_files(bytes)? {
-            let document = read_json(&content)
-                .map_err(|error| ImportError::Archive(format!("{name}: {error}")))?;
+            let document = read_json(&content).map_err(|error| ImportError::Archive(format!("{name}: {error}")))?;
             collect(document, &mut flows)?;
         }
         if flows.is_empty() {
@@ -137,8 +136,7 @@ fn read_json(bytes: &[u8]) -> Result<Json, ImportError> {
     if nests_too_deep(bytes) {
         return Err(ImportError::TooDeep);
     }
-    serde_json::from_slice(bytes)
-        .map_err(|error| ImportError::NotJson { line: error.line(), column: error.column() })
+    serde_json::from_slice(bytes).map_err(|error| ImportError::NotJson { line: error.line(), column: error.column() })
 }
 
 /// Tells whether brackets outside of strings nest deeper than allowed, without building anything.
@@ -173,7 +171,9 @@ fn collect(document: Json, into: &mut Vec<Imported>) -> Result<(), ImportError> 
             Some(_) => return Err(ImportError::NotAFlow("\"flows\" should be a list".into())),
             None => vec![Json::Object(map)],
         },
-        _ => return Err(ImportError::NotAFlow("the file should hold a JSON object with \"data\" in it".into())),
+        _ => {
+            return Err(ImportError::NotAFlow("the file should hold a JSON object with \"data\" in it".into()));
+        }
     };
     if list.is_empty() {
         return Err(ImportError::NotAFlow("the list of flows is empty".into()));
@@ -199,9 +199,17 @@ fn read_flow(mut export: Json) -> Result<Imported, ImportError> {
     }
     match map.get("data") {
         Some(Json::Object(data)) if data.get("nodes").is_some_and(Json::is_array) => {}
-        Some(Json::Object(_)) => return Err(ImportError::NotAFlow("it has no list of nodes in \"data\"".into())),
-        Some(Json::Null) => return Err(ImportError::NotAFlow("its \"data\" is empty; open it in Langflow, save it and export it again".into())),
-        _ => return Err(ImportError::NotAFlow("it has no \"data\" with nodes and edges".into())),
+        Some(Json::Object(_)) => {
+            return Err(ImportError::NotAFlow("it has no list of nodes in \"data\"".into()));
+        }
+        Some(Json::Null) => {
+            return Err(ImportError::NotAFlow(
+                "its \"data\" is empty; open it in Langflow, save it and export it again".into(),
+            ));
+        }
+        _ => {
+            return Err(ImportError::NotAFlow("it has no \"data\" with nodes and edges".into()));
+        }
     }
     let secrets = secrets::remove(&mut export)?;
     let (nodes, edges) = groups::expand(&export)?;

@@ -16,7 +16,7 @@ mod retrieve;
 pub mod samples;
 mod value;
 
-pub use check::{NodeClass, NodeReport, Need, NeedKind, Report, Verdict, check};
+pub use check::{Need, NeedKind, NodeClass, NodeReport, Report, Verdict, check};
 pub use engine::{
     Engine, Event, EventSink, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest, StepTrace,
 };
@@ -24,8 +24,8 @@ pub use flow::{Edge, Field, Flow, Node, Output, Position, RemovedSecret};
 pub use import::{Import, ImportError, Imported, limits as import_limits, parse};
 pub use memory::{MemoryError, MemoryStore, NoMemory, Role, Turn, TurnsMemory};
 pub use model::{
-    ModelAnswer, ModelChoice, ModelError, ModelMessage, ModelProvider, ModelRequest, ModelResolver, ModelSet,
-    NoTokens, Resolved, TokenSink, Usage, offline::Offline, openai::OpenAiCompatible,
+    ModelAnswer, ModelChoice, ModelError, ModelMessage, ModelProvider, ModelRequest, ModelResolver, ModelSet, NoTokens,
+    Resolved, TokenSink, Usage, offline::Offline, openai::OpenAiCompatible,
 };
 pub use retrieve::{Passage, RetrieveError, Retriever};
 pub use value::{Data, Message, Table, Value};

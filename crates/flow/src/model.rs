@@ -153,6 +153,11 @@ pub trait ModelProvider: Send + Sync + std::fmt::Debug {
     /// Answers; when `request.stream` is set, the pieces handed to `tokens` add up to the answer's text.
     async fn complete(&self, request: &ModelRequest, tokens: &dyn TokenSink) -> Result<ModelAnswer, ModelError>;
 
+    /// Tells whether [`ModelRequest::history`] should be filled in.
+    fn wants_history(&self) -> bool {
+        false
+    }
+
     /// Returns the same provider with another key, for flows that bring one; none where keys mean nothing.
     fn with_key(&self, _key: SecretString) -> Option<Arc<dyn ModelProvider>> {
         None

@@ -49,8 +49,16 @@ fn sample(slug: &'static str, name: &str, prompt: &str) -> Sample {
         "model": {"type": "model", "value": "", "show": true},
         "temperature": {"type": "slider", "value": 0.1, "show": true},
     });
-    let model = node("LanguageModelComponent-who", "LanguageModelComponent", "Language Model", (840, 160), model_fields, "text_output");
-    let output = node("ChatOutput-out", "ChatOutput", "Chat Output", (1260, 200), json!({"input_value": text("")}), "message");
+    let model = node(
+        "LanguageModelComponent-who",
+        "LanguageModelComponent",
+        "Language Model",
+        (840, 160),
+        model_fields,
+        "text_output",
+    );
+    let output =
+        node("ChatOutput-out", "ChatOutput", "Chat Output", (1260, 200), json!({"input_value": text("")}), "message");
     let edges = [
         edge("Memory-past", "Memory", "messages_text", "Prompt-what", "history"),
         edge("Prompt-what", "Prompt", "prompt", "LanguageModelComponent-who", "system_message"),

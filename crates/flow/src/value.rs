@@ -169,9 +169,13 @@ fn markdown(table: &Table) -> String {
         return String::new();
     }
     let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    let mut lines = vec![row(columns.iter().map(|it| cell(it)).collect()), row(columns.iter().map(|_| ":---".into()).collect())];
+    let mut lines =
+        vec![row(columns.iter().map(|it| cell(it)).collect()), row(columns.iter().map(|_| ":---".into()).collect())];
     for it in &table.rows {
-        lines.push(row(columns.iter().map(|name| it.get(*name).map(|value| cell(&plain(value))).unwrap_or_default()).collect()));
+        lines.push(row(columns
+            .iter()
+            .map(|name| it.get(*name).map(|value| cell(&plain(value))).unwrap_or_default())
+            .collect()));
     }
     lines.join("\n")
 }

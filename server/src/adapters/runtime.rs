@@ -1,6 +1,5 @@
 //! Our own flow engine as the `AgentRuntime` port.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -96,8 +95,6 @@ impl AgentRuntime for EmbeddedRuntime {
             .map(|turn| if turn.agent { flow::Turn::agent(turn.text) } else { flow::Turn::user(turn.text) })
             .collect();
         let run = flow::RunRequest {
-            input: request.input,
-            session_id: request.session_id,
             tweaks: request.tweaks,
             memory: Arc::new(TurnsMemory::new(turns)),
             persona: flow::Persona {
@@ -106,8 +103,7 @@ impl AgentRuntime for EmbeddedRuntime {
                 greeting: request.persona.greeting,
                 instructions: request.persona.instructions,
             },
-            variables: HashMap::new(),
-            ..flow::RunRequest::default()
+            ..flow::RunRequest::new(request.input, request.session_id)
         };
         let output = self.engine.run(&flow, run, &Passed(events), cancel).await.map_err(failed)?;
         let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -131,7 +127,8 @@ impl EventSink for Passed {
     async fn event(&self, event: Event) {
         let event = match event {
             Event::Token(text) => RunEvent::Token(text),
-            Event::Step(name) => RunEvent::Step(name),
+            Event::StepStarted { display_name, .. } => RunEvent::Step(display_name),
+            _ => return,
         };
         let _ = self.0.send(event).await;
     }
@@ -140,11 +137,16 @@ impl EventSink for Passed {
 /// Says what went wrong without telling a buyer what is inside the provider's flow.
 fn failed(error: RunError) -> RuntimeError {
     match error {
-        RunError::TweaksRefused(_) => RuntimeError::Refused(error.to_string()),
+        RunError::Input(_) | RunError::Tweaks { .. } => RuntimeError::Refused(error.to_string()),
         RunError::Timeout(_) => RuntimeError::Timeout("The agent did not answer in time.".to_owned()),
         RunError::Cancelled => RuntimeError::Cancelled,
-        RunError::Model(_) | RunError::Invalid(_) | RunError::Unsupported(_) | RunError::LimitExceeded(_) => {
-            tracing::warn!(%error, "a flow failed");
+        RunError::Invalid(_)
+        | RunError::Unsupported { .. }
+        | RunError::Variable { .. }
+        | RunError::Node { .. }
+        | RunError::Model { .. }
+        | RunError::Limit(_) => {
+            tracing::warn!(error = crate::api::error::chain(&error), "a flow failed");
             RuntimeError::Failed("The agent could not answer. Try again in a moment.".to_owned())
         }
     }

@@ -22,7 +22,10 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
             Err(error) => {
                 all_native = false;
                 if as_json {
-                    println!("{}", json!({"file": file, "verdict": "invalid", "nodes": [], "needs": [], "error": error.to_string()}));
+                    println!(
+                        "{}",
+                        json!({"file": file, "verdict": "invalid", "nodes": [], "needs": [], "error": error.to_string()})
+                    );
                 } else {
                     println!("{}: invalid: {error}", file.display());
                 }
@@ -39,14 +42,20 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
                     .map(|node| json!({"id": node.id, "type": node.component, "class": node.class, "reason": node.reason}))
                     .collect();
                 let needs: Vec<_> = report.needs.iter().map(|need| &need.name).collect();
-                println!("{}", json!({"file": file, "flow": report.flow_name, "verdict": report.verdict, "nodes": nodes, "needs": needs, "problems": report.problems}));
+                println!(
+                    "{}",
+                    json!({"file": file, "flow": report.flow_name, "verdict": report.verdict, "nodes": nodes, "needs": needs, "problems": report.problems})
+                );
             } else {
                 println!("{} ({}): {:?}", file.display(), report.flow_name, report.verdict);
                 for problem in &report.problems {
                     println!("  ! {problem}");
                 }
                 for node in report.nodes.iter().filter(|node| !node.reason.is_empty()) {
-                    println!("  {} ({}): {:?}. {} {}", node.display_name, node.id, node.class, node.reason, node.advice);
+                    println!(
+                        "  {} ({}): {:?}. {} {}",
+                        node.display_name, node.id, node.class, node.reason, node.advice
+                    );
                 }
                 for need in &report.needs {
                     println!("  needs: {}", need.name);
@@ -58,11 +67,17 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
 }
 
 /// Runs an export once and prints the answer as it comes.
-pub(super) async fn run(config: &Config, file: &Path, input: String, session: String, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    config: &Config,
+    file: &Path,
+    input: String,
+    session: String,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let flow: Flow = flow::parse(&bytes)?.single()?.flow;
     let engine = runtime::engine(&config.model)?;
-    let request = flow::RunRequest { input, session_id: session, ..flow::RunRequest::default() };
+    let request = flow::RunRequest::new(input, session);
     let output = engine.run(&flow, request, &Printed { live: !as_json }, CancellationToken::new()).await?;
     if as_json {
         println!("{}", serde_json::to_string(&output)?);

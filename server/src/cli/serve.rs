@@ -18,9 +18,9 @@ pub(super) async fn serve(config: Config, seed: bool, jobs: bool) -> anyhow::Res
         tracing::warn!("the portal's styles and wasm are not built; run `cargo xtask web` and build again");
     }
     let (host, port) = (config.server.host.as_str(), config.server.port);
-    let listener = TcpListener::bind((host, port))
-        .await
-        .with_context(|| format!("{host}:{port} cannot be listened on; is another program using it? --port takes another"))?;
+    let listener = TcpListener::bind((host, port)).await.with_context(|| {
+        format!("{host}:{port} cannot be listened on; is another program using it? --port takes another")
+    })?;
     let address = listener.local_addr()?;
     let ctx = build::ctx(&config, build::public_url(&config, address.port())).await?;
     if seed {

@@ -1,94 +1,61 @@
-//! Prompt templates: `{variable}`, `{{` for a brace; or `{{variable}}` where the component says so.
+//! Prompt Template: a text with variables, each of which is a field of the node.
 
-use super::Inputs;
-use crate::engine::{RunError, Running};
-use crate::value::{Message, Value};
+use async_trait::async_trait;
 
-/// Fills a prompt's template with its variables.
-pub(super) fn run(run: &Running<'_>, inputs: &Inputs<'_>) -> Result<Value, RunError> {
-    let template = inputs.text(run, "template")?;
-    let mustache = inputs.text(run, "use_double_brackets")? == "true";
-    let mut failed = None;
-    let mut value = |name: &str| match inputs.field(run, name) {
-        Ok(value) => value.map(|value| value.as_text()),
-        Err(error) => {
-            failed = Some(error);
-            None
+use super::{
+    Component, Outputs,
+    template::{Piece, double_braces, render, single_braces},
+};
+use crate::{
+    engine::{Call, ComponentError},
+    flow::Node,
+    value::{Message, Value, plain},
+};
+
+#[derive(Debug)]
+pub(super) struct Prompt;
+
+#[async_trait]
+impl Component for Prompt {
+    fn types(&self) -> &'static [&'static str] {
+        &["Prompt Template", "Prompt", "PromptComponent"]
+    }
+
+    fn problems(&self, node: &Node) -> Vec<String> {
+        let Some(template) = node.fields.get("template") else {
+            return Vec::new();
+        };
+        let text = plain(&template.value);
+        let double = node.fields.get("use_double_brackets").is_some_and(|it| it.value == true);
+        match split(&text, double) {
+            Err(message) => vec![message],
+            Ok(pieces) => pieces
+                .iter()
+                .filter_map(|piece| match piece {
+                    Piece::Variable(name) if !double && !node.fields.contains_key(*name) => {
+                        Some(format!("its template uses {{{name}}}, which is not among its fields"))
+                    }
+                    _ => None,
+                })
+                .collect(),
         }
-    };
-    let text = if mustache { fill_mustache(&template, &mut value) } else { fill(&template, &mut value) };
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(Value::message(Message::text(text))),
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        let template = call.inputs.text("template").unwrap_or_default();
+        let double = call.inputs.flag("use_double_brackets", false);
+        let pieces = split(&template, double).map_err(ComponentError::Failed)?;
+        let text = render(&pieces, |name| match call.inputs.any(name) {
+            Some(value) => Ok(value.as_text()),
+            // A mustache variable without a value is empty; one of `str.format` is an error. As in Langflow.
+            None if double || call.node.fields.contains_key(name) => Ok(String::new()),
+            None => Err(format!("its template uses {{{name}}}, which is not among its fields")),
+        })
+        .map_err(ComponentError::Failed)?;
+        Ok(Outputs::one("prompt", Value::message(Message::text(text))))
     }
 }
 
-/// Fills `{variable}`; `{{` and `}}` are braces. A variable's text is never looked into again.
-pub(super) fn fill(template: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(at) = rest.find(['{', '}']) {
-        out.push_str(&rest[..at]);
-        let brace = &rest[at..=at];
-        let after = &rest[at + 1..];
-        if let Some(after) = after.strip_prefix(brace) {
-            out.push_str(brace);
-            rest = after;
-            continue;
-        }
-        let end = if brace == "{" { after.find(['{', '}']) } else { None };
-        match end {
-            Some(end) if after.as_bytes()[end] == b'}' && is_name(&after[..end]) => {
-                out.push_str(&value(&after[..end]).unwrap_or_default());
-                rest = &after[end + 1..];
-            }
-            _ => {
-                out.push_str(brace);
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn fill_mustache(template: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(at) = rest.find("{{") {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 2..];
-        match after.find("}}") {
-            Some(end) if is_name(after[..end].trim()) => {
-                out.push_str(&value(after[..end].trim()).unwrap_or_default());
-                rest = &after[end + 2..];
-            }
-            _ => {
-                out.push_str("{{");
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 100 && text.chars().all(|c| c.is_alphanumeric() || c == '_')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_filled_once_and_braces_escaped() {
-        let filled = fill("{a} {{b}} {c} { d }", |name| match name {
-            "a" => Some("{c}".to_owned()),
-            "c" => Some("C".to_owned()),
-            _ => None,
-        });
-        assert_eq!(filled, "{c} {b} C { d }");
-        assert_eq!(fill_mustache("{{ a }} {b} {{#s}}", |_| Some("x".to_owned())), "x {b} {{#s}}");
-    }
+fn split(template: &str, double: bool) -> Result<Vec<Piece<'_>>, String> {
+    if double { double_braces(template) } else { single_braces(template) }
 }

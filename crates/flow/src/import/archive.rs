@@ -21,10 +21,16 @@ pub(super) fn json_files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ImportE
     let mut files = Vec::new();
     let mut total = 0;
     for index in 0..archive.len() {
-        let file = archive
-            .by_index(index)
-            .map_err(|_| ImportError::Archive("a file in it is damaged or encrypted".into()))?;
-        let name: String = file.name().map(|name| name.into_owned()).unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
+        let file =
+            archive.by_index(index).map_err(|_| ImportError::Archive("a file in it is damaged or encrypted".into()))?;
+        let name: String = file
+            .name()
+            .map(|name| name.into_owned())
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(120)
+            .collect();
         let is_json = name.rsplit('.').next().is_some_and(|end| end.eq_ignore_ascii_case("json"));
         if file.is_dir() || !is_json || name.starts_with("__MACOSX/") {
             continue;

@@ -142,15 +142,17 @@ fn edge(raw: &Json, nodes: &HashMap<&str, &Node>) -> Result<Edge, Option<String>
     };
     let from = handles::source(raw);
     let to = handles::target(raw);
-    let output = from
-        .name
-        .or_else(|| output_by_type(source, &from.types, &to.types))
-        .ok_or_else(|| Some(format!("a connection from {} was left out: it does not say which output", source.display_name)))?;
+    let output = from.name.or_else(|| output_by_type(source, &from.types, &to.types)).ok_or_else(|| {
+        Some(format!("a connection from {} was left out: it does not say which output", source.display_name))
+    })?;
     let (field, closes_loop) = match (to.field, to.loop_output) {
         (Some(field), _) => (field, false),
         (None, Some(output)) => (output, true),
         (None, None) => {
-            return Err(Some(format!("a connection to {} was left out: it does not say which field", target.display_name)));
+            return Err(Some(format!(
+                "a connection to {} was left out: it does not say which field",
+                target.display_name
+            )));
         }
     };
     Ok(Edge { source: source.id.clone(), output, target: target.id.clone(), field, closes_loop })

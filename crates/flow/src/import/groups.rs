@@ -62,10 +62,16 @@ fn is_group(node: &Json) -> bool {
 
 /// Fields of the group that stand for a child's field carry the value that was set on the group.
 fn overwrite_fields(group: &Json, children: &mut [Json]) {
-    let Some(template) = group["data"]["node"]["template"].as_object() else { return };
+    let Some(template) = group["data"]["node"]["template"].as_object() else {
+        return;
+    };
     for field in template.values() {
-        let Some((child_id, child_field)) = field.get("proxy").and_then(handles::proxy) else { continue };
-        let Some(child) = children.iter_mut().find(|child| id_of(child) == child_id) else { continue };
+        let Some((child_id, child_field)) = field.get("proxy").and_then(handles::proxy) else {
+            continue;
+        };
+        let Some(child) = children.iter_mut().find(|child| id_of(child) == child_id) else {
+            continue;
+        };
         let Some(target) = child
             .pointer_mut("/data/node/template")
             .and_then(|template| template.get_mut(child_field.as_str()))
@@ -99,11 +105,8 @@ fn retarget(edge: &mut Json, group: &Json) {
         let handle = handles::source(edge);
         let Some(name) = handle.name else { return };
         let outputs = group["data"]["node"]["outputs"].as_array();
-        let listed = outputs
-            .into_iter()
-            .flatten()
-            .find(|output| output["name"].as_str() == Some(&name))
-            .and_then(|output| {
+        let listed =
+            outputs.into_iter().flatten().find(|output| output["name"].as_str() == Some(&name)).and_then(|output| {
                 Some((output["proxy"]["id"].as_str()?.to_owned(), output["proxy"]["name"].as_str()?.to_owned()))
             });
         // Without a proxy the name still says it: `<child id>_<output>`.
@@ -129,7 +132,9 @@ fn set(edge: &mut Json, key: &str, value: &str) {
 }
 
 fn set_handle(edge: &mut Json, which: &str, handle: Json) {
-    let Some(edge) = edge.as_object_mut() else { return };
+    let Some(edge) = edge.as_object_mut() else {
+        return;
+    };
     let data = edge.entry("data").or_insert_with(|| json!({}));
     if !data.is_object() {
         *data = json!({});

@@ -30,7 +30,11 @@ fn in_node(node: &mut Json, removed: &mut Vec<RemovedSecret>) -> Result<(), Impo
         }
         for (name, field) in template.iter_mut() {
             if field.as_object_mut().is_some_and(in_field) {
-                removed.push(RemovedSecret { node: id.clone(), display_name: display_name.clone(), field: name.clone() });
+                removed.push(RemovedSecret {
+                    node: id.clone(),
+                    display_name: display_name.clone(),
+                    field: name.clone(),
+                });
             }
         }
     }
@@ -49,7 +53,9 @@ fn in_field(field: &mut Map<String, Json>) -> bool {
     let is_variable = field.get("load_from_db").and_then(Json::as_bool).unwrap_or(false);
     let is_password = field.get("password").and_then(Json::as_bool).unwrap_or(false)
         || matches!(field.get("_input_type").and_then(Json::as_str), Some("SecretStrInput" | "MultilineSecretInput"));
-    let Some(value) = field.get_mut("value") else { return false };
+    let Some(value) = field.get_mut("value") else {
+        return false;
+    };
     if is_password {
         let holds_something = match value {
             Json::Null | Json::Bool(_) => false,
@@ -96,9 +102,22 @@ fn in_value(value: &mut Json) -> bool {
 
 fn names_a_secret(key: &str) -> bool {
     let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    ["apikey", "authorization", "password", "passwd", "secret", "clientsecret", "accesstoken", "authtoken", "bearertoken", "privatekey", "secretkey", "xapikey"]
-        .iter()
-        .any(|word| key == *word || key.ends_with(word))
+    [
+        "apikey",
+        "authorization",
+        "password",
+        "passwd",
+        "secret",
+        "clientsecret",
+        "accesstoken",
+        "authtoken",
+        "bearertoken",
+        "privatekey",
+        "secretkey",
+        "xapikey",
+    ]
+    .iter()
+    .any(|word| key == *word || key.ends_with(word))
         || key == "token"
 }
 
@@ -106,8 +125,19 @@ fn names_a_secret(key: &str) -> bool {
 fn redact(text: &str) -> Option<String> {
     // The cheap test first: these prefixes are in all that we know.
     const PREFIXES: [(&str, usize); 13] = [
-        ("sk-", 20), ("sk_live_", 16), ("rk_live_", 16), ("AKIA", 16), ("ghp_", 30), ("github_pat_", 30),
-        ("xoxb-", 20), ("xoxp-", 20), ("AIza", 30), ("gsk_", 30), ("hf_", 30), ("ar_sk_live_", 20), ("eyJhbGciOi", 40),
+        ("sk-", 20),
+        ("sk_live_", 16),
+        ("rk_live_", 16),
+        ("AKIA", 16),
+        ("ghp_", 30),
+        ("github_pat_", 30),
+        ("xoxb-", 20),
+        ("xoxp-", 20),
+        ("AIza", 30),
+        ("gsk_", 30),
+        ("hf_", 30),
+        ("ar_sk_live_", 20),
+        ("eyJhbGciOi", 40),
     ];
     let mut clean = String::new();
     let mut rest = text;
@@ -117,7 +147,8 @@ fn redact(text: &str) -> Option<String> {
         if at_word {
             for (prefix, least) in PREFIXES {
                 if let Some(tail) = rest.strip_prefix(prefix) {
-                    let length = tail.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(tail.len());
+                    let length =
+                        tail.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(tail.len());
                     // A key has digits; `sk-` in front of a long hyphenated word has none.
                     if length >= least && tail[..length].contains(|c: char| c.is_ascii_digit()) {
                         clean.push_str(REMOVED);
@@ -132,7 +163,9 @@ fn redact(text: &str) -> Option<String> {
             let end = tail.find(|c: char| c.is_whitespace() || "/?#\"'".contains(c)).unwrap_or(tail.len());
             if let Some((user, host)) = tail[..end].rsplit_once('@') {
                 // `{password}` in a template is a variable, not a password.
-                if let Some((name, password)) = user.split_once(':').filter(|(_, it)| !it.is_empty() && !it.starts_with('{') && *it != REMOVED) {
+                if let Some((name, password)) =
+                    user.split_once(':').filter(|(_, it)| !it.is_empty() && !it.starts_with('{') && *it != REMOVED)
+                {
                     let _ = password;
                     clean.push_str("://");
                     clean.push_str(name);
@@ -188,7 +221,10 @@ mod tests {
         }));
         let removed = remove(&mut it).unwrap();
         let text = it.to_string();
-        assert_eq!(removed.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), ["headers", "mcp_server", "note", "database_url"]);
+        assert_eq!(
+            removed.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(),
+            ["headers", "mcp_server", "note", "database_url"]
+        );
         assert!(!text.contains("abc\"") && !text.contains(&key) && !text.contains("s3cret"), "{text}");
         assert!(text.contains("use [removed] now") && text.contains("postgres://me:[removed]@db/x"));
     }

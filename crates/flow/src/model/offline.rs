@@ -28,12 +28,10 @@ impl ModelProvider for Offline {
                 tokens.token(piece).await?;
             }
         }
-        let read = request.full_system().len() + request.messages.iter().map(|message| message.text.len()).sum::<usize>();
-        let usage = Usage {
-            input_tokens: (read as u64).div_ceil(4),
-            output_tokens: estimate_tokens(&text),
-            estimated: true,
-        };
+        let read =
+            request.full_system().len() + request.messages.iter().map(|message| message.text.len()).sum::<usize>();
+        let usage =
+            Usage { input_tokens: (read as u64).div_ceil(4), output_tokens: estimate_tokens(&text), estimated: true };
         Ok(ModelAnswer { text, usage, model: "offline".to_owned() })
     }
 }
@@ -86,9 +84,9 @@ impl Tone {
 }
 
 fn first_sentences(text: &str, most: usize) -> String {
-    let mut ends = text.match_indices(['.', '!', '?']).filter(|(at, _)| {
-        text[at + 1..].chars().next().is_none_or(char::is_whitespace)
-    });
+    let mut ends = text
+        .match_indices(['.', '!', '?'])
+        .filter(|(at, _)| text[at + 1..].chars().next().is_none_or(char::is_whitespace));
     match ends.nth(most - 1) {
         Some((at, _)) => text[..=at].to_owned(),
         None => text.to_owned(),
@@ -107,9 +105,18 @@ fn small_talk(question: &str, request: &ModelRequest, knowledge: &Knowledge, ton
     let name = if request.persona.name.is_empty() { "your assistant".to_owned() } else { request.persona.name.clone() };
     let about = knowledge.topics(6);
     let can = if about.is_empty() { String::new() } else { format!(" I can tell you about {}.", list(&about)) };
-    if ["what can you do", "what do you do", "how can you help", "what can i ask", "who are you", "what are you", "your name", "what do you look for"]
-        .iter()
-        .any(|phrase| lower.contains(phrase))
+    if [
+        "what can you do",
+        "what do you do",
+        "how can you help",
+        "what can i ask",
+        "who are you",
+        "what are you",
+        "your name",
+        "what do you look for",
+    ]
+    .iter()
+    .any(|phrase| lower.contains(phrase))
     {
         return Some(match tone {
             Tone::Professional => format!("I am {name}.{can}"),
@@ -118,7 +125,11 @@ fn small_talk(question: &str, request: &ModelRequest, knowledge: &Knowledge, ton
         });
     }
     if words.len() <= 4 && has(&["hi", "hello", "hey", "morning", "evening", "hallo", "howdy"]) {
-        return Some(if request.persona.greeting.is_empty() { format!("Hello! I am {name}.{can}") } else { request.persona.greeting.clone() });
+        return Some(if request.persona.greeting.is_empty() {
+            format!("Hello! I am {name}.{can}")
+        } else {
+            request.persona.greeting.clone()
+        });
     }
     if words.len() <= 6 && has(&["thanks", "thank", "thx", "cheers"]) {
         return Some(match tone {
@@ -173,13 +184,25 @@ mod tests {
     #[test]
     fn a_question_that_nothing_fits_is_not_guessed_at() {
         let answer = ask(SHOP, "What is the capital of France?");
-        assert!(answer.contains("could not find") && answer.contains("Returns") && !answer.contains("Never mention"), "{answer}");
+        assert!(
+            answer.contains("could not find") && answer.contains("Returns") && !answer.contains("Never mention"),
+            "{answer}"
+        );
     }
 
     #[test]
     fn the_buyers_instructions_are_knowledge_too() {
-        let persona = Persona { instructions: "Our shop in Bremen opens at nine in the morning.".to_owned(), tone: "professional".to_owned(), ..Persona::default() };
-        let request = ModelRequest { system: SHOP.to_owned(), question: "When does the shop in Bremen open?".to_owned(), persona, ..ModelRequest::default() };
+        let persona = Persona {
+            instructions: "Our shop in Bremen opens at nine in the morning.".to_owned(),
+            tone: "professional".to_owned(),
+            ..Persona::default()
+        };
+        let request = ModelRequest {
+            system: SHOP.to_owned(),
+            question: "When does the shop in Bremen open?".to_owned(),
+            persona,
+            ..ModelRequest::default()
+        };
         assert_eq!(answer(&request), "Our shop in Bremen opens at nine in the morning.");
     }
 

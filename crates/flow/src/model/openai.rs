@@ -10,9 +10,7 @@ use futures::StreamExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value as Json, json};
 
-use super::{
-    ModelAnswer, ModelError, ModelProvider, ModelRequest, TokenSink, Usage, estimate_tokens, sse::Events,
-};
+use super::{ModelAnswer, ModelError, ModelProvider, ModelRequest, TokenSink, Usage, estimate_tokens, sse::Events};
 use crate::memory::Role;
 
 /// The most bytes of one answer that we read.
@@ -104,7 +102,12 @@ impl OpenAiCompatible {
         body
     }
 
-    async fn attempt(&self, request: &ModelRequest, body: &Json, tokens: &dyn TokenSink) -> Result<ModelAnswer, Failure> {
+    async fn attempt(
+        &self,
+        request: &ModelRequest,
+        body: &Json,
+        tokens: &dyn TokenSink,
+    ) -> Result<ModelAnswer, Failure> {
         let mut call = self.client.post(format!("{}/chat/completions", self.base_url)).json(body);
         if let Some(key) = &self.key {
             call = call.bearer_auth(key.expose_secret());
@@ -115,7 +118,9 @@ impl OpenAiCompatible {
                 let what = if error.is_connect() { "it cannot be reached" } else { "the connection failed" };
                 return Err(Failure::before(self.error(None, true, what)));
             }
-            Err(_) => return Err(Failure::before(self.error(None, true, "it did not answer in time"))),
+            Err(_) => {
+                return Err(Failure::before(self.error(None, true, "it did not answer in time")));
+            }
         };
         let status = response.status();
         if !status.is_success() {
@@ -145,7 +150,11 @@ impl OpenAiCompatible {
         let body = self.bytes(response, 64 * 1024).await.unwrap_or_default();
         let said = serde_json::from_slice::<Json>(&body).ok().and_then(|json| {
             let error = &json["error"];
-            error["message"].as_str().or_else(|| error.as_str()).or_else(|| json["detail"].as_str()).map(ToOwned::to_owned)
+            error["message"]
+                .as_str()
+                .or_else(|| error.as_str())
+                .or_else(|| json["detail"].as_str())
+                .map(ToOwned::to_owned)
         });
         let what = match status {
             401 | 403 => "it refused the key".to_owned(),
@@ -156,7 +165,12 @@ impl OpenAiCompatible {
         Failure { error: self.error(Some(status), retryable, what), wait, started: false }
     }
 
-    async fn read_whole(&self, request: &ModelRequest, response: reqwest::Response, tokens: &dyn TokenSink) -> Result<ModelAnswer, Failure> {
+    async fn read_whole(
+        &self,
+        request: &ModelRequest,
+        response: reqwest::Response,
+        tokens: &dyn TokenSink,
+    ) -> Result<ModelAnswer, Failure> {
         let body = self.bytes(response, ANSWER_BYTES).await.map_err(Failure::before)?;
         let json: Json = serde_json::from_slice(&body)
             .map_err(|_| Failure::before(self.error(Some(200), false, "its answer is not JSON")))?;
@@ -171,7 +185,12 @@ impl OpenAiCompatible {
         Ok(self.answer(request, text, usage(&json["usage"]), json["model"].as_str()))
     }
 
-    async fn read_stream(&self, request: &ModelRequest, response: reqwest::Response, tokens: &dyn TokenSink) -> Result<ModelAnswer, Failure> {
+    async fn read_stream(
+        &self,
+        request: &ModelRequest,
+        response: reqwest::Response,
+        tokens: &dyn TokenSink,
+    ) -> Result<ModelAnswer, Failure> {
         let mut body = response.bytes_stream();
         let mut events = Events::default();
         let (mut text, mut used, mut model) = (String::new(), None, None);
@@ -180,7 +199,9 @@ impl OpenAiCompatible {
             let fail = |error: ModelError, text: &str| Failure { error, wait: None, started: !text.is_empty() };
             let chunk = match tokio::time::timeout(self.idle, body.next()).await {
                 Ok(Some(Ok(chunk))) => Some(chunk),
-                Ok(Some(Err(_))) => return Err(fail(self.error(None, true, "the connection broke"), &text)),
+                Ok(Some(Err(_))) => {
+                    return Err(fail(self.error(None, true, "the connection broke"), &text));
+                }
                 Ok(None) => None,
                 Err(_) => return Err(fail(self.error(None, true, "it fell silent"), &text)),
             };
@@ -198,7 +219,9 @@ impl OpenAiCompatible {
                     finished = true;
                     continue;
                 }
-                let Ok(json) = serde_json::from_str::<Json>(&event) else { continue };
+                let Ok(json) = serde_json::from_str::<Json>(&event) else {
+                    continue;
+                };
                 self.said_error(&json).map_err(|error| fail(error, &text))?;
                 if let Some(name) = json["model"].as_str() {
                     model = Some(name.to_owned());
@@ -206,7 +229,9 @@ impl OpenAiCompatible {
                 if let Some(counted) = usage(&json["usage"]) {
                     used = Some(counted);
                 }
-                let Some(choice) = json["choices"].get(0) else { continue };
+                let Some(choice) = json["choices"].get(0) else {
+                    continue;
+                };
                 finished |= choice["finish_reason"].is_string();
                 let piece = content(&choice["delta"]["content"]);
                 if !piece.is_empty() {
@@ -220,7 +245,11 @@ impl OpenAiCompatible {
         }
         // An endpoint that just closes has not finished its sentence.
         if !finished {
-            return Err(Failure { error: self.error(None, true, "its answer ended in the middle"), wait: None, started: !text.is_empty() });
+            return Err(Failure {
+                error: self.error(None, true, "its answer ended in the middle"),
+                wait: None,
+                started: !text.is_empty(),
+            });
         }
         Ok(self.answer(request, text, used, model.as_deref()))
     }
@@ -238,9 +267,8 @@ impl OpenAiCompatible {
     async fn bytes(&self, response: reqwest::Response, most: usize) -> Result<Vec<u8>, ModelError> {
         let mut body = response.bytes_stream();
         let mut all = Vec::new();
-        while let Some(chunk) = tokio::time::timeout(self.idle, body.next())
-            .await
-            .map_err(|_| self.error(None, true, "it fell silent"))?
+        while let Some(chunk) =
+            tokio::time::timeout(self.idle, body.next()).await.map_err(|_| self.error(None, true, "it fell silent"))?
         {
             all.extend_from_slice(&chunk.map_err(|_| self.error(None, true, "the connection broke"))?);
             if all.len() > most {

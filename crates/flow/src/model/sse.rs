@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn events_are_the_same_wherever_the_bytes_are_cut() {
-        let body = ": hello\r\ndata: {\"a\":\"é\"}\r\n\r\nevent: x\ndata: one\ndata: two\n\ndata: [DONE]\n\n".as_bytes();
+        let body =
+            ": hello\r\ndata: {\"a\":\"é\"}\r\n\r\nevent: x\ndata: one\ndata: two\n\ndata: [DONE]\n\n".as_bytes();
         for cut in 0..body.len() {
             let mut events = Events::default();
             let mut all = events.push(&body[..cut]);

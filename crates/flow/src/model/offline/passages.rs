@@ -7,10 +7,71 @@ use crate::model::ModelRequest;
 
 /// Words that say nothing about what is asked.
 const STOP: &[&str] = &[
-    "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does",
-    "for", "from", "had", "has", "have", "how", "i", "if", "in", "is", "it", "its", "me", "my", "of", "on", "or", "our", "please",
-    "should", "so", "some", "something", "tell", "that", "the", "their", "them", "there", "they", "this", "to", "was", "we",
-    "were", "what", "when", "where", "which", "who", "why", "will", "with", "work", "would", "you", "your",
+    "a",
+    "about",
+    "am",
+    "an",
+    "and",
+    "any",
+    "are",
+    "as",
+    "at",
+    "be",
+    "been",
+    "but",
+    "by",
+    "can",
+    "could",
+    "did",
+    "do",
+    "does",
+    "for",
+    "from",
+    "had",
+    "has",
+    "have",
+    "how",
+    "i",
+    "if",
+    "in",
+    "is",
+    "it",
+    "its",
+    "me",
+    "my",
+    "of",
+    "on",
+    "or",
+    "our",
+    "please",
+    "should",
+    "so",
+    "some",
+    "something",
+    "tell",
+    "that",
+    "the",
+    "their",
+    "them",
+    "there",
+    "they",
+    "this",
+    "to",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "why",
+    "will",
+    "with",
+    "work",
+    "would",
+    "you",
+    "your",
 ];
 
 #[derive(Debug)]
@@ -53,7 +114,12 @@ impl Knowledge {
 
     /// Returns the titles of what it knows.
     pub(super) fn topics(&self, most: usize) -> Vec<String> {
-        self.passages.iter().filter(|passage| !passage.title.is_empty()).map(|passage| passage.title.clone()).take(most).collect()
+        self.passages
+            .iter()
+            .filter(|passage| !passage.title.is_empty())
+            .map(|passage| passage.title.clone())
+            .take(most)
+            .collect()
     }
 
     /// Returns the passage that fits a question best, if one fits at all.
@@ -108,8 +174,10 @@ fn passage(title: &str, text: &str, own: bool) -> Passage {
 
 /// Tells whether a sentence tells the agent what to do, and nobody anything.
 fn is_instruction(text: &str) -> bool {
-    const BEGINS: &[&str] =
-        &["you are", "answer", "always", "never", "do not", "don't", "be ", "speak", "use ", "keep", "reply", "act ", "say ", "ask "];
+    const BEGINS: &[&str] = &[
+        "you are", "answer", "always", "never", "do not", "don't", "be ", "speak", "use ", "keep", "reply", "act ",
+        "say ", "ask ",
+    ];
     let lower = text.to_lowercase();
     BEGINS.iter().any(|begin| lower.starts_with(begin))
 }
@@ -124,7 +192,9 @@ pub(super) fn stems(text: &str) -> Vec<String> {
 }
 
 fn stem(word: &str) -> String {
-    for ending in ["ations", "ation", "ments", "ment", "ingly", "ings", "ing", "ies", "ers", "ed", "es", "er", "ly", "s", "e"] {
+    for ending in
+        ["ations", "ation", "ments", "ment", "ingly", "ings", "ing", "ies", "ers", "ed", "es", "er", "ly", "s", "e"]
+    {
         if let Some(root) = word.strip_suffix(ending)
             && root.chars().count() >= 3
         {

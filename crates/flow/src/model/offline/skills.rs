@@ -25,7 +25,14 @@ pub(super) fn of(system: &str) -> Option<Skill> {
 }
 
 /// Uses a skill, if what was said is something for it.
-pub(super) fn run(skill: Skill, system: &str, said: &str, knowledge: &Knowledge, tone: Tone, name: &str) -> Option<String> {
+pub(super) fn run(
+    skill: Skill,
+    system: &str,
+    said: &str,
+    knowledge: &Knowledge,
+    tone: Tone,
+    name: &str,
+) -> Option<String> {
     match skill {
         Skill::CodeReview => review(system, said),
         Skill::Message => message(said),
@@ -35,14 +42,17 @@ pub(super) fn run(skill: Skill, system: &str, said: &str, knowledge: &Knowledge,
 
 /// Names each rule whose pattern is in the code: `- pattern | pattern => remark`.
 fn review(system: &str, said: &str) -> Option<String> {
-    let looks_like_code = said.contains(['{', '}', ';', '=', '(']) || said.contains("except:") || said.lines().count() > 2;
+    let looks_like_code =
+        said.contains(['{', '}', ';', '=', '(']) || said.contains("except:") || said.lines().count() > 2;
     if !looks_like_code {
         return None;
     }
     let lower = said.to_lowercase();
     let mut remarks = Vec::new();
     for line in system.lines() {
-        let Some((patterns, remark)) = line.trim().strip_prefix("- ").and_then(|rule| rule.split_once(" => ")) else { continue };
+        let Some((patterns, remark)) = line.trim().strip_prefix("- ").and_then(|rule| rule.split_once(" => ")) else {
+            continue;
+        };
         let found = patterns.split(" | ").find(|pattern| {
             // Every part that is joined by "&" must be there.
             pattern.split(" & ").all(|part| lower.contains(&part.trim().to_lowercase()))
@@ -82,12 +92,8 @@ fn message(said: &str) -> Option<String> {
     } else {
         return None;
     };
-    let points: Vec<String> = rest
-        .split([',', ';', '\n'])
-        .map(str::trim)
-        .filter(|point| !point.is_empty())
-        .map(sentence)
-        .collect();
+    let points: Vec<String> =
+        rest.split([',', ';', '\n']).map(str::trim).filter(|point| !point.is_empty()).map(sentence).collect();
     let (first, more) = points.split_first()?;
     let mut text = format!("{headline}\n>{first}");
     for point in more {
@@ -103,7 +109,9 @@ fn message(said: &str) -> Option<String> {
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let Some(first) = chars.next() else { return String::new() };
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
     let mut out: String = first.to_uppercase().chain(chars).collect();
     if !out.ends_with(['.', '!', '?']) {
         out.push('.');
@@ -118,12 +126,9 @@ fn reply(said: &str, knowledge: &Knowledge, tone: Tone, name: &str) -> Option<St
     if words < 8 || !(opens || said.contains('\n')) {
         return None;
     }
-    let writer = said
-        .trim_end()
-        .rsplit([',', '\n'])
-        .next()
-        .map(str::trim)
-        .filter(|name| (1..=3).contains(&name.split_whitespace().count()) && name.chars().next().is_some_and(char::is_uppercase));
+    let writer = said.trim_end().rsplit([',', '\n']).next().map(str::trim).filter(|name| {
+        (1..=3).contains(&name.split_whitespace().count()) && name.chars().next().is_some_and(char::is_uppercase)
+    });
     let questions: Vec<&str> = said
         .split_inclusive(['.', '?', '!', '\n'])
         .filter(|sentence| sentence.trim_end().ends_with('?'))
@@ -138,7 +143,10 @@ fn reply(said: &str, knowledge: &Knowledge, tone: Tone, name: &str) -> Option<St
     };
     let mut text = format!("{greeting}\n\nThank you for your message.");
     let lower = said.to_lowercase();
-    if ["twice", "wrong", "broken", "late", "complain", "disappoint", "not work"].iter().any(|word| lower.contains(word)) {
+    if ["twice", "wrong", "broken", "late", "complain", "disappoint", "not work"]
+        .iter()
+        .any(|word| lower.contains(word))
+    {
         text.push_str(" I am sorry for the trouble.");
     }
     let found = knowledge.best(said, &[]);
@@ -155,6 +163,7 @@ fn reply(said: &str, knowledge: &Knowledge, tone: Tone, name: &str) -> Option<St
         }
     }
     let sign = if name.is_empty() { "[your name]" } else { name };
-    let _ = write!(text, "\n\n{}\n{sign}", if tone == Tone::Professional { "Yours sincerely," } else { "Kind regards," });
+    let _ =
+        write!(text, "\n\n{}\n{sign}", if tone == Tone::Professional { "Yours sincerely," } else { "Kind regards," });
     Some(text)
 }

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Makes code-hashes.json: which Python source a published Langflow had for each component that runs here.
+
+The engine runs a component natively only when the SHA-256 of its source (first 12 digits, Langflow's own
+`code_hash`) is in that table. Only hashes are kept; no source is committed.
+
+    pip download --no-deps -d wheels langflow-base==1.13.0 lfx==1.13.0 …
+    python3 generate-code-hashes.py wheels/*.whl > code-hashes.json
+
+To make another component native, add its type (and the older names for it) to TYPES and run this again
+over all the wheels that the table's "packages" lists.
+"""
+
+import ast
+import hashlib
+import json
+import re
+import sys
+import zipfile
+
+# Type, and the names under which exports and classes have it.
+TYPES = {
+    "ChatInput": ["ChatInput"],
+    "ChatOutput": ["ChatOutput"],
+    "TextInput": ["TextInput", "TextInputComponent"],
+    "TextOutput": ["TextOutput", "TextOutputComponent"],
+    "Prompt Template": ["Prompt Template", "Prompt", "PromptComponent"],
+    "LanguageModelComponent": ["LanguageModelComponent", "LanguageModel"],
+    "Memory": ["Memory", "MemoryComponent"],
+}
+TYPE_OF = {name: kind for kind, names in TYPES.items() for name in names}
+
+
+def version_key(version):
+    # langflow-base 0.X and lfx 0.X are older than the common numbering that began with 1.10.
+    return [int(part) if part.isdigit() else 0 for part in re.split(r"[.\-]", version)]
+
+
+def types_in(source):
+    """Returns the types of the components that a module defines."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    found = set()
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        name = node.name
+        for item in node.body:
+            targets = item.targets if isinstance(item, ast.Assign) else [item.target] if isinstance(item, ast.AnnAssign) else []
+            if any(getattr(it, "id", "") == "name" for it in targets) and isinstance(item.value, ast.Constant):
+                name = item.value.value
+        if name in TYPE_OF:
+            found.add(TYPE_OF[name])
+    return found
+
+
+def nodes_in(flow):
+    """Returns (type, source) of each node of a starter project."""
+    for node in flow.get("data", {}).get("nodes", []):
+        data = node.get("data", {})
+        code = data.get("node", {}).get("template", {}).get("code", {})
+        if data.get("type") in TYPE_OF and code.get("value"):
+            yield TYPE_OF[data["type"]], code["value"]
+
+
+def sources(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if "/components/" in name and name.endswith(".py") and "/deactivated/" not in name:
+                source = archive.read(name).decode()
+                for kind in types_in(source):
+                    yield kind, source
+            elif name.endswith(".json") and ("/starter_projects/" in name or "/templates/flows/" in name):
+                yield from nodes_in(json.loads(archive.read(name)))
+            elif name.endswith("_assets/component_index.json"):
+                for _, components in json.loads(archive.read(name))["entries"]:
+                    for kind, component in components.items():
+                        if kind in TYPE_OF:
+                            yield TYPE_OF[kind], component["template"]["code"]["value"]
+
+
+def main(wheels):
+    packages = []
+    for wheel in wheels:
+        package, version = re.match(r"(?:.*/)?([a-z_]+)-([^-]+)-", wheel).groups()
+        packages.append((version_key(version), package.replace("_", "-"), version, wheel))
+    types = {kind: {} for kind in TYPES}
+    for _, package, version, wheel in sorted(packages):
+        for kind, source in sources(wheel):
+            digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+            types[kind].setdefault(digest, f"{package} {version}")
+    table = {
+        "about": "Made by generate-code-hashes.py; do not edit. Type, then hash of its source, then the oldest package listed that has it.",
+        "packages": [f"{package} {version}" for _, package, version, _ in sorted(packages)],
+        "types": types,
+    }
+    print(json.dumps(table, indent=1))
+
+
+main(sys.argv[1:])

@@ -1,0 +1,209 @@
+//! Which nodes of a flow run, and what each waits for.
+//!
+//! As in Langflow: with a webhook or chat input, only what is connected to it runs (what it reaches, and what
+//! that needs); islands stay still. Without one, everything runs.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::RunError;
+use crate::{
+    check::{NodeClass, classify},
+    components::{self, Kind},
+    flow::{Edge, Flow, Node},
+};
+
+/// A flow made ready to run.
+#[derive(Debug)]
+pub(crate) struct Plan<'f> {
+    /// The nodes that run.
+    pub(crate) nodes: Vec<Planned<'f>>,
+    /// The node that runs before all others.
+    pub(crate) first: Option<usize>,
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub(crate) struct Planned<'f> {
+    /// The node.
+    pub(crate) node: &'f Node,
+    /// Its implementation.
+    pub(crate) component: &'static dyn components::Component,
+    /// The edges into it: from which planned node, and the edge.
+    pub(crate) arriving: Vec<(usize, &'f Edge)>,
+    /// The planned nodes that wait for it.
+    pub(crate) followers: Vec<usize>,
+    /// The outputs that somebody reads; all of them when nobody does.
+    pub(crate) wanted: Vec<&'f str>,
+    /// Whether what its model says is what the person reads.
+    pub(crate) speaks: bool,
+    /// Whether its model's tokens are the flow's answer as they come.
+    pub(crate) streams: bool,
+}
+
+impl<'f> Plan<'f> {
+    /// Plans a flow, or says why it can't run here.
+    pub(crate) fn new(flow: &'f Flow, accepts_reviewed: bool) -> Result<Self, RunError> {
+        let start = start(flow)?;
+        let active = active_nodes(flow, start);
+        let mut place = HashMap::new();
+        let mut nodes = Vec::new();
+        for (node, _) in flow.nodes.iter().zip(&active).filter(|(_, active)| **active) {
+            let found = classify(node);
+            let runs = found.class == NodeClass::Native || (found.class == NodeClass::Review && accepts_reviewed);
+            let Some(component) = components::find(&node.component).filter(|_| runs) else {
+                return Err(RunError::Unsupported {
+                    node: node.id.clone(),
+                    display_name: node.display_name.clone(),
+                    component: node.component.clone(),
+                    reason: found.reason,
+                });
+            };
+            place.insert(node.id.as_str(), nodes.len());
+            let planned = Planned {
+                node,
+                component,
+                arriving: Vec::new(),
+                followers: Vec::new(),
+                wanted: Vec::new(),
+                speaks: false,
+                streams: false,
+            };
+            nodes.push(planned);
+        }
+        for edge in &flow.edges {
+            let (Some(&from), Some(&to)) = (place.get(edge.source.as_str()), place.get(edge.target.as_str())) else {
+                continue;
+            };
+            nodes[to].arriving.push((from, edge));
+            if !nodes[from].followers.contains(&to) {
+                nodes[from].followers.push(to);
+            }
+            if !nodes[from].wanted.contains(&edge.output.as_str()) {
+                nodes[from].wanted.push(&edge.output);
+            }
+        }
+        let first = start.and_then(|index| place.get(flow.nodes[index].id.as_str()).copied());
+        let mut plan = Self { nodes, first };
+        if let Some(name) = plan.cycle() {
+            return Err(RunError::Invalid(format!("its connections go round in a circle at {name}")));
+        }
+        if !plan.nodes.iter().any(|it| it.component.kind() == Kind::Output) {
+            return Err(RunError::Invalid("it has no Chat Output or Text Output that its input reaches".into()));
+        }
+        plan.mark_speakers();
+        Ok(plan)
+    }
+
+    /// Tells whether the caller's message goes anywhere.
+    pub(crate) fn takes_input(&self) -> bool {
+        self.nodes.iter().any(|it| it.component.kind() == Kind::ChatInput)
+    }
+
+    fn cycle(&self) -> Option<&str> {
+        let edges =
+            self.nodes.iter().enumerate().flat_map(|(to, it)| it.arriving.iter().map(move |(from, _)| (*from, to)));
+        finds_cycle(self.nodes.len(), edges).map(|index| self.nodes[index].node.display_name.as_str())
+    }
+
+    /// A model speaks when an output hears it without another model in between.
+    fn mark_speakers(&mut self) {
+        let mut hears = vec![false; self.nodes.len()];
+        let mut queue: VecDeque<usize> =
+            (0..self.nodes.len()).filter(|index| self.nodes[*index].component.kind() == Kind::Output).collect();
+        let outputs = queue.len();
+        while let Some(index) = queue.pop_front() {
+            for at in 0..self.nodes[index].arriving.len() {
+                let from = self.nodes[index].arriving[at].0;
+                if std::mem::replace(&mut hears[from], true) {
+                    continue;
+                }
+                if self.nodes[from].component.kind() == Kind::Model {
+                    self.nodes[from].speaks = true;
+                } else {
+                    queue.push_back(from);
+                }
+            }
+        }
+        // Tokens of two outputs would be mixed up, so only a single one streams.
+        if outputs != 1 {
+            return;
+        }
+        let Some(output) = self.nodes.iter().find(|it| it.component.kind() == Kind::Output) else {
+            return;
+        };
+        if let [(from, edge)] = output.arriving.as_slice() {
+            let (from, field) = (*from, edge.field.as_str());
+            let streams = field == "input_value" && self.nodes[from].component.kind() == Kind::Model;
+            self.nodes[from].streams = streams;
+        }
+    }
+}
+
+/// Finds the node that a run starts with.
+fn start(flow: &Flow) -> Result<Option<usize>, RunError> {
+    let of = |wanted: &'static str| {
+        let is = move |node: &Node| components::canonical_type(&node.component) == wanted;
+        flow.nodes.iter().enumerate().filter(move |(_, node)| is(node)).map(|(index, _)| index)
+    };
+    if of("ChatInput").count() > 1 {
+        return Err(RunError::Invalid("only one Chat Input is allowed".into()));
+    }
+    Ok(of("Webhook").next().or_else(|| of("ChatInput").next()))
+}
+
+/// Tells of each node whether it runs, given the node that the run starts with.
+pub(crate) fn active_nodes(flow: &Flow, start: Option<usize>) -> Vec<bool> {
+    let place: HashMap<&str, usize> = flow.nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect();
+    let mut after = vec![Vec::new(); flow.nodes.len()];
+    let mut before = vec![Vec::new(); flow.nodes.len()];
+    for edge in &flow.edges {
+        if let (Some(&from), Some(&to)) = (place.get(edge.source.as_str()), place.get(edge.target.as_str())) {
+            after[from].push(to);
+            before[to].push(from);
+        }
+    }
+    let mut active = match start {
+        None => vec![true; flow.nodes.len()],
+        Some(start) => {
+            let reached = spread(vec![start], &after);
+            spread(reached.iter().enumerate().filter(|(_, it)| **it).map(|(at, _)| at).collect(), &before)
+        }
+    };
+    // A tool that no agent holds is not run.
+    for (index, node) in flow.nodes.iter().enumerate() {
+        if node.tool_mode && after[index].is_empty() {
+            active[index] = false;
+        }
+    }
+    active
+}
+
+fn spread(mut queue: Vec<usize>, next: &[Vec<usize>]) -> Vec<bool> {
+    let mut seen = vec![false; next.len()];
+    while let Some(index) = queue.pop() {
+        if !std::mem::replace(&mut seen[index], true) {
+            queue.extend(&next[index]);
+        }
+    }
+    seen
+}
+
+/// Returns a node on a cycle, if there is one.
+pub(crate) fn finds_cycle(nodes: usize, edges: impl Iterator<Item = (usize, usize)>) -> Option<usize> {
+    let mut after = vec![Vec::new(); nodes];
+    let mut waits_for = vec![0_usize; nodes];
+    for (from, to) in edges {
+        after[from].push(to);
+        waits_for[to] += 1;
+    }
+    let mut ready: Vec<usize> = (0..nodes).filter(|index| waits_for[*index] == 0).collect();
+    while let Some(index) = ready.pop() {
+        for to in &after[index] {
+            waits_for[*to] -= 1;
+            if waits_for[*to] == 0 {
+                ready.push(*to);
+            }
+        }
+    }
+    waits_for.iter().position(|count| *count > 0)
+}
