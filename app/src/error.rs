@@ -53,15 +53,21 @@ impl UiError {
                 None if fields.len() == 1 => "One field needs another look.".to_owned(),
                 None => format!("{} fields need another look.", fields.len()),
             },
-            Self::Internal(reference) if reference.is_empty() => "Something went wrong on our side. Try again in a moment.".to_owned(),
-            Self::Internal(reference) => format!("Something went wrong on our side. Try again in a moment; if it stays, tell us the reference {reference}."),
+            Self::Internal(reference) if reference.is_empty() => {
+                "Something went wrong on our side. Try again in a moment.".to_owned()
+            }
+            Self::Internal(reference) => format!(
+                "Something went wrong on our side. Try again in a moment; if it stays, tell us the reference {reference}."
+            ),
             Self::Transport => "We could not reach the server. Check your connection and try again.".to_owned(),
         }
     }
 
     /// Returns what is wrong with a field.
     pub fn of_field(&self, name: &str) -> Option<String> {
-        let Self::Invalid(fields) = self else { return None };
+        let Self::Invalid(fields) = self else {
+            return None;
+        };
         fields.iter().find(|(field, _)| field == name).map(|(_, problem)| sentence(problem))
     }
 
@@ -102,9 +108,9 @@ impl FromServerFnError for UiError {
             ServerFnErrorErr::Args(problem) | ServerFnErrorErr::MissingArg(problem) => {
                 Self::Invalid(vec![(String::new(), format!("the form was not understood: {problem}"))])
             }
-            ServerFnErrorErr::ServerError(_) | ServerFnErrorErr::MiddlewareError(_) | ServerFnErrorErr::Registration(_) => {
-                Self::Internal(String::new())
-            }
+            ServerFnErrorErr::ServerError(_)
+            | ServerFnErrorErr::MiddlewareError(_)
+            | ServerFnErrorErr::Registration(_) => Self::Internal(String::new()),
             ServerFnErrorErr::UnsupportedRequestMethod(_)
             | ServerFnErrorErr::Request(_)
             | ServerFnErrorErr::Deserialization(_)

@@ -26,6 +26,14 @@ pub fn tenths(tenths: i64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// Writes amounts of several currencies, `$29 + €5`; `$0` for none.
+pub fn amounts(amounts: &[domain::Money]) -> String {
+    if amounts.is_empty() {
+        return domain::Money::new(0, domain::Currency::Usd).to_string();
+    }
+    amounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+}
+
 /// Returns up to two letters that stand for a name.
 pub fn initials(name: &str) -> String {
     let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
@@ -46,10 +54,16 @@ mod tests {
 
     #[test]
     fn numbers_and_names_are_written_as_people_read_them() {
-        assert_eq!(["0", "999", "1,000", "-1,234,567"], [0, 999, 1000, -1_234_567].map(count).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "-1,234,567"],
+            [0, 999, 1000, -1_234_567].map(count).each_ref().map(String::as_str)
+        );
         assert_eq!(plural(1, "call", "calls"), "1 call");
         assert_eq!(tenths(47), "4.7");
-        assert_eq!((initials("Ada King Lovelace"), initials("acme"), initials("…")), ("AL".into(), "A".into(), String::new()));
+        assert_eq!(
+            (initials("Ada King Lovelace"), initials("acme"), initials("…")),
+            ("AL".into(), "A".into(), String::new())
+        );
         assert_eq!(host("https://shop.example/a?b"), "shop.example");
     }
 }

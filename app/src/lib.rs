@@ -6,7 +6,11 @@
 
 // Views are nested types; a build looks deeper into them than a check does.
 #![recursion_limit = "512"]
-#![expect(unreachable_pub, missing_docs, reason = "the component and server macros make public items without documentation")]
+#![expect(
+    unreachable_pub,
+    missing_docs,
+    reason = "the component and server macros make public items without documentation"
+)]
 
 pub mod data;
 pub mod error;

@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn a_query_holds_what_has_a_value() {
-        assert_eq!(query(&[("search", "slow & sure"), ("category", ""), ("page", "2")]), "?search=slow%20%26%20sure&page=2");
+        assert_eq!(
+            query(&[("search", "slow & sure"), ("category", ""), ("page", "2")]),
+            "?search=slow%20%26%20sure&page=2"
+        );
         assert_eq!(query(&[("a", "")]), "");
     }
 }

@@ -140,7 +140,8 @@ pub const UPLOAD_PROBLEM: &str = "cmp_upload_problem";
 pub fn take_upload_problem() -> Option<String> {
     let text = cookie(UPLOAD_PROBLEM).filter(|text| !text.is_empty())?;
     set_cookie(&format!("{UPLOAD_PROBLEM}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"));
-    let bytes: Option<Vec<u8>> = (0..text.len() / 2).map(|index| u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()).collect();
+    let bytes: Option<Vec<u8>> =
+        (0..text.len() / 2).map(|index| u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()).collect();
     String::from_utf8(bytes?).ok()
 }
 
@@ -164,7 +165,9 @@ pub fn theme() -> Option<&'static str> {
 
 /// Sets the content security policy of a page.
 pub fn set_page_policy() {
-    let Some(response) = use_context::<ResponseOptions>() else { return };
+    let Some(response) = use_context::<ResponseOptions>() else {
+        return;
+    };
     let nonce = leptos::nonce::use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     // Stripe's pages stand here because browsers hold a form to where its redirect leads.
     let policy = format!(

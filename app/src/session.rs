@@ -67,7 +67,8 @@ pub async fn log_in(email: String, password: String, next: Option<String>) -> Re
 
     let ctx = here::ctx()?;
     let browser = here::request_header(&http::header::USER_AGENT).unwrap_or_default();
-    let signed_in = services::identity::login(&ctx, &email, &password, here::caller_ip(), &browser).await.map_err(here::fail)?;
+    let signed_in =
+        services::identity::login(&ctx, &email, &password, here::caller_ip(), &browser).await.map_err(here::fail)?;
     here::set_session(&signed_in.session_cookie);
     Ok(land(&signed_in.viewer, next.as_deref()))
 }

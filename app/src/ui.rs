@@ -32,8 +32,10 @@ pub mod steps;
 /// Everything that a page usually needs.
 pub mod prelude {
     pub use super::avatar::Avatar;
-    pub use super::badge::{Badge, CategoryBadge, OfferingBadge, OrderBadge, ProviderBadge, SubmissionBadge, SubscriptionBadge, Tint};
-    pub use super::button::{Look, LinkButton, Submit};
+    pub use super::badge::{
+        Badge, CategoryBadge, OfferingBadge, OrderBadge, ProviderBadge, SubmissionBadge, SubscriptionBadge, Tint,
+    };
+    pub use super::button::{LinkButton, Look, Submit};
     pub use super::card::{Alert, Card, Kind};
     pub use super::chart::{BarChart, LineChart, Sparkline};
     pub use super::code::{CodeBlock, CopyButton};

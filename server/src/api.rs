@@ -48,9 +48,5 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
 pub fn router() -> Router<AppState> {
     let (router, openapi) = documented_router().split_for_parts();
     let schema = bytes::Bytes::from(openapi.to_json().unwrap_or_default());
-    router
-        .route(
-            "/api/schema.json",
-            get(move || async move { ([("content-type", "application/json")], schema) }),
-        )
+    router.route("/api/schema.json", get(move || async move { ([("content-type", "application/json")], schema) }))
 }

@@ -31,9 +31,7 @@ impl Caching {
         match self {
             Self::Immutable => HeaderValue::from_static("public, max-age=31536000, immutable"),
             Self::Hour => HeaderValue::from_static("public, max-age=3600"),
-            Self::Minutes => {
-                HeaderValue::from_static("public, max-age=300, stale-while-revalidate=86400")
-            }
+            Self::Minutes => HeaderValue::from_static("public, max-age=300, stale-while-revalidate=86400"),
         }
     }
 }
@@ -56,8 +54,7 @@ pub fn are_built() -> bool {
 pub async fn package(Path((hash, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
     // An old tab asks for an old hash and gets today's file; only the right one may be kept.
     let caching = if hash == build_hash() { Caching::Immutable } else { Caching::Minutes };
-    serve(&format!("pkg/{file}"), &headers, caching)
-        .unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+    serve(&format!("pkg/{file}"), &headers, caching).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
 /// Answers with a file, in the smallest encoding that the browser takes.
@@ -66,7 +63,9 @@ pub fn serve(path: &str, headers: &HeaderMap, caching: Caching) -> Option<Respon
         return None;
     }
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let accepts = |encoding: &str| accepted.split(',').any(|part| part.split(';').next().is_some_and(|name| name.trim() == encoding));
+    let accepts = |encoding: &str| {
+        accepted.split(',').any(|part| part.split(';').next().is_some_and(|name| name.trim() == encoding))
+    };
     let (file, encoding) = [("br", ".br"), ("gzip", ".gz")]
         .into_iter()
         .filter(|(name, _)| accepts(name))

@@ -48,6 +48,11 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
 
 /// Builds the surroundings of the use cases.
 pub async fn ctx(config: &Config, public_url: String) -> anyhow::Result<Ctx> {
+    Ok(Ctx::new(parts(config, public_url).await?))
+}
+
+/// Builds what the use cases work with, for a caller that exchanges a part.
+pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts> {
     let store = open_store(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
@@ -68,7 +73,7 @@ pub async fn ctx(config: &Config, public_url: String) -> anyhow::Result<Ctx> {
         demo_messages: config.site.demo_messages,
         ..Settings::default()
     };
-    Ok(Ctx::new(Parts {
+    Ok(Parts {
         store,
         clock,
         runtime,
@@ -78,7 +83,7 @@ pub async fn ctx(config: &Config, public_url: String) -> anyhow::Result<Ctx> {
         settings,
         gateway: Gateway::default(),
         jobs_wake: tokio::sync::Notify::new(),
-    }))
+    })
 }
 
 /// Returns the secret that the sandbox signs its events with: made once, kept with its objects.
@@ -95,14 +100,21 @@ async fn webhook_secret(store: &Store) -> anyhow::Result<Vec<u8>> {
 
 /// Loads the sample content, if it is missing.
 pub async fn seed(ctx: &Ctx) -> anyhow::Result<()> {
-    let flows: Vec<SampleFlow<'_>> =
-        flow::samples::ALL.iter().map(|sample| SampleFlow { slug: sample.slug, json: sample.json.as_bytes() }).collect();
+    let flows: Vec<SampleFlow<'_>> = flow::samples::ALL
+        .iter()
+        .map(|sample| SampleFlow { slug: sample.slug, json: sample.json.as_bytes() })
+        .collect();
     services::seed::load(ctx, &flows).await.context("the sample content cannot be loaded")?;
     Ok(())
 }
 
 /// Starts what runs beside requests: the gateway's meter, and jobs where they are wanted here.
-pub async fn start_background(ctx: &Ctx, jobs: bool, tasks: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+pub async fn start_background(
+    ctx: &Ctx,
+    jobs: bool,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     tasks.spawn(services::gateway::run(ctx.clone(), stop.clone()));
     if jobs {
         tasks.spawn(services::jobs::run(ctx.clone(), stop.clone()));

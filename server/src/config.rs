@@ -122,12 +122,7 @@ pub struct KeysSection {
 
 impl Default for KeysSection {
     fn default() -> Self {
-        Self {
-            signing_key: None,
-            issuer: "cmp".to_owned(),
-            audience: "agent-gateway".to_owned(),
-            default_days: 365,
-        }
+        Self { signing_key: None, issuer: "cmp".to_owned(), audience: "agent-gateway".to_owned(), default_days: 365 }
     }
 }
 
@@ -193,11 +188,7 @@ pub struct TelemetrySection {
 
 impl Default for TelemetrySection {
     fn default() -> Self {
-        Self {
-            log: "info".to_owned(),
-            format: None,
-            metrics_listen: "127.0.0.1:9464".to_owned(),
-        }
+        Self { log: "info".to_owned(), format: None, metrics_listen: "127.0.0.1:9464".to_owned() }
     }
 }
 
@@ -258,22 +249,23 @@ impl Config {
             None => figment.merge(Toml::file("cmp.toml")),
         };
         for &(variable, key) in NAMED_VARIABLES {
-            figment = figment.merge(
-                Env::raw().only(&[variable]).map(move |_| key.into()).split("."),
-            );
+            figment = figment.merge(Env::raw().only(&[variable]).map(move |_| key.into()).split("."));
         }
         figment = figment.merge(Env::prefixed("CMP_").filter(|key| key.as_str().contains("__")).split("__"));
         let mut config: Self = figment.extract().map_err(|errors| {
-            let lines: Vec<String> = errors.into_iter().map(|error| {
-                let place = error.metadata.as_ref().map_or_else(
-                    || "the settings".to_owned(),
-                    |metadata| match &metadata.source {
-                        Some(source) => source.to_string(),
-                        None => metadata.name.to_string(),
-                    },
-                );
-                format!("{place}, key {:?}: {}", error.path.join("."), error.kind)
-            }).collect();
+            let lines: Vec<String> = errors
+                .into_iter()
+                .map(|error| {
+                    let place = error.metadata.as_ref().map_or_else(
+                        || "the settings".to_owned(),
+                        |metadata| match &metadata.source {
+                            Some(source) => source.to_string(),
+                            None => metadata.name.to_string(),
+                        },
+                    );
+                    format!("{place}, key {:?}: {}", error.path.join("."), error.kind)
+                })
+                .collect();
             ConfigError(lines.join("\n"))
         })?;
         if let Some(host) = overrides.host {
@@ -294,7 +286,9 @@ impl Config {
 
     fn validate(&self) -> Result<(), ConfigError> {
         let wrong = |key: &str, why: &str| Err(ConfigError(format!("key {key:?}: {why}")));
-        if let Some(key) = &self.keys.signing_key && key.expose_secret().len() < 32 {
+        if let Some(key) = &self.keys.signing_key
+            && key.expose_secret().len() < 32
+        {
             return wrong("keys.signing_key", "must have at least 32 characters; `openssl rand -base64 48` makes one");
         }
         if !(1..=3650).contains(&self.keys.default_days) {

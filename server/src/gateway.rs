@@ -85,7 +85,12 @@ struct Invoke {
 
 impl Invoke {
     fn call(self, headers: &HeaderMap) -> Call {
-        Call { input: self.input, session_id: self.session_id, tweaks: self.tweaks, idempotency_key: idempotency_key(headers) }
+        Call {
+            input: self.input,
+            session_id: self.session_id,
+            tweaks: self.tweaks,
+            idempotency_key: idempotency_key(headers),
+        }
     }
 }
 
@@ -194,7 +199,10 @@ async fn spent(state: &AppState, headers: &HeaderMap, body: Raw) -> Result<Respo
     let secret = headers.get("x-runtime-secret").and_then(|value| value.to_str().ok());
     gateway::check_runtime(&state.ctx, secret)?;
     let body: Spent = body.read()?;
-    let config = body.config_uuid.parse::<ConfigId>().map_err(|_| GatewayError::new(422, "invalid", "config_uuid is not an identifier"))?;
+    let config = body
+        .config_uuid
+        .parse::<ConfigId>()
+        .map_err(|_| GatewayError::new(422, "invalid", "config_uuid is not an identifier"))?;
     let report = UsageReport {
         config,
         request_id: body.request_id.or_else(|| idempotency_key(headers)),
@@ -224,7 +232,8 @@ async fn health(State(state): State<AppState>) -> Response {
     let checks = gateway::health(&state.ctx).await;
     let healthy = checks.iter().all(|(_, fine)| *fine);
     let word = |fine: bool| if fine { "healthy" } else { "unhealthy" };
-    let checks: Map<String, Value> = checks.into_iter().map(|(name, fine)| (name.to_owned(), word(fine).into())).collect();
+    let checks: Map<String, Value> =
+        checks.into_iter().map(|(name, fine)| (name.to_owned(), word(fine).into())).collect();
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({"status": word(healthy), "checks": checks}))).into_response()
 }
@@ -248,11 +257,16 @@ struct Open {
 async fn session(State(state): State<AppState>, sender: Sender, body: Raw) -> Response {
     let outcome = async {
         let body: Open = body.read()?;
-        let config = body.config_id.parse::<ConfigId>().map_err(|_| GatewayError::new(404, "not_found", "There is no such agent."))?;
+        let config = body
+            .config_id
+            .parse::<ConfigId>()
+            .map_err(|_| GatewayError::new(404, "not_found", "There is no such agent."))?;
         // A frame of ours speaks for the page around it; a page speaks for itself alone.
         let origin = if sender.is_ours() { Some(body.parent_origin.as_str()) } else { sender.origin.as_deref() };
         let credential = Credential { token: &body.key, origin, from_page: true, ip: sender.ip.0 };
-        let opened = gateway::open_session(&state.ctx, OpenSession { config, credential, handle: body.handle.as_deref() }).await?;
+        let opened =
+            gateway::open_session(&state.ctx, OpenSession { config, credential, handle: body.handle.as_deref() })
+                .await?;
         Ok::<_, Refused>(Json(opened).into_response())
     };
     sender.cors()(outcome.await.into_response())
@@ -288,7 +302,9 @@ async fn demo(
     headers: HeaderMap,
     body: Raw,
 ) -> Result<Response, Refused> {
-    let offering = offering.parse::<OfferingId>().map_err(|_| GatewayError::new(404, "not_found", "There is no such offering."))?;
+    let offering = offering
+        .parse::<OfferingId>()
+        .map_err(|_| GatewayError::new(404, "not_found", "There is no such offering."))?;
     let body: Demo = body.read()?;
     let streamed = wants_stream(&headers, body.stream);
     let call = DemoCall { offering, session_id: body.session_id, input: body.input, ip: ip.0 };
@@ -314,7 +330,8 @@ async fn portal_chat(
     body: Raw,
 ) -> Result<Response, Refused> {
     let principal = principal.map(|Extension(principal)| principal).unwrap_or_default();
-    let config = config.parse::<ConfigId>().map_err(|_| GatewayError::new(404, "not_found", "There is no such agent."))?;
+    let config =
+        config.parse::<ConfigId>().map_err(|_| GatewayError::new(404, "not_found", "There is no such agent."))?;
     let caller = gateway::portal_caller(&state.ctx, &principal, config).await.map_err(GatewayError::from)?;
     let body: Invoke = body.read()?;
     let streamed = wants_stream(&headers, body.stream);

@@ -34,7 +34,9 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
         .headers()
         .get(&X_REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(|id| (8..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+        .filter(|id| {
+            (8..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        })
         .map_or_else(|| services::clock::fresh_id().simple().to_string(), str::to_owned);
     let ip = client_ip(&request, state.behind_proxy);
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -167,7 +169,10 @@ pub async fn harden(request: Request, next: Next) -> Response {
     default(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
     // A route that may be framed sets its own policy; everything else may not.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        );
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     response

@@ -1,10 +1,13 @@
 //! The portal inside axum: pages, server functions, and files that belong to the site.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{Request, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, Request, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
@@ -35,6 +38,17 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .with_state::<AppState>(state.clone())
 }
 
+/// The first words of the portal's addresses. All of them end with a slash, which people leave out.
+static SECTIONS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let routes = generate_route_list(app::App);
+    routes
+        .iter()
+        .filter_map(|route| route.path().split('/').nth(1))
+        .filter(|first| !first.is_empty())
+        .map(str::to_owned)
+        .collect()
+});
+
 /// What the pages and server functions find in their context.
 fn provide(ctx: Ctx, principal: Principal, ip: ClientIp, request: RequestId) -> impl Fn() + Clone + Send + 'static {
     move || {
@@ -52,12 +66,12 @@ async fn page(
     request: Request<Body>,
 ) -> Response {
     let options = state.leptos.clone();
-    let handler = leptos_axum::render_route_with_context(
-        generate_route_list(app::App),
-        provide(state.ctx.clone(), principal, ip, id),
-        move || app::shell(options.clone()),
-    );
-    let mut response = handler(State(state), request).await.into_response();
+    // Every page is sent whole (`SsrMode::Async`): its status and its title are those of what it found.
+    let handler =
+        leptos_axum::render_app_async_with_context(provide(state.ctx.clone(), principal, ip, id), move || {
+            app::shell(options.clone())
+        });
+    let mut response = handler(request).await.into_response();
     without_caching(&mut response);
     response
 }
@@ -95,17 +109,23 @@ pub async fn not_found(
         return file;
     }
     if path.starts_with("/api/") || path.starts_with("/api-auth/") {
-        let detail = serde_json::json!({"detail": "Not found. The paths of the API end with a slash; /api/docs/ lists them."});
+        let detail =
+            serde_json::json!({"detail": "Not found. The paths of the API end with a slash; /api/docs/ lists them."});
         return (axum::http::StatusCode::NOT_FOUND, axum::Json(detail)).into_response();
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads && !path.ends_with('/') && path.split('/').nth(1).is_some_and(|first| SECTIONS.contains(first)) {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Redirect::permanent(&format!("{path}/{query}")).into_response();
     }
     let principal = principal.map(|Extension(principal)| principal).unwrap_or_default();
     let ip = ip.map_or(ClientIp(std::net::IpAddr::from([0, 0, 0, 0])), |Extension(ip)| ip);
     let id = id.map_or_else(|| RequestId(String::new()), |Extension(id)| id);
     let options = state.leptos.clone();
-    let handler = leptos_axum::render_app_to_stream_with_context(
-        provide(state.ctx.clone(), principal, ip, id),
-        move || app::shell(options.clone()),
-    );
+    let handler =
+        leptos_axum::render_app_async_with_context(provide(state.ctx.clone(), principal, ip, id), move || {
+            app::shell(options.clone())
+        });
     let mut response = handler(request).await.into_response();
     *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
     without_caching(&mut response);

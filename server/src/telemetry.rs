@@ -18,9 +18,9 @@ use crate::config::{LogFormat, TelemetrySection};
 pub fn start_logs(settings: &TelemetrySection) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
         .with_context(|| format!("key \"telemetry.log\": {:?} is not a log filter", settings.log))?;
-    let format = settings.format.unwrap_or_else(|| {
-        if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
-    });
+    let format = settings
+        .format
+        .unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LogFormat::Json => registry
@@ -33,9 +33,7 @@ pub fn start_logs(settings: &TelemetrySection) -> anyhow::Result<()> {
                     .with_writer(std::io::stderr),
             )
             .try_init(),
-        LogFormat::Text => {
-            registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()
-        }
+        LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init(),
     };
     started.context("logs were already started")
 }

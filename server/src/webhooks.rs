@@ -49,8 +49,18 @@ struct CardForm {
 /// Pays on the sandbox's page with a test card, as its form does. No money moves.
 #[utoipa::path(post, path = "/api/payments/sandbox/checkout/{session}/pay/", tag = "orders", request_body = CardForm,
     responses((status = 200), (status = 400), (status = 402), (status = 404), (status = 409)))]
-async fn sandbox_pay(State(state): State<AppState>, Path(session): Path<String>, Json(form): Json<CardForm>) -> ApiResult<Response> {
-    let card = SandboxCard { number: form.number, expiry: form.expiry, cvc: form.cvc, name: form.name, confirmed: form.confirmed };
+async fn sandbox_pay(
+    State(state): State<AppState>,
+    Path(session): Path<String>,
+    Json(form): Json<CardForm>,
+) -> ApiResult<Response> {
+    let card = SandboxCard {
+        number: form.number,
+        expiry: form.expiry,
+        cvc: form.cvc,
+        name: form.name,
+        confirmed: form.confirmed,
+    };
     match orders::pay_in_sandbox(&state.ctx, &session, &card).await {
         Ok(success_url) => Ok(Json(json!({"success_url": success_url})).into_response()),
         Err(SandboxRefused::Declined(code, message)) => {

@@ -39,11 +39,7 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
 
 /// Serves a file at the address of one build.
 async fn versioned(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    let caching = if hash == assets::build_hash() {
-        Caching::Immutable
-    } else {
-        Caching::Minutes
-    };
+    let caching = if hash == assets::build_hash() { Caching::Immutable } else { Caching::Minutes };
     asset(&name, &headers, caching)
 }
 
@@ -58,10 +54,7 @@ fn asset(name: &str, headers: &HeaderMap, caching: Caching) -> Response {
         ("cross-origin-resource-policy", "cross-origin"),
         ("timing-allow-origin", "*"),
     ] {
-        out.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        out.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
 }
@@ -86,16 +79,12 @@ async fn frame(
     }
 }
 
-async fn boot(
-    state: &AppState,
-    config: &str,
-) -> Result<gateway::WidgetBoot, gateway::GatewayError> {
+async fn boot(state: &AppState, config: &str) -> Result<gateway::WidgetBoot, gateway::GatewayError> {
     gateway::boot(&state.ctx, config_id(config)?).await
 }
 
 fn config_id(text: &str) -> Result<ConfigId, gateway::GatewayError> {
-    text.parse()
-        .map_err(|_| gateway::GatewayError::new(404, "not_found", "There is no such chat."))
+    text.parse().map_err(|_| gateway::GatewayError::new(404, "not_found", "There is no such chat."))
 }
 
 /// Reads a header as text.
@@ -104,5 +93,4 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Forbids keeping an answer that is one visitor's or may change with the config.
-const NO_STORE: (HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

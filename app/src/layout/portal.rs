@@ -48,7 +48,10 @@ pub fn AdminLayout() -> impl IntoView {
 }
 
 /// A bar on top, a menu at the side (on a phone, behind a button), and the page.
-fn portal(name: &'static str, menu: impl Fn(&Viewer) -> Option<AnyView> + Clone + Send + Sync + 'static) -> impl IntoView {
+fn portal(
+    name: &'static str,
+    menu: impl Fn(&Viewer) -> Option<AnyView> + Clone + Send + Sync + 'static,
+) -> impl IntoView {
     let session = Session::of_page();
     let menu_in = move || {
         let menu = menu.clone();
@@ -103,14 +106,13 @@ fn organization_menu(membership: &MembershipView) -> AnyView {
             NavLink::new(to("sell/"), "Start selling", Sign::Store)
         });
     }
-    let market = ["agents", "apps", "assistants", "automations"]
-        .into_iter()
-        .map(|slug| {
-            let mut title = slug.to_owned();
-            title[..1].make_ascii_uppercase();
-            NavLink::new(links::category(slug), title, Sign::of_category(slug))
-        });
-    let market = std::iter::once(NavLink::exact(links::MARKETPLACE, "Everything", Sign::Search)).chain(market).collect();
+    let market = ["agents", "apps", "assistants", "automations"].into_iter().map(|slug| {
+        let mut title = slug.to_owned();
+        title[..1].make_ascii_uppercase();
+        NavLink::new(links::category(slug), title, Sign::of_category(slug))
+    });
+    let market =
+        std::iter::once(NavLink::exact(links::MARKETPLACE, "Everything", Sign::Search)).chain(market).collect();
     view! {
         <SideNav links=work/>
         <SideNav label="Marketplace" links=market/>

@@ -51,7 +51,7 @@ pub(super) fn TopBar(
                     <a href="/#how">"How it works"</a>
                     <a href="/#sell">"Sell"</a>
                 </nav>
-                <form class="topbar__search" role="search" method="get" action=links::MARKETPLACE>
+                <form class="topbar__search" role="search" aria-label="Everything on sale" method="get" action=links::MARKETPLACE>
                     <label class="input-group">
                         <Icon sign=Sign::Search class="icon--sm"/>
                         <input class="input" type="search" name="search" value=searched placeholder="Search agents" aria-label="Search the marketplace" autocomplete="off"/>

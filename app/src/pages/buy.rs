@@ -37,7 +37,9 @@ pub fn BuyPage() -> impl IntoView {
     );
     load(found, move |(plan, offering, viewer)| {
         let step = match viewer {
-            Some(viewer) => view! { <OrderForm action=order plan=plan.clone() offering=offering.clone() viewer/> }.into_any(),
+            Some(viewer) => {
+                view! { <OrderForm action=order plan=plan.clone() offering=offering.clone() viewer/> }.into_any()
+            }
             None => view! { <NewcomerForm action=sign_up plan=plan.clone() offering=offering.clone()/> }.into_any(),
         };
         view! {
@@ -65,7 +67,9 @@ fn OrderForm(action: ServerAction<Order>, plan: PlanView, offering: OfferingView
     let buyers: Vec<(String, String)> = viewer
         .memberships
         .iter()
-        .filter(|membership| membership.role.may(Permission::Buy) && membership.organization_id != offering.card.provider_id)
+        .filter(|membership| {
+            membership.role.may(Permission::Buy) && membership.organization_id != offering.card.provider_id
+        })
         .map(|membership| (membership.organization_id.to_string(), membership.organization_name.clone()))
         .collect();
     if buyers.is_empty() {
@@ -75,7 +79,11 @@ fn OrderForm(action: ServerAction<Order>, plan: PlanView, offering: OfferingView
         .into_any();
     }
     let who = if buyers.len() == 1 {
-        buyers.into_iter().map(|(id, _)| view! { <input type="hidden" name="organization" value=id/> }).collect_view().into_any()
+        buyers
+            .into_iter()
+            .map(|(id, _)| view! { <input type="hidden" name="organization" value=id/> })
+            .collect_view()
+            .into_any()
     } else {
         view! { <SelectField form name="organization" label="For" options=buyers/> }.into_any()
     };
@@ -129,7 +137,10 @@ fn Terms(form: FormState, terms: String) -> impl IntoView {
 /// What is bought, and what it costs.
 #[component]
 fn Summary(plan: PlanView, offering: OfferingView) -> impl IntoView {
-    let calls = plan.monthly_quota.map_or_else(|| "Calls without a limit".to_owned(), |quota| format!("{} a month", fmt::plural(quota, "call", "calls")));
+    let calls = plan.monthly_quota.map_or_else(
+        || "Calls without a limit".to_owned(),
+        |quota| format!("{} a month", fmt::plural(quota, "call", "calls")),
+    );
     view! {
         <div class="card summary">
             <div class="card__body">

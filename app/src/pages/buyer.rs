@@ -13,8 +13,8 @@ mod subscriptions;
 mod team;
 
 use leptos::prelude::*;
-use leptos_router::components::{ParentRoute, Route};
 use leptos_router::any_nested_route::IntoAnyNestedRoute as _;
+use leptos_router::components::{ParentRoute, Route};
 use leptos_router::{MatchNestedRoutes, SsrMode, StaticSegment, path};
 
 pub(crate) use orders::table as orders_table;

@@ -73,7 +73,8 @@ pub fn CheckoutPage() -> impl IntoView {
     let params = use_params_map();
     let action = ServerAction::<Pay>::new();
     live::load_answer(action);
-    let found = Resource::new_blocking(move || params.with(|params| params.get("session")).unwrap_or_default(), checkout);
+    let found =
+        Resource::new_blocking(move || params.with(|params| params.get("session")).unwrap_or_default(), checkout);
     view! {
         <Title text="Payment"/>
         <main id="main">{load(found, move |visit| view! { <Visit visit action/> }.into_any())}</main>
@@ -108,8 +109,9 @@ fn Visit(visit: SandboxCheckoutView, action: ServerAction<Pay>) -> impl IntoView
                         <p class="muted small">{format!("paid to {}, for the first month", visit.merchant)}</p>
                     </div>
                     <div class="card">
+                        <div class="card__head"><h2>"Cards for testing"</h2></div>
                         <table class="table">
-                            <caption class="card__head"><strong>"Cards for testing"</strong></caption>
+                            <caption class="sr">"Cards for testing"</caption>
                             <thead><tr><th scope="col">"Number"</th><th scope="col">"What happens"</th></tr></thead>
                             <tbody>{cards}</tbody>
                         </table>

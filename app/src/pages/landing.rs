@@ -58,7 +58,7 @@ fn Hero() -> impl IntoView {
                 <div class="hero__text">
                     <h1>"AI agents, ready to work."</h1>
                     <p class="hero__lead">"Find an agent, try it on the spot and put it on your site in minutes. Or build one in Langflow and sell it to everyone who needs it."</p>
-                    <form class="hero__search" role="search" method="get" action=links::MARKETPLACE>
+                    <form class="hero__search" role="search" aria-label="By what it should do" method="get" action=links::MARKETPLACE>
                         <label class="input-group input-group--lg">
                             <Icon sign=Sign::Search/>
                             <input class="input input--lg" type="search" name="search" placeholder="What should it do?" aria-label="What should the agent do?" autocomplete="off"/>
@@ -99,7 +99,7 @@ fn Featured(offerings: Page<OfferingCard>) -> impl IntoView {
                     <div><h2 id="featured">"On the marketplace"</h2><p>"Each can be tried, bought and set up today."</p></div>
                     <LinkButton href=links::MARKETPLACE label="See everything" look=Look::Secondary icon_after=Sign::ArrowRight/>
                 </div>
-                <div class="grid">{offerings.rows.into_iter().take(6).map(|card| view! { <OfferingTile card level=3/> }).collect_view()}</div>
+                <div class="grid grid--offers">{offerings.rows.into_iter().take(6).map(|card| view! { <OfferingTile card level=3/> }).collect_view()}</div>
             </section>
         }
     })
@@ -139,9 +139,21 @@ fn HowItWorks() -> impl IntoView {
 #[component]
 fn Promises() -> impl IntoView {
     let promises = [
-        (Sign::Zap, "Ready within seconds", "After you pay, the agent is set up and waiting on its own page, with every setting in sight."),
-        (Sign::Shield, "Keys that cannot hurt you", "A key on a web page answers on the pages that you name, with its own cap, and can be revoked at once."),
-        (Sign::Chart, "Every call counted once", "Usage shows each call as it happens. A call that fails costs nothing."),
+        (
+            Sign::Zap,
+            "Ready within seconds",
+            "After you pay, the agent is set up and waiting on its own page, with every setting in sight.",
+        ),
+        (
+            Sign::Shield,
+            "Keys that cannot hurt you",
+            "A key on a web page answers on the pages that you name, with its own cap, and can be revoked at once.",
+        ),
+        (
+            Sign::Chart,
+            "Every call counted once",
+            "Usage shows each call as it happens. A call that fails costs nothing.",
+        ),
     ];
     let promises = promises
         .into_iter()

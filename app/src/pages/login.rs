@@ -35,7 +35,7 @@ pub fn LoginPage() -> impl IntoView {
                     <Submit label="Sign in" class="btn--lg btn--block" pending=form.pending/>
                 </ActionForm>
             </div>
-            <p class="auth__other section">"New here? "<a class="link" href=register>"Create an account"</a></p>
+            <p class="auth__other">"New here? "<a class="link" href=register>"Create an account"</a></p>
         </div>
     }
 }

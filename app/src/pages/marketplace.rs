@@ -9,6 +9,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::data::{self, Filter};
 use crate::error::UiError;
+use crate::ui::live;
 use crate::ui::prelude::*;
 use crate::{fmt, links};
 
@@ -27,7 +28,8 @@ pub fn MarketplacePage() -> impl IntoView {
         },
     );
     load(shown, |(filter, categories, found)| {
-        let title = match (filter.search.as_str(), categories.iter().find(|category| category.slug == filter.category)) {
+        let title = match (filter.search.as_str(), categories.iter().find(|category| category.slug == filter.category))
+        {
             ("", Some(category)) => category.title.clone(),
             ("", None) => "Marketplace".to_owned(),
             (search, _) => format!("Results for “{search}”"),
@@ -66,7 +68,7 @@ fn Filters(filter: Filter, categories: Vec<CategoryView>) -> impl IntoView {
             let sign = if slug.is_empty() { Sign::Layers } else { Sign::of_category(&slug) };
             view! {
                 <label class="check" data-category=slug.clone()>
-                    <input type="radio" name="category" value=slug.clone() checked=checked/>
+                    <input type="radio" name="category" value=slug.clone() checked=checked on:change=|event| live::submit_form_of(&event)/>
                     <span><Icon sign class="icon--sm"/>{title}<span class="count">{fmt::count(count)}</span></span>
                 </label>
             }
@@ -77,13 +79,19 @@ fn Filters(filter: Filter, categories: Vec<CategoryView>) -> impl IntoView {
             .iter()
             .map(|(value, text)| {
                 let checked = *value == chosen;
-                view! { <label class="check"><input type="radio" name=name value=*value checked=checked/><span>{*text}</span></label> }
+                view! { <label class="check"><input type="radio" name=name value=*value checked=checked on:change=|event| live::submit_form_of(&event)/><span>{*text}</span></label> }
             })
             .collect_view()
     };
-    let prices = radios("price", &filter.price, &[("", "Any price"), ("0", "Free plan"), ("29", "Up to $29 a month"), ("99", "Up to $99 a month")]);
-    let ratings = radios("rating", &filter.rating, &[("", "Any rating"), ("4", "4 stars and more"), ("3", "3 stars and more")]);
-    let clear = filter.is_narrow().then(|| view! { <LinkButton href=links::MARKETPLACE label="Clear" look=Look::Ghost/> });
+    let prices = radios(
+        "price",
+        &filter.price,
+        &[("", "Any price"), ("0", "Free plan"), ("29", "Up to $29 a month"), ("99", "Up to $99 a month")],
+    );
+    let ratings =
+        radios("rating", &filter.rating, &[("", "Any rating"), ("4", "4 stars and more"), ("3", "3 stars and more")]);
+    let clear =
+        filter.is_narrow().then(|| view! { <LinkButton href=links::MARKETPLACE label="Clear" look=Look::Ghost/> });
     view! {
         <Form method="GET" action=links::MARKETPLACE attr:class="filters">
             <label class="field">
@@ -102,24 +110,31 @@ fn Filters(filter: Filter, categories: Vec<CategoryView>) -> impl IntoView {
 /// The order of the list.
 #[component]
 fn SortForm(filter: Filter) -> impl IntoView {
-    let options = [("popular", "Most used"), ("newest", "Newest"), ("rating", "Best rated"), ("price", "Cheapest"), ("name", "By name")]
-        .into_iter()
-        .map(|(value, text)| {
-            let selected = value == filter.sort;
-            view! { <option value=value selected=selected>{text}</option> }
-        })
-        .collect_view();
-    let kept = [("search", filter.search), ("category", filter.category), ("price", filter.price), ("rating", filter.rating)]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
-        .collect_view();
+    let options = [
+        ("popular", "Most used"),
+        ("newest", "Newest"),
+        ("rating", "Best rated"),
+        ("price", "Cheapest"),
+        ("name", "By name"),
+    ]
+    .into_iter()
+    .map(|(value, text)| {
+        let selected = value == filter.sort;
+        view! { <option value=value selected=selected>{text}</option> }
+    })
+    .collect_view();
+    let kept =
+        [("search", filter.search), ("category", filter.category), ("price", filter.price), ("rating", filter.rating)]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+            .collect_view();
     view! {
         <Form method="GET" action=links::MARKETPLACE attr:class="market__sort">
             {kept}
             <label for="sort">"Sort by"</label>
-            <select class="select" id="sort" name="sort">{options}</select>
-            <Submit label="Sort" look=Look::Ghost class="btn--sm"/>
+            <select class="select" id="sort" name="sort" on:change=|event| live::submit_form_of(&event)>{options}</select>
+            <Submit label="Sort" look=Look::Ghost class="btn--sm still-only"/>
         </Form>
     }
 }
@@ -142,7 +157,7 @@ pub(super) fn Results(found: Page<OfferingCard>, narrow: bool) -> impl IntoView 
     }
     let (page, pages, total) = (found.page, found.pages(), found.total);
     view! {
-        <div class="grid">{found.rows.into_iter().map(|card| view! { <OfferingTile card level=2/> }).collect_view()}</div>
+        <div class="grid grid--offers">{found.rows.into_iter().map(|card| view! { <OfferingTile card level=2/> }).collect_view()}</div>
         <Pagination page pages total words=("product", "products")/>
     }
     .into_any()
@@ -156,7 +171,11 @@ pub(super) fn OfferingTile(
     level: u8,
 ) -> impl IntoView {
     let link = view! { <a href=links::offering(card.id)>{card.name.clone()}</a> };
-    let heading = if level == 2 { view! { <h2 class="offer__name">{link}</h2> }.into_any() } else { view! { <h3 class="offer__name">{link}</h3> }.into_any() };
+    let heading = if level == 2 {
+        view! { <h2 class="offer__name">{link}</h2> }.into_any()
+    } else {
+        view! { <h3 class="offer__name">{link}</h3> }.into_any()
+    };
     let slug = card.category_slug;
     let hue = slug.clone();
     view! {
@@ -185,6 +204,9 @@ fn Price(from: Option<domain::Money>) -> impl IntoView {
     match from {
         None => view! { <span class="price"><small>"No plans yet"</small></span> }.into_any(),
         Some(price) if price.is_zero() => view! { <span class="price">"Free plan"</span> }.into_any(),
-        Some(price) => view! { <span class="price"><small>"from "</small>{price.to_string()}<small>" / month"</small></span> }.into_any(),
+        Some(price) => {
+            view! { <span class="price"><small>"from "</small>{price.to_string()}<small>" / month"</small></span> }
+                .into_any()
+        }
     }
 }

@@ -30,7 +30,11 @@ pub fn OfferingPage() -> impl IntoView {
         move || (params.with(|params| params.get("offering")).unwrap_or_default(), review.version().get()),
         move |(id, _)| async move {
             let offering = data::offering(id).await?;
-            let said = if offering.demo { demo::demo_said(offering.card.id.to_string()).await.unwrap_or_default() } else { Default::default() };
+            let said = if offering.demo {
+                demo::demo_said(offering.card.id.to_string()).await.unwrap_or_default()
+            } else {
+                Default::default()
+            };
             Ok((offering, said, session.viewer().await))
         },
     );
@@ -59,12 +63,16 @@ fn Top(offering: OfferingView) -> impl IntoView {
     let card = offering.card;
     let on_sale = card.state == OfferingState::Active;
     let cheapest = offering.plans.first().map(|plan| {
-        let label = if plan.price.is_zero() { "Start for free".to_owned() } else { format!("Subscribe from {}", plan.price) };
+        let label =
+            if plan.price.is_zero() { "Start for free".to_owned() } else { format!("Subscribe from {}", plan.price) };
         (links::buy(plan.id), label)
     });
     let notice = match card.state {
         OfferingState::Active => None,
-        OfferingState::Paused => Some(("This product is not for sale at the moment", "Running subscriptions go on. Come back later, or look at similar ones.")),
+        OfferingState::Paused => Some((
+            "This product is not for sale at the moment",
+            "Running subscriptions go on. Come back later, or look at similar ones.",
+        )),
         OfferingState::Draft | OfferingState::InReview | OfferingState::Archived => {
             Some(("Only you can see this page", "It is not on the marketplace now."))
         }

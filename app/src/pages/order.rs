@@ -106,16 +106,70 @@ pub fn OrderPage() -> impl IntoView {
 fn Found(order: OrderView, pay: ServerAction<PayOrder>, cancel: ServerAction<CancelOrder>) -> impl IntoView {
     let name = order.offering_name.clone();
     let (mark, sign, title, text) = match (order.state, order.kind) {
-        (OrderState::PendingConsumer, _) => ("confirm__mark confirm__mark--busy", Sign::Card, "One step left: payment".to_owned(), "If you have just paid, this page notices within seconds.".to_owned()),
-        (OrderState::PendingProvider, _) => ("confirm__mark confirm__mark--busy", Sign::Clock, "Waiting for the provider".to_owned(), format!("{} looks at each order before it begins. We write to you.", order.provider_name)),
-        (OrderState::Executing, OrderKind::Terminate) => ("confirm__mark confirm__mark--busy", Sign::Loader, "Ending the subscription".to_owned(), "This takes a moment.".to_owned()),
-        (OrderState::Executing, _) => ("confirm__mark confirm__mark--busy", Sign::Loader, format!("Setting up {name}"), "This takes a few seconds. You are taken there when it is ready.".to_owned()),
-        (OrderState::Done, OrderKind::Terminate) => ("confirm__mark", Sign::Check, "The subscription is ended".to_owned(), "Its keys have stopped working. Usage and receipts stay.".to_owned()),
-        (OrderState::Done, OrderKind::Update) => ("confirm__mark", Sign::Check, format!("You are on {} now", order.plan_name), "The new quota holds at once.".to_owned()),
-        (OrderState::Done, OrderKind::Create) => ("confirm__mark", Sign::Check, format!("{name} is ready"), "Give it a name and a voice, then put it to work.".to_owned()),
-        (OrderState::Erred, _) => ("confirm__mark confirm__mark--bad", Sign::X, "That did not work".to_owned(), if order.amount.is_zero() { "Nothing was changed.".to_owned() } else { "What you paid goes back to you.".to_owned() }),
-        (OrderState::Canceled, _) => ("confirm__mark confirm__mark--bad", Sign::X, "This order is canceled".to_owned(), "Nothing more happens with it.".to_owned()),
-        (OrderState::Rejected, _) => ("confirm__mark confirm__mark--bad", Sign::X, "The provider declined".to_owned(), "What you paid goes back to you.".to_owned()),
+        (OrderState::PendingConsumer, _) => (
+            "confirm__mark confirm__mark--busy",
+            Sign::Card,
+            "One step left: payment".to_owned(),
+            "If you have just paid, this page notices within seconds.".to_owned(),
+        ),
+        (OrderState::PendingProvider, _) => (
+            "confirm__mark confirm__mark--busy",
+            Sign::Clock,
+            "Waiting for the provider".to_owned(),
+            format!("{} looks at each order before it begins. We write to you.", order.provider_name),
+        ),
+        (OrderState::Executing, OrderKind::Terminate) => (
+            "confirm__mark confirm__mark--busy",
+            Sign::Loader,
+            "Ending the subscription".to_owned(),
+            "This takes a moment.".to_owned(),
+        ),
+        (OrderState::Executing, _) => (
+            "confirm__mark confirm__mark--busy",
+            Sign::Loader,
+            format!("Setting up {name}"),
+            "This takes a few seconds. You are taken there when it is ready.".to_owned(),
+        ),
+        (OrderState::Done, OrderKind::Terminate) => (
+            "confirm__mark",
+            Sign::Check,
+            "The subscription is ended".to_owned(),
+            "Its keys have stopped working. Usage and receipts stay.".to_owned(),
+        ),
+        (OrderState::Done, OrderKind::Update) => (
+            "confirm__mark",
+            Sign::Check,
+            format!("You are on {} now", order.plan_name),
+            "The new quota holds at once.".to_owned(),
+        ),
+        (OrderState::Done, OrderKind::Create) => (
+            "confirm__mark",
+            Sign::Check,
+            format!("{name} is ready"),
+            "Give it a name and a voice, then put it to work.".to_owned(),
+        ),
+        (OrderState::Erred, _) => (
+            "confirm__mark confirm__mark--bad",
+            Sign::X,
+            "That did not work".to_owned(),
+            if order.amount.is_zero() {
+                "Nothing was changed.".to_owned()
+            } else {
+                "What you paid goes back to you.".to_owned()
+            },
+        ),
+        (OrderState::Canceled, _) => (
+            "confirm__mark confirm__mark--bad",
+            Sign::X,
+            "This order is canceled".to_owned(),
+            "Nothing more happens with it.".to_owned(),
+        ),
+        (OrderState::Rejected, _) => (
+            "confirm__mark confirm__mark--bad",
+            Sign::X,
+            "The provider declined".to_owned(),
+            "What you paid goes back to you.".to_owned(),
+        ),
     };
     let waits = !order.state.is_final() && order.state != OrderState::PendingProvider;
     let again = watching(order.id);
@@ -211,7 +265,11 @@ fn steps_of(order: &OrderView) -> Vec<Step> {
                 state if last && !state.is_final() && state != OrderState::PendingConsumer => StepState::Now,
                 _ => StepState::Done,
             };
-            let note = if step.note.is_empty() { format!("{} UTC", step.at) } else { format!("{} · {} UTC", step.note, step.at) };
+            let note = if step.note.is_empty() {
+                format!("{} UTC", step.at)
+            } else {
+                format!("{} · {} UTC", step.note, step.at)
+            };
             Step::new(state, words(step.state), note)
         })
         .collect();

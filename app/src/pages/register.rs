@@ -34,7 +34,7 @@ pub fn RegisterPage() -> impl IntoView {
                     <Submit label="Create account" class="btn--lg btn--block" pending=form.pending/>
                 </ActionForm>
             </div>
-            <p class="auth__other section">"Have an account? "<a class="link" href=login>"Sign in"</a></p>
+            <p class="auth__other">"Have an account? "<a class="link" href=login>"Sign in"</a></p>
         </div>
     }
 }

@@ -52,7 +52,12 @@ pub fn Badge(
     #[prop(optional)]
     busy: bool,
 ) -> impl IntoView {
-    let class = format!("{}{}{}", tint.class(), if dot || busy { " badge--dot" } else { "" }, if busy { " badge--busy" } else { "" });
+    let class = format!(
+        "{}{}{}",
+        tint.class(),
+        if dot || busy { " badge--dot" } else { "" },
+        if busy { " badge--busy" } else { "" }
+    );
     view! { <span class=class>{text}</span> }
 }
 

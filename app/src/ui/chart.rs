@@ -77,7 +77,11 @@ pub fn Sparkline(
 
 fn frame(title: String, points: Vec<(String, i64)>, top: i64, drawing: AnyView) -> AnyView {
     let total: i64 = points.iter().map(|(_, value)| value).sum();
-    let summary = format!("{title}. {} in all; the most in one step is {}.", fmt::count(total), fmt::count(points.iter().map(|(_, value)| *value).max().unwrap_or(0)));
+    let summary = format!(
+        "{title}. {} in all; the most in one step is {}.",
+        fmt::count(total),
+        fmt::count(points.iter().map(|(_, value)| *value).max().unwrap_or(0))
+    );
     let first = points.first().map(|(label, _)| label.clone()).unwrap_or_default();
     let last = points.last().map(|(label, _)| label.clone()).unwrap_or_default();
     let rows = points

@@ -106,7 +106,8 @@ pub fn ChatPanel(
 ) -> impl IntoView {
     let fresh = history.is_empty();
     let first = (!greeting.is_empty()).then(|| (Who::Agent, greeting));
-    let said = history.into_iter().map(|message| (if message.role == "user" { Who::User } else { Who::Agent }, message.text));
+    let said =
+        history.into_iter().map(|message| (if message.role == "user" { Who::User } else { Who::Agent }, message.text));
     let problem = plain.problem.clone().map(|problem| (Who::Problem, problem));
     let bubbles = first
         .into_iter()
@@ -144,8 +145,16 @@ pub fn ChatPanel(
             }
         }
     };
-    let fields = plain.fields.iter().map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone()/> }).collect_view();
-    let starter_fields = plain.fields.iter().map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone()/> }).collect_view();
+    let fields = plain
+        .fields
+        .iter()
+        .map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone()/> })
+        .collect_view();
+    let starter_fields = plain
+        .fields
+        .iter()
+        .map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone()/> })
+        .collect_view();
     let starters = starters
         .into_iter()
         .map(|question| {
@@ -157,7 +166,8 @@ pub fn ChatPanel(
             view! { <button type="submit" class="chip" name="input" value=question.clone() on:click=ask>{question.clone()}</button> }
         })
         .collect_view();
-    let shows_starters = move || fresh && talk.bubbles.with(|bubbles| bubbles.iter().all(|bubble| bubble.who != Who::User));
+    let shows_starters =
+        move || fresh && talk.bubbles.with(|bubbles| bubbles.iter().all(|bubble| bubble.who != Who::User));
 
     view! {
         <section class=format!("chat {class}") aria-label=format!("Chat with {name}")>
@@ -195,7 +205,8 @@ fn BubbleView(bubble: Bubble) -> impl IntoView {
     let inside = move || {
         let text = text.get();
         if text.is_empty() && waiting.get() {
-            view! { <span class="typing"><i></i><i></i><i></i><span class="sr">"The agent is writing."</span></span> }.into_any()
+            view! { <span class="typing"><i></i><i></i><i></i><span class="sr">"The agent is writing."</span></span> }
+                .into_any()
         } else if who == Who::Agent {
             view! { <Markdown text/> }.into_any()
         } else {

@@ -65,9 +65,7 @@ pub fn FormAlert(
     /// The form.
     form: FormState,
 ) -> impl IntoView {
-    move || {
-        form.error.get().map(|error| view! { <Alert kind=Kind::Bad text=error.message()/> })
-    }
+    move || form.error.get().map(|error| view! { <Alert kind=Kind::Bad text=error.message()/> })
 }
 
 fn search_of(search: &str) -> String {

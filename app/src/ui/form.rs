@@ -27,7 +27,9 @@ impl FormState {
     {
         let value = action.value();
         Self {
-            error: Signal::derive(move || value.with(|value| value.as_ref().and_then(|result| result.as_ref().err().cloned()))),
+            error: Signal::derive(move || {
+                value.with(|value| value.as_ref().and_then(|result| result.as_ref().err().cloned()))
+            }),
             pending: action.pending().into(),
         }
     }
@@ -39,7 +41,11 @@ impl FormState {
 }
 
 /// What a control is tied to for assistive technology: its hint and its problem.
-fn described_by(id: &str, hint: bool, problem: Signal<Option<String>>) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
+fn described_by(
+    id: &str,
+    hint: bool,
+    problem: Signal<Option<String>>,
+) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
     let id = id.to_owned();
     move || {
         let wrong = problem.with(Option::is_some);
@@ -53,7 +59,14 @@ fn described_by(id: &str, hint: bool, problem: Signal<Option<String>>) -> impl F
 }
 
 /// The label above a control, and hint and problem below it.
-fn labelled(id: String, label: String, hint: Option<String>, required: bool, problem: Signal<Option<String>>, control: AnyView) -> AnyView {
+fn labelled(
+    id: String,
+    label: String,
+    hint: Option<String>,
+    required: bool,
+    problem: Signal<Option<String>>,
+    control: AnyView,
+) -> AnyView {
     let hint_id = format!("{id}-hint");
     let error_id = format!("{id}-error");
     view! {

@@ -46,6 +46,23 @@ pub fn every(delay: Duration, work: impl Fn() + Clone + 'static) {
     let _ = (delay, work);
 }
 
+/// Sends the form that a changed control stands in, so that a choice shows at once.
+pub fn submit_form_of(event: &leptos::ev::Event) {
+    #[cfg(feature = "hydrate")]
+    {
+        use wasm_bindgen::JsCast as _;
+
+        let control = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let form = control.and_then(|control| control.closest("form").ok().flatten());
+        if let Some(form) = form.and_then(|form| form.dyn_into::<web_sys::HtmlFormElement>().ok()) {
+            // A form that is not valid says so itself.
+            let _ = form.request_submit();
+        }
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = event;
+}
+
 /// Loads an address anew, so that nothing of the page before it stays.
 pub fn load_anew(address: &str) {
     #[cfg(feature = "hydrate")]

@@ -44,7 +44,9 @@ pub fn SideNav(
         .into_iter()
         .map(|link| {
             let href = link.href.clone();
-            let current = move || path.with(|path| if link.exact { *path == href } else { path.starts_with(&href) }).then_some("page");
+            let current = move || {
+                path.with(|path| if link.exact { *path == href } else { path.starts_with(&href) }).then_some("page")
+            };
             view! {
                 <a href=link.href aria-current=current><Icon sign=link.icon/>{link.label}</a>
             }

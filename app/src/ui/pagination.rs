@@ -29,7 +29,8 @@ pub fn Pagination(
                 .map(|(name, value)| (name.to_string(), value))
                 .filter(|(name, _)| !matches!(name.as_str(), "page" | "notice" | "__err" | "__path"))
                 .collect();
-            let mut pairs: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut pairs: Vec<(&str, &str)> =
+                kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             pairs.push(("page", &target));
             format!("{}{}", path.get(), links::query(&pairs))
         })

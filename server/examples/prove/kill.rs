@@ -28,7 +28,10 @@ pub(crate) async fn run(binary: &Path, postgres: Option<String>) -> anyhow::Resu
             continue;
         }
         let row = one(binary, database).await?;
-        holds &= row["lost"] == 0 && row["doubled"] == 0 && row["answered"].as_u64() >= Some(WANTED as u64) && row["sums_agree"] == true;
+        holds &= row["lost"] == 0
+            && row["doubled"] == 0
+            && row["answered"].as_u64() >= Some(WANTED as u64)
+            && row["sums_agree"] == true;
         figures.insert(name.to_owned(), row);
     }
     Ok(json!({"name": "kill-invocations", "holds": holds, "figures": figures}))
@@ -56,9 +59,14 @@ async fn one(binary: &Path, database: Option<String>) -> anyhow::Result<Value> {
                         continue;
                     };
                     while !stop.load(Ordering::Relaxed) {
-                        match connection.send("POST", "/api/agent-gateway/invoke/", &headers, r#"{"input":"hello"}"#).await {
+                        match connection
+                            .send("POST", "/api/agent-gateway/invoke/", &headers, r#"{"input":"hello"}"#)
+                            .await
+                        {
                             Ok(answer) if answer.status == 200 => {
-                                if let Some(id) = answer.json().ok().and_then(|body| body["request_id"].as_str().map(str::to_owned)) {
+                                if let Some(id) =
+                                    answer.json().ok().and_then(|body| body["request_id"].as_str().map(str::to_owned))
+                                {
                                     answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id);
                                 }
                             }
@@ -104,7 +112,10 @@ async fn one(binary: &Path, database: Option<String>) -> anyhow::Result<Value> {
     let mut api = story::Api { connection: &mut connection };
     let mut recorded: Vec<String> = Vec::new();
     for page in 1.. {
-        let path = format!("/api/customer-agent-configs/{}/invocations/?state=succeeded&page={page}&page_size=300", buyer.config);
+        let path = format!(
+            "/api/customer-agent-configs/{}/invocations/?state=succeeded&page={page}&page_size=300",
+            buyer.config
+        );
         let rows = api.call("GET", &path, Some(&buyer.token), &Value::Null).await?;
         let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
         recorded.extend(rows.iter().filter_map(|row| row["request_id"].as_str().map(str::to_owned)));
@@ -112,14 +123,17 @@ async fn one(binary: &Path, database: Option<String>) -> anyhow::Result<Value> {
             break;
         }
     }
-    let usage = api.call("GET", &format!("/api/customer-agent-configs/{}/usage/", buyer.config), Some(&buyer.token), &Value::Null).await?;
+    let usage = api
+        .call("GET", &format!("/api/customer-agent-configs/{}/usage/", buyer.config), Some(&buyer.token), &Value::Null)
+        .await?;
     program.kill()?;
 
     let distinct: HashSet<&String> = recorded.iter().collect();
     let lost = answered.iter().filter(|id| !distinct.contains(id)).count();
     let distinct_answers: HashSet<&String> = answered.iter().collect();
     let doubled = (recorded.len() - distinct.len()) + (answered.len() - distinct_answers.len());
-    let sums_agree = usage["api_calls"].as_u64() == Some(recorded.len() as u64) && usage["used"].as_u64() == Some(recorded.len() as u64);
+    let sums_agree = usage["api_calls"].as_u64() == Some(recorded.len() as u64)
+        && usage["used"].as_u64() == Some(recorded.len() as u64);
     let _ = std::fs::remove_dir_all(&data);
     Ok(json!({
         "kills": KILLS,

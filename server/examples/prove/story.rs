@@ -24,7 +24,8 @@ pub(crate) async fn buyer(host: &str) -> anyhow::Result<Buyer> {
 
     let application = json!({"customer": organization, "description": "Load tests of our own making.", "website": ""});
     api.post("/api/marketplace-service-providers/", Some(&seller), &application).await?;
-    api.post(&format!("/api/marketplace-service-providers/{organization}/approve/"), Some(&operator), &Value::Null).await?;
+    api.post(&format!("/api/marketplace-service-providers/{organization}/approve/"), Some(&operator), &Value::Null)
+        .await?;
     let agent = json!({"name": "Straight Through", "category": "agents", "customer_uuid": organization, "description": "Answers with what it is told."});
     let agent = text(&api.post("/api/provider-agents/", Some(&seller), &agent).await?, "/uuid")?;
     let flow = json!({"flow_definition": flow()});
@@ -33,10 +34,12 @@ pub(crate) async fn buyer(host: &str) -> anyhow::Result<Buyer> {
     let offering = text(&offering, "/uuid")?;
     let form = json!({"tagline": "Answers with what it is told.", "full_description": "For load tests: answers with exactly what it is told, at once.", "thumbnail": "/art/general-knowledge.svg"});
     api.call("PATCH", &format!("/api/marketplace-provider-offerings/{offering}/"), Some(&seller), &form).await?;
-    let plan = json!({"offering": offering, "name": "Without limits", "unit_price": 0, "requests_per_minute": 1_000_000});
+    let plan =
+        json!({"offering": offering, "name": "Without limits", "unit_price": 0, "requests_per_minute": 1_000_000});
     let plan = text(&api.post("/api/marketplace-plans/", Some(&seller), &plan).await?, "/uuid")?;
     api.post(&format!("/api/marketplace-provider-offerings/{offering}/submit/"), Some(&seller), &json!({})).await?;
-    api.post(&format!("/api/marketplace-provider-offerings/{offering}/activate/"), Some(&operator), &Value::Null).await?;
+    api.post(&format!("/api/marketplace-provider-offerings/{offering}/activate/"), Some(&operator), &Value::Null)
+        .await?;
 
     let (token, _, project) = api.register("buyer").await?;
     let order = json!({"offering": offering, "project": project, "plan": plan, "attributes": {"name": "Under load"}});
@@ -101,7 +104,13 @@ impl Api<'_> {
     }
 
     /// Calls the API and requires success.
-    pub(crate) async fn call(&mut self, method: &str, path: &str, token: Option<&str>, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
         let headers = token.map(|token| format!("authorization: Token {token}\r\n")).unwrap_or_default();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.connection.send(method, path, &headers, &body).await?;
@@ -113,5 +122,9 @@ impl Api<'_> {
 }
 
 fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
-    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned).with_context(|| format!("no {pointer} in {value}"))
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .with_context(|| format!("no {pointer} in {value}"))
 }

@@ -31,10 +31,9 @@ impl std::fmt::Debug for ConfiguredMailer {
 impl ConfiguredMailer {
     /// Makes a mailer; without an SMTP address, `directory` takes one `.eml` file a message.
     pub fn new(settings: &MailSection, directory: &Path) -> anyhow::Result<Self> {
-        let from = settings
-            .from
-            .parse()
-            .with_context(|| format!("key \"mail.from\": {:?} is not a mailbox like CMP <no-reply@example.com>", settings.from))?;
+        let from = settings.from.parse().with_context(|| {
+            format!("key \"mail.from\": {:?} is not a mailbox like CMP <no-reply@example.com>", settings.from)
+        })?;
         let transport = match &settings.smtp_url {
             Some(url) => Transport::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())

@@ -63,7 +63,11 @@ struct NewCustomer {
 /// Makes an organization with a default project; the caller becomes its owner.
 #[utoipa::path(post, path = "/api/customers/", tag = "organizations", request_body = NewCustomer,
     responses((status = 201, body = Customer), (status = 400), (status = 401)))]
-async fn create_customer(State(state): State<AppState>, who: Who, Body(body): Body<NewCustomer>) -> ApiResult<Response> {
+async fn create_customer(
+    State(state): State<AppState>,
+    who: Who,
+    Body(body): Body<NewCustomer>,
+) -> ApiResult<Response> {
     let view = organizations::create(&state.ctx, &who.principal, &body.name).await?;
     Ok((StatusCode::CREATED, Json(customer_of(&state.ctx, view))).into_response())
 }
@@ -132,9 +136,7 @@ async fn create_project(State(state): State<AppState>, who: Who, Body(body): Bod
 async fn project(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
     let id: domain::ProjectId = path_id("project", &uuid)?;
     let rows = organizations::projects(&state.ctx, &who.principal, None).await?;
-    let view = rows
-        .into_iter()
-        .find(|project| project.id == id)
-        .ok_or(ApiError(services::Error::NotFound("project")))?;
+    let view =
+        rows.into_iter().find(|project| project.id == id).ok_or(ApiError(services::Error::NotFound("project")))?;
     Ok(Json(project_of(&state.ctx, view)).into_response())
 }

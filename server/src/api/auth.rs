@@ -39,11 +39,10 @@ struct Token {
 async fn password(State(state): State<AppState>, who: Who, Body(body): Body<Credentials>) -> ApiResult<Response> {
     match services::identity::issue_token(&state.ctx, &body.username, &body.password, who.ip.0).await {
         Ok(token) => Ok(Json(Token { token }).into_response()),
-        Err(services::Error::Invalid(_)) => Ok((
-            StatusCode::UNAUTHORIZED,
-            Json(serde_json::json!({"detail": "Invalid username/password."})),
-        )
-            .into_response()),
+        Err(services::Error::Invalid(_)) => {
+            Ok((StatusCode::UNAUTHORIZED, Json(serde_json::json!({"detail": "Invalid username/password."})))
+                .into_response())
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -116,7 +115,8 @@ fn user(state: &AppState, viewer: &Viewer, token: Option<String>) -> User {
 #[utoipa::path(post, path = "/api-auth/register/", tag = "users", request_body = Registration,
     responses((status = 201, body = User), (status = 400, description = "what is wrong, by field")))]
 async fn register(State(state): State<AppState>, who: Who, Body(body): Body<Registration>) -> ApiResult<Response> {
-    let form = services::identity::Register { name: body.name, email: body.email.clone(), password: body.password.clone() };
+    let form =
+        services::identity::Register { name: body.name, email: body.email.clone(), password: body.password.clone() };
     let signed_up = services::identity::register(&state.ctx, form, &who.user_agent).await?;
     services::identity::logout(&state.ctx, &signed_up.session_cookie).await?;
     let token = services::identity::issue_token(&state.ctx, &body.email, &body.password, who.ip.0).await?;

@@ -5,7 +5,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::state::OfferingState;
-use domain::view::catalog::{CatalogQuery, CatalogSort, CategoryView, OfferingCard, OfferingView, PlanView, ProviderView};
+use domain::view::catalog::{
+    CatalogQuery, CatalogSort, CategoryView, OfferingCard, OfferingView, PlanView, ProviderView,
+};
 use domain::{OfferingId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -194,7 +196,11 @@ struct Offering {
 }
 
 fn offering_of(ctx: &Ctx, card: OfferingCard, rest: Option<&OfferingView>) -> Offering {
-    let thumbnail = if card.thumbnail.is_empty() { String::new() } else { format!("{}{}", ctx.settings.public_url, card.thumbnail) };
+    let thumbnail = if card.thumbnail.is_empty() {
+        String::new()
+    } else {
+        format!("{}{}", ctx.settings.public_url, card.thumbnail)
+    };
     Offering {
         url: url_of(ctx, "marketplace-public-offerings", card.id),
         uuid: card.id.to_string(),
@@ -256,7 +262,8 @@ fn offering_of(ctx: &Ctx, card: OfferingCard, rest: Option<&OfferingView>) -> Of
 #[utoipa::path(get, path = "/api/marketplace-public-offerings/", tag = "catalog", responses((status = 200, body = [Offering])))]
 async fn offerings(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
     let mut query = CatalogQuery { sort: CatalogSort::Popular, ..CatalogQuery::default() };
-    query.search = ["keyword", "query", "search", "name"].iter().find_map(|name| list.one(name)).unwrap_or_default().to_owned();
+    query.search =
+        ["keyword", "query", "search", "name"].iter().find_map(|name| list.one(name)).unwrap_or_default().to_owned();
     query.provider = match list.one("customer_uuid").or_else(|| list.one("customer")) {
         Some(text) => Some(reference("customer", text)?),
         None => None,
@@ -277,11 +284,16 @@ async fn offerings(State(state): State<AppState>, who: Who, list: ListQuery) -> 
         Some("name" | "-name") => CatalogSort::Name,
         Some("-created" | "created") => CatalogSort::Newest,
         Some("-rating") => CatalogSort::Rating,
-        Some(other) => return Err(ApiError(Error::invalid("o", format!("{other:?} is not a field to order by")))),
+        Some(other) => {
+            return Err(ApiError(Error::invalid("o", format!("{other:?} is not a field to order by"))));
+        }
     };
     let states: Vec<&str> = list.all("state").collect();
     if let Some(wrong) = states.iter().find(|state| state.parse::<OfferingState>().is_err()) {
-        return Err(ApiError(Error::invalid("state", format!("{wrong:?} is not a state; states are Active and Paused"))));
+        return Err(ApiError(Error::invalid(
+            "state",
+            format!("{wrong:?} is not a state; states are Active and Paused"),
+        )));
     }
     // The catalog is listed states only, so a filter can but take some of it away.
     let page = catalog::offerings(&state.ctx, query, list.paging).await?;
@@ -312,14 +324,23 @@ async fn offering(State(state): State<AppState>, who: Who, Path(uuid): Path<Stri
 
 /// Lists the plans of an offering.
 #[utoipa::path(get, path = "/api/marketplace-public-offerings/{uuid}/plans/", tag = "catalog", responses((status = 200, body = [Plan]), (status = 404)))]
-async fn plans(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, list: ListQuery) -> ApiResult<Response> {
+async fn plans(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
     let view = offering_view(&state, &who, &uuid).await?;
     list.answer_all(view.plans.iter().map(|plan| plan_of(&state.ctx, plan)).collect())
 }
 
 /// Answers one plan of an offering.
 #[utoipa::path(get, path = "/api/marketplace-public-offerings/{uuid}/plans/{plan_uuid}/", tag = "catalog", responses((status = 200, body = Plan), (status = 404)))]
-async fn plan(State(state): State<AppState>, who: Who, Path((uuid, plan_uuid)): Path<(String, String)>) -> ApiResult<Response> {
+async fn plan(
+    State(state): State<AppState>,
+    who: Who,
+    Path((uuid, plan_uuid)): Path<(String, String)>,
+) -> ApiResult<Response> {
     let view = offering_view(&state, &who, &uuid).await?;
     let id = path_id("plan", &plan_uuid)?;
     let plan = view.plans.iter().find(|plan| plan.id == id).ok_or(ApiError(Error::NotFound("plan")))?;
@@ -428,10 +449,14 @@ pub(super) struct Refusal {
 /// Refuses an applicant with a reason; operators only.
 #[utoipa::path(post, path = "/api/marketplace-service-providers/{uuid}/reject/", tag = "operator", request_body = Refusal,
     responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 409)))]
-async fn reject_provider(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Refusal>) -> ApiResult<Response> {
+async fn reject_provider(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Refusal>,
+) -> ApiResult<Response> {
     let id = path_id("provider", &uuid)?;
     let decision = operator::Decision::Refuse { reason: body.reason };
     operator::decide_application(&state.ctx, &who.principal, id, decision).await?;
     Ok(Json(json!({"detail": "The application is refused.", "state": "rejected"})).into_response())
 }
-

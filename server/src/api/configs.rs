@@ -116,7 +116,12 @@ async fn config(State(state): State<AppState>, who: Who, Path(uuid): Path<String
 /// Changes settings; what is left out stays.
 #[utoipa::path(patch, path = "/api/customer-agent-configs/{uuid}/", tag = "agents", request_body = Value,
     responses((status = 200, body = AgentConfig), (status = 400), (status = 403), (status = 404)))]
-async fn update(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(patch): Body<ConfigPatch>) -> ApiResult<Response> {
+async fn update(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(patch): Body<ConfigPatch>,
+) -> ApiResult<Response> {
     let view = configs::update(&state.ctx, &who.principal, path_id("agent", &uuid)?, patch).await?;
     Ok(Json(config_of(&state.ctx, view)).into_response())
 }
@@ -171,7 +176,12 @@ fn key_of(ctx: &Ctx, view: KeyView, secret: Option<String>) -> ApiKey {
 
 /// Lists the keys of one agent.
 #[utoipa::path(get, path = "/api/customer-agent-configs/{uuid}/api_keys/", tag = "keys", responses((status = 200, body = [ApiKey]), (status = 403), (status = 404)))]
-async fn config_keys(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, list: ListQuery) -> ApiResult<Response> {
+async fn config_keys(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
     let rows = keys::list(&state.ctx, &who.principal, path_id("agent", &uuid)?).await?;
     list.answer_all(rows.into_iter().map(|view| key_of(&state.ctx, view, None)).collect())
 }
@@ -222,7 +232,12 @@ async fn make(state: &AppState, who: &Who, config: ConfigId, body: KeyRequest) -
 /// Makes a key for one agent; `key` in the answer is shown this once.
 #[utoipa::path(post, path = "/api/customer-agent-configs/{uuid}/api_keys/", tag = "keys", request_body = KeyRequest,
     responses((status = 201, body = ApiKey), (status = 400), (status = 403), (status = 404)))]
-async fn create_config_key(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<KeyRequest>) -> ApiResult<Response> {
+async fn create_config_key(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<KeyRequest>,
+) -> ApiResult<Response> {
     make(&state, &who, path_id("agent", &uuid)?, body).await
 }
 
@@ -307,10 +322,14 @@ fn usage_of(view: UsageView) -> UsageAnswer {
 
 /// Reads a day, `2026-11-21`.
 fn day(list: &ListQuery, name: &str) -> ApiResult<Option<domain::Day>> {
-    let Some(text) = list.one(name) else { return Ok(None) };
+    let Some(text) = list.one(name) else {
+        return Ok(None);
+    };
     let mut parts = text.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let day = match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten()) {
-        (Some(year @ 1970..=9999), Some(month @ 1..=12), Some(day @ 1..=31)) => Some(domain::Day::from_civil(year, month, day)),
+        (Some(year @ 1970..=9999), Some(month @ 1..=12), Some(day @ 1..=31)) => {
+            Some(domain::Day::from_civil(year, month, day))
+        }
         _ => None,
     };
     day.map(Some).ok_or_else(|| ApiError(services::Error::invalid(name, "must be a day like 2026-11-21")))
@@ -318,7 +337,12 @@ fn day(list: &ListQuery, name: &str) -> ApiResult<Option<domain::Day>> {
 
 /// Answers how much an agent was used, from day `from` to day `to`; this month where they are left out.
 #[utoipa::path(get, path = "/api/customer-agent-configs/{uuid}/usage/", tag = "agents", responses((status = 200, body = UsageAnswer), (status = 404)))]
-async fn usage(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, list: ListQuery) -> ApiResult<Response> {
+async fn usage(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
     let id = path_id("agent", &uuid)?;
     let view = configs::usage(&state.ctx, &who.principal, id, day(&list, "from")?, day(&list, "to")?).await?;
     Ok(Json(usage_of(view)).into_response())
@@ -326,7 +350,12 @@ async fn usage(State(state): State<AppState>, who: Who, Path(uuid): Path<String>
 
 /// Lists an agent's calls, newest first; `state` is `succeeded` or `failed`.
 #[utoipa::path(get, path = "/api/customer-agent-configs/{uuid}/invocations/", tag = "agents", responses((status = 200), (status = 404)))]
-async fn invocations(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, list: ListQuery) -> ApiResult<Response> {
+async fn invocations(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
     let id = path_id("agent", &uuid)?;
     let page = configs::invocations(&state.ctx, &who.principal, id, list.parsed("state")?, list.paging).await?;
     list.answer(page.map(invocation))

@@ -83,14 +83,9 @@ async fn page() -> Response {
         html.push_str("</ul></details>");
     }
     html.push_str("</main></body></html>");
-    let policy = "default-src 'none'; style-src 'sha256-STYLE'; frame-ancestors 'none'".replace("sha256-STYLE", &style_hash());
-    (
-        [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-            (header::CONTENT_SECURITY_POLICY, policy),
-        ],
-        html,
-    )
+    let policy =
+        "default-src 'none'; style-src 'sha256-STYLE'; frame-ancestors 'none'".replace("sha256-STYLE", &style_hash());
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (header::CONTENT_SECURITY_POLICY, policy)], html)
         .into_response()
 }
 

@@ -25,11 +25,8 @@ impl FromRequestParts<AppState> for ListQuery {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let path = parts
-            .extensions
-            .get::<OriginalUri>()
-            .map_or_else(|| parts.uri.path(), |uri| uri.0.path())
-            .to_owned();
+        let path =
+            parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.path(), |uri| uri.0.path()).to_owned();
         let pairs: Vec<(String, String)> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         let number = |name: &str, default: i64| match pairs.iter().find(|(key, _)| key == name) {
@@ -60,7 +57,9 @@ impl ListQuery {
     pub fn parsed<T: std::str::FromStr>(&self, name: &str) -> ApiResult<Option<T>> {
         self.one(name)
             .map(|text| {
-                text.parse().map_err(|_| ApiError(services::Error::invalid(name, format!("{text:?} is not a value of this filter"))))
+                text.parse().map_err(|_| {
+                    ApiError(services::Error::invalid(name, format!("{text:?} is not a value of this filter")))
+                })
             })
             .transpose()
     }

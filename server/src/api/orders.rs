@@ -234,7 +234,12 @@ async fn approve_by_provider(State(state): State<AppState>, who: Who, Path(uuid)
 /// Refuses a paid order as its provider; the buyer gets the money back.
 #[utoipa::path(post, path = "/api/marketplace-orders/{uuid}/reject_by_provider/", tag = "orders", request_body = Refusal,
     responses((status = 200), (status = 404), (status = 409)))]
-async fn reject_by_provider(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Refusal>) -> ApiResult<Response> {
+async fn reject_by_provider(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Refusal>,
+) -> ApiResult<Response> {
     orders::reject_as_provider(&state.ctx, &who.principal, path_id("order", &uuid)?, &body.reason).await?;
     Ok(Json(json!({"detail": "The order is rejected."})).into_response())
 }
@@ -358,7 +363,11 @@ async fn provider_resources(State(state): State<AppState>, who: Who, list: ListQ
             }
         }
     };
-    let filter = subscriptions::SubscriptionFilter { organization: None, provider: Some(provider), state: list.parsed("state")? };
+    let filter = subscriptions::SubscriptionFilter {
+        organization: None,
+        provider: Some(provider),
+        state: list.parsed("state")?,
+    };
     let page = subscriptions::list(&state.ctx, &who.principal, filter, list.paging).await?;
     list.answer(page.map(|view| resource_of(&state.ctx, view)))
 }
@@ -381,7 +390,12 @@ struct SwitchPlan {
 /// Orders a switch of plan.
 #[utoipa::path(post, path = "/api/marketplace-resources/{uuid}/switch_plan/", tag = "orders", request_body = SwitchPlan,
     responses((status = 200), (status = 400), (status = 404), (status = 409)))]
-async fn switch_plan(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<SwitchPlan>) -> ApiResult<Response> {
+async fn switch_plan(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<SwitchPlan>,
+) -> ApiResult<Response> {
     let id = path_id("subscription", &uuid)?;
     let view = orders::switch_plan(&state.ctx, &who.principal, id, reference("plan", &body.plan)?).await?;
     Ok(Json(json!({"order_uuid": view.id.to_string(), "checkout_url": view.checkout_url})).into_response())

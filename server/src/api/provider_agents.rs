@@ -74,7 +74,9 @@ fn agent_of(ctx: &Ctx, view: AgentView) -> ProviderAgent {
         category: view.category_slug,
         category_uuid: view.category_id.to_string(),
         customer_uuid: view.organization_id.to_string(),
-        status: view.offering_state.map_or_else(|| "DRAFT".to_owned(), |state| state.as_str().to_uppercase().replace(' ', "_")),
+        status: view
+            .offering_state
+            .map_or_else(|| "DRAFT".to_owned(), |state| state.as_str().to_uppercase().replace(' ', "_")),
         flow_version: view.latest.as_ref().map(|version| version.label.clone()),
         flow_report: view.latest.as_ref().and_then(|version| serde_json::to_value(&version.report).ok()),
         offering_uuid: view.offering_id.map(|id| id.to_string()),
@@ -127,9 +129,18 @@ async fn create_agent(State(state): State<AppState>, who: Who, Body(body): Body<
     let asked = body.customer_uuid.as_deref().map(|text| reference("customer_uuid", text)).transpose()?;
     let candidates = organizations(&who, asked)?;
     let [organization_id] = candidates[..] else {
-        return Err(ApiError(Error::invalid("customer_uuid", "say for which organization: you sell for none, or for several")));
+        return Err(ApiError(Error::invalid(
+            "customer_uuid",
+            "say for which organization: you sell for none, or for several",
+        )));
     };
-    let new = NewAgent { organization_id, name: body.name, slug: body.slug, description: body.description, category: body.category };
+    let new = NewAgent {
+        organization_id,
+        name: body.name,
+        slug: body.slug,
+        description: body.description,
+        category: body.category,
+    };
     let view = provider::create_agent(&state.ctx, &who.principal, new).await?;
     Ok((StatusCode::CREATED, Json(agent_of(&state.ctx, view))).into_response())
 }
@@ -161,13 +172,23 @@ async fn change(state: &AppState, who: &Who, uuid: &str, change: AgentChange) ->
 
 /// Changes an agent's name and description.
 #[utoipa::path(put, path = "/api/provider-agents/{uuid}/", tag = "provider", request_body = AgentChange, responses((status = 200, body = ProviderAgent), (status = 400), (status = 404)))]
-async fn put_agent(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<AgentChange>) -> ApiResult<Response> {
+async fn put_agent(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<AgentChange>,
+) -> ApiResult<Response> {
     change(&state, &who, &uuid, body).await
 }
 
 /// Changes an agent's name or description.
 #[utoipa::path(patch, path = "/api/provider-agents/{uuid}/", tag = "provider", request_body = AgentChange, responses((status = 200, body = ProviderAgent), (status = 400), (status = 404)))]
-async fn patch_agent(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<AgentChange>) -> ApiResult<Response> {
+async fn patch_agent(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<AgentChange>,
+) -> ApiResult<Response> {
     change(&state, &who, &uuid, body).await
 }
 
@@ -210,7 +231,12 @@ async fn validate_flow(State(state): State<AppState>, who: Who, Body(body): Body
 
 /// Says what is in a flow for an agent; nothing is kept.
 #[utoipa::path(post, path = "/api/provider-agents/{uuid}/validate_flow/", tag = "provider", request_body = Value, responses((status = 200), (status = 400), (status = 404)))]
-async fn validate_agent_flow(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Value>) -> ApiResult<Response> {
+async fn validate_agent_flow(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Value>,
+) -> ApiResult<Response> {
     provider::agent(&state.ctx, &who.principal, path_id("agent", &uuid)?).await?;
     let report = provider::validate_flow(&state.ctx, &who.principal, &flow_bytes(&body)?).await?;
     Ok(Json(validation(&report)).into_response())
@@ -231,7 +257,12 @@ fn imported(view: &FlowVersionView) -> Value {
 
 /// Imports a flow as the next version of an agent.
 #[utoipa::path(post, path = "/api/provider-agents/{uuid}/import_flow/", tag = "provider", request_body = Value, responses((status = 201), (status = 400), (status = 403), (status = 404)))]
-async fn import_flow(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Value>) -> ApiResult<Response> {
+async fn import_flow(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Value>,
+) -> ApiResult<Response> {
     let id: AgentId = path_id("agent", &uuid)?;
     let label = body.get("flow_version").and_then(Value::as_str).map(str::to_owned);
     let view = provider::import_flow(&state.ctx, &who.principal, id, &flow_bytes(&body)?, label).await?;
@@ -243,10 +274,14 @@ async fn import_flow(State(state): State<AppState>, who: Who, Path(uuid): Path<S
 async fn flows_import(State(state): State<AppState>, who: Who, Body(body): Body<Value>) -> ApiResult<Response> {
     who.principal.user()?;
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let asked = body.get("customer_uuid").and_then(Value::as_str).map(|text| reference("customer_uuid", text)).transpose()?;
+    let asked =
+        body.get("customer_uuid").and_then(Value::as_str).map(|text| reference("customer_uuid", text)).transpose()?;
     let candidates = organizations(&who, asked)?;
     let [organization_id] = candidates[..] else {
-        return Err(ApiError(Error::invalid("customer_uuid", "say for which organization: you sell for none, or for several")));
+        return Err(ApiError(Error::invalid(
+            "customer_uuid",
+            "say for which organization: you sell for none, or for several",
+        )));
     };
     who.principal.approved_provider(organization_id)?;
     let flow = flow_bytes(&body)?;
@@ -277,7 +312,12 @@ struct Publish {
 
 /// Submits an agent's offering for review; makes the offering, and a plan of `price_monthly`, where missing.
 #[utoipa::path(post, path = "/api/provider-agents/{uuid}/publish/", tag = "provider", request_body = Publish, responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 409)))]
-async fn publish(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Publish>) -> ApiResult<Response> {
+async fn publish(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Publish>,
+) -> ApiResult<Response> {
     let id: AgentId = path_id("agent", &uuid)?;
     let agent = provider::agent(&state.ctx, &who.principal, id).await?;
     let mut offering = match agent.offering_id {
@@ -306,7 +346,8 @@ async fn publish(State(state): State<AppState>, who: Who, Path(uuid): Path<Strin
     provider::submit(&state.ctx, &who.principal, offering.id, &body.note).await?;
     offering = provider::offering(&state.ctx, &who.principal, offering.id).await?;
     let url = format!("{}/marketplace-public-offering/{}/", state.ctx.settings.public_url, offering.id);
-    Ok(Json(json!({"uuid": id, "status": offering.state, "offering_uuid": offering.id, "marketplace_url": url})).into_response())
+    Ok(Json(json!({"uuid": id, "status": offering.state, "offering_uuid": offering.id, "marketplace_url": url}))
+        .into_response())
 }
 
 /// Reads a price in units of the currency; more than two decimals are refused, not rounded.
@@ -370,7 +411,11 @@ struct OfferingRequest {
 
 /// Makes the offering of an agent, as a draft.
 #[utoipa::path(post, path = "/api/marketplace-provider-offerings/", tag = "provider", request_body = OfferingRequest, responses((status = 201), (status = 400), (status = 403), (status = 404), (status = 409)))]
-async fn create_offering(State(state): State<AppState>, who: Who, Body(body): Body<OfferingRequest>) -> ApiResult<Response> {
+async fn create_offering(
+    State(state): State<AppState>,
+    who: Who,
+    Body(body): Body<OfferingRequest>,
+) -> ApiResult<Response> {
     let edit = provider::create_offering(&state.ctx, &who.principal, reference("agent", &body.agent)?).await?;
     Ok((StatusCode::CREATED, Json(offering_of(&state.ctx, &edit))).into_response())
 }
@@ -384,17 +429,25 @@ async fn offering(State(state): State<AppState>, who: Who, Path(uuid): Path<Stri
 
 /// Writes what an offering says of itself; what is left out stays.
 #[utoipa::path(patch, path = "/api/marketplace-provider-offerings/{uuid}/", tag = "provider", request_body = Value, responses((status = 200), (status = 400), (status = 404)))]
-async fn patch_offering(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<serde_json::Map<String, Value>>) -> ApiResult<Response> {
+async fn patch_offering(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<serde_json::Map<String, Value>>,
+) -> ApiResult<Response> {
     let id: OfferingId = path_id("offering", &uuid)?;
     let edit = provider::offering(&state.ctx, &who.principal, id).await?;
     let mut form = serde_json::to_value(&edit.form).map_err(|error| ApiError(Error::internal(error)))?;
     for (key, value) in body {
         match form.get_mut(&key) {
             Some(slot) => *slot = value,
-            None => return Err(ApiError(Error::invalid(key, "is not a field of an offering"))),
+            None => {
+                return Err(ApiError(Error::invalid(key, "is not a field of an offering")));
+            }
         }
     }
-    let form: OfferingForm = serde_json::from_value(form).map_err(|error| ApiError(Error::invalid("", error.to_string())))?;
+    let form: OfferingForm =
+        serde_json::from_value(form).map_err(|error| ApiError(Error::invalid("", error.to_string())))?;
     provider::save_offering(&state.ctx, &who.principal, id, form).await?;
     let edit = provider::offering(&state.ctx, &who.principal, id).await?;
     Ok(Json(offering_of(&state.ctx, &edit)).into_response())
@@ -414,7 +467,12 @@ async fn state_of(state: &AppState, who: &Who, id: OfferingId) -> ApiResult<Resp
 
 /// Submits an offering for review.
 #[utoipa::path(post, path = "/api/marketplace-provider-offerings/{uuid}/submit/", tag = "provider", request_body = Note, responses((status = 200), (status = 400), (status = 404), (status = 409)))]
-async fn submit(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Note>) -> ApiResult<Response> {
+async fn submit(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Note>,
+) -> ApiResult<Response> {
     let id = path_id("offering", &uuid)?;
     provider::submit(&state.ctx, &who.principal, id, &body.note).await?;
     state_of(&state, &who, id).await
@@ -441,7 +499,12 @@ async fn activate(State(state): State<AppState>, who: Who, Path(uuid): Path<Stri
 
 /// Sends a submitted offering back with a reason; operators only.
 #[utoipa::path(post, path = "/api/marketplace-provider-offerings/{uuid}/reject/", tag = "operator", request_body = Refusal, responses((status = 200), (status = 400), (status = 403), (status = 409)))]
-async fn reject(State(state): State<AppState>, who: Who, Path(uuid): Path<String>, Body(body): Body<Refusal>) -> ApiResult<Response> {
+async fn reject(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<Refusal>,
+) -> ApiResult<Response> {
     who.principal.operator()?;
     let submission = pending(&state, &who, &uuid).await?;
     let decision = operator::Decision::Refuse { reason: body.reason };

@@ -2,8 +2,8 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use services::{Ctx, Error, Principal};
 use serde::de::DeserializeOwned;
+use services::{Ctx, Error, Principal};
 
 use super::error::ApiError;
 use crate::guard::ClientIp;

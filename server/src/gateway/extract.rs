@@ -51,7 +51,10 @@ impl FromRequestParts<AppState> for Sender {
 impl Sender {
     /// Returns what the gateway authenticates; without a token there is nothing to look at.
     pub(super) fn credential(&self) -> Result<Credential<'_>, GatewayError> {
-        let token = self.token.as_deref().ok_or_else(|| GatewayError::new(401, "unauthorized", "Invalid or missing API key"))?;
+        let token = self
+            .token
+            .as_deref()
+            .ok_or_else(|| GatewayError::new(401, "unauthorized", "Invalid or missing API key"))?;
         Ok(Credential { token, origin: self.origin.as_deref(), from_page: self.from_page, ip: self.ip.0 })
     }
 
@@ -75,17 +78,22 @@ impl Sender {
 fn readable_by(response: &mut Response, origin: Option<&str>) {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) else { return };
+    let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) else {
+        return;
+    };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("retry-after, x-request-id, ratelimit-limit, ratelimit-remaining, ratelimit-reset, idempotent-replayed"),
+        HeaderValue::from_static(
+            "retry-after, x-request-id, ratelimit-limit, ratelimit-remaining, ratelimit-reset, idempotent-replayed",
+        ),
     );
 }
 
 /// Answers a browser that asks whether a page of another origin may call.
 pub(super) async fn preflight(request: Request, next: Next) -> Response {
-    let asks = request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let asks =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if !asks {
         return next.run(request).await;
     }
@@ -109,7 +117,9 @@ pub(crate) struct Raw(pub(crate) Bytes);
 impl Raw {
     /// Reads the body; the text of the error names the field.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, GatewayError> {
-        let wrong = |what: String| GatewayError::new(422, "invalid", format!("The body is not the JSON that this takes: {what}"));
+        let wrong = |what: String| {
+            GatewayError::new(422, "invalid", format!("The body is not the JSON that this takes: {what}"))
+        };
         // Serde would read an array as the fields in their order.
         if self.0.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(wrong("it must be an object".to_owned()));

@@ -28,15 +28,7 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     /// Begins the chat of an agent.
     pub(super) const fn of(boot: &'a WidgetBoot, language: &'static Language) -> Self {
-        Self {
-            boot,
-            language,
-            framed: false,
-            messages: &[],
-            notice: "",
-            draft: "",
-            hidden: Vec::new(),
-        }
+        Self { boot, language, framed: false, messages: &[], notice: "", draft: "", hidden: Vec::new() }
     }
 
     /// Makes it the one that the loader shows, with its script.
@@ -93,21 +85,14 @@ impl<'a> Document<'a> {
             "hidden" => self
                 .hidden
                 .iter()
-                .map(|(name, value)| {
-                    format!(
-                        "<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n",
-                        escaped(value)
-                    )
-                })
+                .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escaped(value)))
                 .collect(),
             "starters" if self.messages.is_empty() && !self.is_away() => boot
                 .starters
                 .iter()
                 .map(|starter| {
                     let text = escaped(starter);
-                    format!(
-                        "<button formnovalidate name=\"input\" value=\"{text}\">{text}</button>"
-                    )
+                    format!("<button formnovalidate name=\"input\" value=\"{text}\">{text}</button>")
                 })
                 .collect(),
             "disclaimer" => escaped(language.text("disclaimer")),
@@ -145,26 +130,19 @@ impl<'a> Document<'a> {
                     .into_iter()
                     .flat_map(char::to_uppercase)
                     .collect();
-                format!(
-                    "<span class=\"face\" aria-hidden=\"true\">{}</span>",
-                    escaped(&initial)
-                )
+                format!("<span class=\"face\" aria-hidden=\"true\">{}</span>", escaped(&initial))
             }
         }
     }
 
     fn pictures(&self) -> impl Iterator<Item = &str> {
-        [self.boot.avatar_url.as_str(), self.boot.logo_url.as_str()]
-            .into_iter()
-            .filter(|address| !address.is_empty())
+        [self.boot.avatar_url.as_str(), self.boot.logo_url.as_str()].into_iter().filter(|address| !address.is_empty())
     }
 
     fn log(&self) -> String {
         let line = |class: &str, who: &str, html: &str| {
             let who = escaped(self.language.text(who));
-            format!(
-                "<div class=\"m {class}\"><span class=\"hide\">{who}</span><div class=\"b\">{html}</div></div>\n"
-            )
+            format!("<div class=\"m {class}\"><span class=\"hide\">{who}</span><div class=\"b\">{html}</div></div>\n")
         };
         let mut log = String::new();
         if !self.boot.greeting.is_empty() {
@@ -181,11 +159,7 @@ impl<'a> Document<'a> {
 
     /// What the document may do, and who may show it.
     fn policy(&self, nonce: &str) -> String {
-        let script = if self.framed {
-            "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; "
-        } else {
-            ""
-        };
+        let script = if self.framed { "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; " } else { "" };
         let mut images = String::from("img-src 'self' data:");
         for origin in self.pictures().filter_map(origin) {
             images.push(' ');
@@ -209,11 +183,7 @@ impl IntoResponse for Document<'_> {
         let html = fill(TEMPLATE, |name| self.value(name, &nonce, &palette));
         // A page that is cross-origin isolated frames only documents that are so themselves; pictures
         // of strangers are then loaded without credentials.
-        let embedder = if self.pictures().next().is_some() {
-            "credentialless"
-        } else {
-            "require-corp"
-        };
+        let embedder = if self.pictures().next().is_some() { "credentialless" } else { "require-corp" };
         let mut response = ([NO_STORE], Html(html)).into_response();
         let headers = response.headers_mut();
         let policy = self.policy(&nonce);
@@ -250,9 +220,7 @@ pub(super) fn refusal(error: &GatewayError, language: &Language) -> Response {
     );
     let mut response = (status, [NO_STORE], Html(html)).into_response();
     if let Some(seconds) = error.retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -308,9 +276,7 @@ mod tests {
 
     fn boot() -> WidgetBoot {
         WidgetBoot {
-            config_id: "0123456789abcdef0123456789abcdef"
-                .parse::<ConfigId>()
-                .expect("an id"),
+            config_id: "0123456789abcdef0123456789abcdef".parse::<ConfigId>().expect("an id"),
             name: "</script>\"Ada\" {{nonce}}".to_owned(),
             greeting: "<b>Hi</b>".to_owned(),
             welcome: String::new(),
@@ -328,10 +294,7 @@ mod tests {
     async fn answer(document: Document<'_>) -> (HeaderMap, String) {
         let (parts, body) = document.into_response().into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
-        (
-            parts.headers,
-            String::from_utf8(bytes.to_vec()).expect("text"),
-        )
+        (parts.headers, String::from_utf8(bytes.to_vec()).expect("text"))
     }
 
     fn english() -> &'static Language {
@@ -342,17 +305,11 @@ mod tests {
     async fn what_an_owner_writes_stays_text() {
         let boot = boot();
         let (_, html) = answer(Document::of(&boot, english()).framed()).await;
-        assert!(
-            html.contains("&lt;/script&gt;&quot;Ada&quot; {{nonce}}"),
-            "{html}"
-        );
+        assert!(html.contains("&lt;/script&gt;&quot;Ada&quot; {{nonce}}"), "{html}");
         assert!(html.contains("&lt;b&gt;Hi&lt;/b&gt;"));
         assert!(!html.contains("\"><script>"));
         let named = html.matches("{{").count();
-        assert_eq!(
-            named, 2,
-            "only the name's own braces are left, in title and heading: {html}"
-        );
+        assert_eq!(named, 2, "only the name's own braces are left, in title and heading: {html}");
     }
 
     #[tokio::test]
@@ -360,14 +317,9 @@ mod tests {
         let boot = boot();
         let (headers, html) = answer(Document::of(&boot, english()).framed()).await;
         let policy = headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.contains("frame-ancestors 'self' https://shop.example"), "{policy}");
         assert!(
-            policy.contains("frame-ancestors 'self' https://shop.example"),
-            "{policy}"
-        );
-        assert!(
-            policy.contains(
-                "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self';"
-            ),
+            policy.contains("default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self';"),
             "{policy}"
         );
         assert!(!policy.contains("unsafe-inline"));
@@ -378,30 +330,14 @@ mod tests {
     #[tokio::test]
     async fn the_page_runs_no_script_at_all() {
         let boot = boot();
-        let messages = [ChatMessage {
-            role: "agent".to_owned(),
-            text: "**Yes** <img src=x>".to_owned(),
-            created: String::new(),
-        }];
-        let (headers, html) = answer(
-            Document::of(&boot, english())
-                .messages(&messages)
-                .problem("It <failed>", "my text"),
-        )
-        .await;
+        let messages =
+            [ChatMessage { role: "agent".to_owned(), text: "**Yes** <img src=x>".to_owned(), created: String::new() }];
+        let (headers, html) =
+            answer(Document::of(&boot, english()).messages(&messages).problem("It <failed>", "my text")).await;
         let policy = headers["content-security-policy"].to_str().expect("text");
-        assert!(
-            !policy.contains("script-src") && !html.contains("<script"),
-            "{policy} {html}"
-        );
-        assert!(
-            html.contains("<strong>Yes</strong>") && !html.contains("<img"),
-            "{html}"
-        );
-        assert!(
-            html.contains("It &lt;failed&gt;") && html.contains(">my text</textarea>"),
-            "{html}"
-        );
+        assert!(!policy.contains("script-src") && !html.contains("<script"), "{policy} {html}");
+        assert!(html.contains("<strong>Yes</strong>") && !html.contains("<img"), "{html}");
+        assert!(html.contains("It &lt;failed&gt;") && html.contains(">my text</textarea>"), "{html}");
     }
 
     #[tokio::test]
@@ -409,14 +345,8 @@ mod tests {
         let mut boot = boot();
         boot.unavailable = Some("what its owner owes".to_owned());
         let (_, html) = answer(Document::of(&boot, english()).framed()).await;
-        assert!(
-            html.contains("not available at the moment") && html.contains(" disabled>"),
-            "{html}"
-        );
-        assert!(
-            html.contains("\"away\":true") && !html.contains("owes"),
-            "{html}"
-        );
+        assert!(html.contains("not available at the moment") && html.contains(" disabled>"), "{html}");
+        assert!(html.contains("\"away\":true") && !html.contains("owes"), "{html}");
     }
 
     #[tokio::test]
@@ -425,10 +355,7 @@ mod tests {
         boot.avatar_url = "https://cdn.example/ada.png?x='; script-src *".to_owned();
         let (headers, _) = answer(Document::of(&boot, english())).await;
         let policy = headers["content-security-policy"].to_str().expect("text");
-        assert!(
-            policy.contains("img-src 'self' data: https://cdn.example;"),
-            "{policy}"
-        );
+        assert!(policy.contains("img-src 'self' data: https://cdn.example;"), "{policy}");
         assert_eq!(headers["cross-origin-embedder-policy"], "credentialless");
     }
 }

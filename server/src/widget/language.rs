@@ -14,10 +14,7 @@ static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         ("es", include_str!("../../../widget/strings/es.json")),
         ("fr", include_str!("../../../widget/strings/fr.json")),
     ]
-    .map(|(code, json)| Language {
-        code,
-        texts: serde_json::from_str(json).expect("a test reads every file"),
-    })
+    .map(|(code, json)| Language { code, texts: serde_json::from_str(json).expect("a test reads every file") })
     .into()
 });
 
@@ -35,17 +32,12 @@ impl Language {
     pub(super) fn of(page: Option<&str>, headers: &HeaderMap) -> &'static Self {
         let asked = super::text(headers, "accept-language").unwrap_or_default();
         let wanted = page.into_iter().chain(asked.split(','));
-        wanted
-            .filter_map(Self::named)
-            .next()
-            .unwrap_or(&LANGUAGES[0])
+        wanted.filter_map(Self::named).next().unwrap_or(&LANGUAGES[0])
     }
 
     fn named(tag: &str) -> Option<&'static Self> {
         let primary = tag.split([';', '-', '_']).next()?.trim();
-        LANGUAGES
-            .iter()
-            .find(|language| language.code.eq_ignore_ascii_case(primary))
+        LANGUAGES.iter().find(|language| language.code.eq_ignore_ascii_case(primary))
     }
 
     /// Returns a text.
@@ -65,11 +57,7 @@ mod tests {
         let names = |language: &Language| language.texts.keys().cloned().collect::<Vec<_>>();
         for language in LANGUAGES.iter() {
             assert_eq!(names(language), names(&LANGUAGES[0]), "{}", language.code);
-            assert!(
-                language.texts.values().all(|text| !text.trim().is_empty()),
-                "{}",
-                language.code
-            );
+            assert!(language.texts.values().all(|text| !text.trim().is_empty()), "{}", language.code);
             assert!(matches!(language.text("dir"), "ltr" | "rtl"));
         }
     }
@@ -77,10 +65,7 @@ mod tests {
     #[test]
     fn the_page_is_asked_before_the_browser() {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            "accept-language",
-            HeaderValue::from_static("nl, fr-CH;q=0.9, en;q=0.8"),
-        );
+        headers.insert("accept-language", HeaderValue::from_static("nl, fr-CH;q=0.9, en;q=0.8"));
         assert_eq!(Language::of(Some("de-AT"), &headers).code, "de");
         assert_eq!(Language::of(Some("xx"), &headers).code, "fr");
         assert_eq!(Language::of(Some(""), &HeaderMap::new()).code, "en");

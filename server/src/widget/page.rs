@@ -91,23 +91,11 @@ async fn answer(
     let id = config_id(config)?;
     let in_frame = text(headers, "sec-fetch-dest") == Some("iframe");
     let handle = form.handle.clone().or_else(|| kept(headers));
-    let message = PageMessage {
-        input: &form.input,
-        handle: handle.as_deref(),
-        once: form.once.clone(),
-        ip: ip.0,
-    };
+    let message = PageMessage { input: &form.input, handle: handle.as_deref(), once: form.once.clone(), ip: ip.0 };
     match gateway::page_message(&state.ctx, id, message).await {
         Ok(fresh) => {
             let mut response = if in_frame {
-                conversation(
-                    state,
-                    config,
-                    fresh.as_deref().or(handle.as_deref()),
-                    language,
-                    Some(true),
-                )
-                .await?
+                conversation(state, config, fresh.as_deref().or(handle.as_deref()), language, Some(true)).await?
             } else {
                 Redirect::to(&format!("/chat/{id}#input")).into_response()
             };
@@ -119,23 +107,16 @@ async fn answer(
         Err(error) if matches!(error.status, 404 | 500) => Err(error),
         Err(error) => {
             let boot = gateway::boot(&state.ctx, id).await?;
-            let messages = gateway::page_messages(&state.ctx, id, handle.as_deref())
-                .await
-                .unwrap_or_default();
+            let messages = gateway::page_messages(&state.ctx, id, handle.as_deref()).await.unwrap_or_default();
             let notice = language.text(notice_of(error.status));
-            let document = with_handle(
-                Document::of(&boot, language),
-                handle.as_deref().filter(|_| in_frame),
-            )
-            .messages(&messages)
-            .problem(notice, &form.input);
+            let document = with_handle(Document::of(&boot, language), handle.as_deref().filter(|_| in_frame))
+                .messages(&messages)
+                .problem(notice, &form.input);
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let mut response = document.into_response();
             *response.status_mut() = status;
             if let Some(seconds) = error.retry_after {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Ok(response)
         }
@@ -152,10 +133,7 @@ async fn conversation(
     let id = config_id(config)?;
     let messages = gateway::page_messages(&state.ctx, id, handle).await?;
     let boot: WidgetBoot = gateway::boot(&state.ctx, id).await?;
-    let document = with_handle(
-        Document::of(&boot, language),
-        handle.filter(|_| in_frame == Some(true)),
-    );
+    let document = with_handle(Document::of(&boot, language), handle.filter(|_| in_frame == Some(true)));
     Ok(document.messages(&messages).into_response())
 }
 
@@ -182,20 +160,12 @@ const fn notice_of(status: u16) -> &'static str {
 }
 
 fn kept(headers: &HeaderMap) -> Option<String> {
-    CookieJar::from_headers(headers)
-        .get(COOKIE)
-        .map(|cookie| cookie.value().to_owned())
+    CookieJar::from_headers(headers).get(COOKIE).map(|cookie| cookie.value().to_owned())
 }
 
 fn cookie(state: &AppState, config: &str, handle: &str) -> Option<HeaderValue> {
-    let secure = if state.ctx.settings.public_url.starts_with("https:") {
-        "; Secure"
-    } else {
-        ""
-    };
-    let cookie = format!(
-        "{COOKIE}={handle}; Path=/chat/{config}; Max-Age={KEPT}; HttpOnly; SameSite=Lax{secure}"
-    );
+    let secure = if state.ctx.settings.public_url.starts_with("https:") { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={handle}; Path=/chat/{config}; Max-Age={KEPT}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&cookie).ok()
 }
 
@@ -217,10 +187,7 @@ mod tests {
     #[test]
     fn a_starter_counts_beside_the_empty_field() {
         let form = Form::read(b"once=abc&input=&input=What+is+it%3F");
-        assert_eq!(
-            (form.input.as_str(), form.once.as_deref(), form.handle),
-            ("What is it?", Some("abc"), None)
-        );
+        assert_eq!((form.input.as_str(), form.once.as_deref(), form.handle), ("What is it?", Some("abc"), None));
         assert_eq!(Form::read(b"input=%20&%ff=1").input, "");
     }
 }

@@ -29,11 +29,7 @@ impl Palette {
     pub(super) fn of(accent: &str) -> Self {
         let accent = Rgb::parse(accent).unwrap_or(DEFAULT);
         let (white, black) = (Rgb(255, 255, 255), Rgb(0, 0, 0));
-        let on_accent = if accent.contrast(white) >= accent.contrast(black) {
-            white
-        } else {
-            black
-        };
+        let on_accent = if accent.contrast(white) >= accent.contrast(black) { white } else { black };
         Self {
             accent: accent.css(),
             on_accent: on_accent.css(),
@@ -45,9 +41,7 @@ impl Palette {
 
 impl Rgb {
     fn parse(text: &str) -> Option<Self> {
-        let digits = text
-            .strip_prefix('#')
-            .filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
         let part = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
         Some(Self(part(0)?, part(2)?, part(4)?))
     }
@@ -59,11 +53,7 @@ impl Rgb {
     fn luminance(self) -> f64 {
         let linear = |part: u8| {
             let part = f64::from(part) / 255.0;
-            if part <= 0.04045 {
-                part / 12.92
-            } else {
-                ((part + 0.055) / 1.055).powf(2.4)
-            }
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
         };
         0.2126 * linear(self.0) + 0.7152 * linear(self.1) + 0.0722 * linear(self.2)
     }
@@ -80,13 +70,7 @@ impl Rgb {
             u8::try_from(mixed).unwrap_or(u8::MAX)
         };
         (0..=20)
-            .map(|share| {
-                Self(
-                    mix(self.0, end.0, share),
-                    mix(self.1, end.1, share),
-                    mix(self.2, end.2, share),
-                )
-            })
+            .map(|share| Self(mix(self.0, end.0, share), mix(self.1, end.1, share), mix(self.2, end.2, share)))
             .find(|color| color.contrast(ground) >= ENOUGH)
             .unwrap_or(end)
     }
@@ -98,27 +82,16 @@ mod tests {
 
     #[test]
     fn whatever_the_accent_texts_can_be_read() {
-        for accent in [
-            "#3B82F6", "#10B981", "#F59E0B", "#FFFFFF", "#000000", "#FDE047", "#808080", "#7F1D1D",
-        ] {
+        for accent in ["#3B82F6", "#10B981", "#F59E0B", "#FFFFFF", "#000000", "#FDE047", "#808080", "#7F1D1D"] {
             let palette = Palette::of(accent);
             let color = |text: &str| Rgb::parse(text).expect("a colour");
             assert_eq!(color(&palette.accent), color(accent));
-            assert!(
-                color(&palette.on_accent).contrast(color(accent)) >= ENOUGH,
-                "{accent}: {palette:?}"
-            );
+            assert!(color(&palette.on_accent).contrast(color(accent)) >= ENOUGH, "{accent}: {palette:?}");
             for ground in [LIGHT, Rgb(255, 255, 255)] {
-                assert!(
-                    color(&palette.link_light).contrast(ground) >= ENOUGH,
-                    "{accent}: {palette:?}"
-                );
+                assert!(color(&palette.link_light).contrast(ground) >= ENOUGH, "{accent}: {palette:?}");
             }
             for ground in [DARK, Rgb(0x16, 0x17, 0x1D)] {
-                assert!(
-                    color(&palette.link_dark).contrast(ground) >= ENOUGH,
-                    "{accent}: {palette:?}"
-                );
+                assert!(color(&palette.link_dark).contrast(ground) >= ENOUGH, "{accent}: {palette:?}");
             }
         }
     }

@@ -64,7 +64,8 @@ fn card(application: ApplicationView, decide: ServerAction<DecideApplication>) -
     let form = FormState::of(decide);
     let id = application.organization_id.to_string();
     let badge = view! { <ProviderBadge state=application.state/> }.into_any();
-    let reason = (!application.reason.is_empty()).then(|| view! { <p class="muted small">"Reason: "{application.reason.clone()}</p> });
+    let reason = (!application.reason.is_empty())
+        .then(|| view! { <p class="muted small">"Reason: "{application.reason.clone()}</p> });
     let with_reason = matches!(application.state, ProviderState::Applied | ProviderState::Approved);
     let buttons = match application.state {
         ProviderState::Applied => view! {

@@ -29,7 +29,8 @@ pub fn OrdersPage() -> impl IntoView {
     load(found, |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
         let body = if page.rows.is_empty() {
-            view! { <EmptyState icon=Sign::Receipt title="No orders yet" text="What buyers order is listed here."/> }.into_any()
+            view! { <EmptyState icon=Sign::Receipt title="No orders yet" text="What buyers order is listed here."/> }
+                .into_any()
         } else {
             orders_table(page.rows, true)
         };

@@ -6,7 +6,12 @@ use crate::error::UiError;
 
 /// Orders a plan and leads to its payment; a free one is under way at once.
 #[server(prefix = "/ui", endpoint = "buy/order")]
-pub async fn order(plan: String, organization: String, name: String, accept_terms: Option<String>) -> Result<String, UiError> {
+pub async fn order(
+    plan: String,
+    organization: String,
+    name: String,
+    accept_terms: Option<String>,
+) -> Result<String, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;

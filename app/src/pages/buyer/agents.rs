@@ -17,7 +17,10 @@ pub async fn agents(organization: String) -> Result<Vec<ConfigView>, UiError> {
     let (ctx, who) = here::asking()?;
     let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
     let all = services::configs::list(&ctx, &who, Some(id)).await.map_err(here::fail)?;
-    Ok(all.into_iter().filter(|agent| agent.subscription_state != domain::state::SubscriptionState::Terminated).collect())
+    Ok(all
+        .into_iter()
+        .filter(|agent| agent.subscription_state != domain::state::SubscriptionState::Terminated)
+        .collect())
 }
 
 /// The agents that an organization has.

@@ -26,7 +26,8 @@ pub async fn orders(organization: String, page: String) -> Result<Page<OrderView
 #[component]
 pub fn OrdersPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
-    let source = move || (params.read().get("organization").unwrap_or_default(), query.read().get("page").unwrap_or_default());
+    let source =
+        move || (params.read().get("organization").unwrap_or_default(), query.read().get("page").unwrap_or_default());
     let found = Resource::new_blocking(source, |(organization, page)| orders(organization, page));
     load(found, |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
@@ -76,7 +77,7 @@ pub fn table(rows: Vec<OrderView>, with_buyer: bool) -> AnyView {
         <Card class="card--flush">
             <div class="table-wrap" tabindex="0" role="group" aria-label="Orders">
                 <table class="table">
-                    <thead><tr><th>"Agent"</th>{with_buyer.then(|| view! { <th>"Buyer"</th> })}<th>"State"</th><th>"Amount"</th><th>"Ordered"</th></tr></thead>
+                    <thead><tr><th>"Agent"</th>{with_buyer.then(|| view! { <th>"Buyer"</th> })}<th>"State"</th><th class="num">"Amount"</th><th>"Ordered"</th></tr></thead>
                     <tbody>{rows}</tbody>
                 </table>
             </div>

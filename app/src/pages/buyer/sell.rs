@@ -46,7 +46,8 @@ pub fn SellPage() -> impl IntoView {
         let state = application.as_ref().map(|application| application.state);
         let standing = application.as_ref().map(|application| standing(application, &id));
         let may_apply = matches!(state, None | Some(ProviderState::Rejected));
-        let (description, website) = application.map(|application| (application.description, application.website)).unwrap_or_default();
+        let (description, website) =
+            application.map(|application| (application.description, application.website)).unwrap_or_default();
         view! {
             <div class="page">
                 <PageHead title="Start selling" text="Build an agent as a flow in Langflow, import it here, set plans, and publish."/>

@@ -1,12 +1,23 @@
 //! An organization's name and address.
 
+use domain::view::account::OrganizationView;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use server_fn::codec::GetUrl;
 
-use super::dashboard::organization;
 use crate::error::UiError;
 use crate::ui::prelude::*;
+
+/// Returns the organization of this page.
+#[server(prefix = "/ui", endpoint = "organization/get", input = GetUrl)]
+pub async fn organization(id: String) -> Result<OrganizationView, UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    services::organizations::get(&ctx, &who, id).await.map_err(here::fail)
+}
 
 /// Saves an organization's name and address.
 #[server(prefix = "/ui", endpoint = "organization/save")]

@@ -64,7 +64,10 @@ pub async fn end_subscription(subscription: String) -> Result<(), UiError> {
     let (ctx, who) = here::asking()?;
     let id = subscription.parse().map_err(|_| here::fail(services::Error::NotFound("subscription")))?;
     let order = services::orders::terminate(&ctx, &who, id).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::organization(order.organization_id, "resources/"), "subscription-ended"));
+    here::redirect(&links::with_notice(
+        &links::organization(order.organization_id, "resources/"),
+        "subscription-ended",
+    ));
     Ok(())
 }
 

@@ -28,7 +28,11 @@ pub async fn team(organization: String) -> Result<People, UiError> {
     let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
     let members = services::organizations::members(&ctx, &who, id).await.map_err(here::fail)?;
     let manages = who.member(id, domain::Permission::ManageMembers).is_ok();
-    let invitations = if manages { services::organizations::invitations(&ctx, &who, id).await.map_err(here::fail)? } else { Vec::new() };
+    let invitations = if manages {
+        services::organizations::invitations(&ctx, &who, id).await.map_err(here::fail)?
+    } else {
+        Vec::new()
+    };
     Ok(People { members, invitations, manages })
 }
 
@@ -127,7 +131,11 @@ pub fn TeamPage() -> impl IntoView {
                 </tr>
             }
         }).collect_view();
-        let roles = [("member", "Member: uses and configures"), ("admin", "Admin: also spends, makes keys, manages people"), ("owner", "Owner: everything")];
+        let roles = [
+            ("member", "Member: uses and configures"),
+            ("admin", "Admin: also spends, makes keys, manages people"),
+            ("owner", "Owner: everything"),
+        ];
         let roles = roles.map(|(value, text)| (value.to_owned(), text.to_owned())).to_vec();
         view! {
             <div class="page">

@@ -19,8 +19,12 @@ pub async fn demo_said(offering: String) -> Result<Conversation, UiError> {
     use crate::server_context as here;
 
     let ctx = here::ctx()?;
-    let Some(session) = here::cookie(&cookie_of(&offering)) else { return Ok((None, Vec::new())) };
-    let Ok(id) = offering.parse() else { return Ok((None, Vec::new())) };
+    let Some(session) = here::cookie(&cookie_of(&offering)) else {
+        return Ok((None, Vec::new()));
+    };
+    let Ok(id) = offering.parse() else {
+        return Ok((None, Vec::new()));
+    };
     let messages = services::gateway::demo_messages(&ctx, id, &session).await.map_err(here::fail)?;
     Ok(if messages.is_empty() { (None, messages) } else { (Some(session), messages) })
 }
@@ -36,7 +40,11 @@ pub async fn say(offering: String, input: String) -> Result<(), UiError> {
     let call = DemoCall { offering: id, session_id: here::cookie(&cookie_of(&offering)), input, ip: here::caller_ip() };
     let demo = admit_demo(&ctx, call).await.map_err(here::fail)?;
     let answer = demo.answer(&ctx, None).await.map_err(here::fail)?;
-    here::set_cookie(&format!("{}={}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax", cookie_of(&offering), answer.session_id));
+    here::set_cookie(&format!(
+        "{}={}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax",
+        cookie_of(&offering),
+        answer.session_id
+    ));
     here::redirect(&format!("{}#demo", links::offering(id)));
     Ok(())
 }

@@ -12,8 +12,12 @@ use crate::{fmt, links};
 pub(super) fn Plans(offering: OfferingView) -> impl IntoView {
     let on_sale = offering.card.state == OfferingState::Active;
     let plans = offering.plans.clone();
-    let cards = plans.iter().map(|plan| view! { <PlanCard plan=plan.clone() on_sale capabilities=offering.capabilities.clone()/> }).collect_view();
-    let compare = (plans.len() > 1).then(|| view! { <Compare plans=plans.clone() capabilities=offering.capabilities.clone()/> });
+    let cards = plans
+        .iter()
+        .map(|plan| view! { <PlanCard plan=plan.clone() on_sale capabilities=offering.capabilities.clone()/> })
+        .collect_view();
+    let compare =
+        (plans.len() > 1).then(|| view! { <Compare plans=plans.clone() capabilities=offering.capabilities.clone()/> });
     view! {
         <section aria-labelledby="plans" class="stack">
             <h2 id="plans">"Plans"</h2>
@@ -28,7 +32,10 @@ pub(super) fn Plans(offering: OfferingView) -> impl IntoView {
 }
 
 fn calls(plan: &PlanView) -> String {
-    plan.monthly_quota.map_or_else(|| "Calls without a limit".to_owned(), |quota| format!("{} a month", fmt::plural(quota, "call", "calls")))
+    plan.monthly_quota.map_or_else(
+        || "Calls without a limit".to_owned(),
+        |quota| format!("{} a month", fmt::plural(quota, "call", "calls")),
+    )
 }
 
 #[component]
@@ -39,7 +46,11 @@ fn PlanCard(plan: PlanView, on_sale: bool, capabilities: Vec<Capability>) -> imp
         capabilities.contains(&Capability::Chat).then(|| "Chat for your site".to_owned()),
         capabilities.contains(&Capability::Api).then(|| "API keys".to_owned()),
     ];
-    let points = points.into_iter().flatten().map(|point| view! { <li><Icon sign=Sign::Check/><span>{point}</span></li> }).collect_view();
+    let points = points
+        .into_iter()
+        .flatten()
+        .map(|point| view! { <li><Icon sign=Sign::Check/><span>{point}</span></li> })
+        .collect_view();
     let label = if plan.price.is_zero() { format!("Start {}", plan.name) } else { format!("Choose {}", plan.name) };
     view! {
         <article class="card plan">
@@ -62,7 +73,10 @@ fn Compare(plans: Vec<PlanView>, capabilities: Vec<Capability>) -> impl IntoView
         .into_iter()
         .map(|capability| {
             let (_, title, _) = super::about_capability(capability);
-            let cells = plans.iter().map(|_| view! { <td><Icon sign=Sign::Check/><span class="sr">"included"</span></td> }).collect_view();
+            let cells = plans
+                .iter()
+                .map(|_| view! { <td><Icon sign=Sign::Check/><span class="sr">"included"</span></td> })
+                .collect_view();
             view! { <tr><th scope="row">{title}</th>{cells}</tr> }
         })
         .collect_view();

@@ -12,7 +12,13 @@ use crate::ui::prelude::*;
 
 /// Writes a review for an organization that uses the product.
 #[server(prefix = "/ui", endpoint = "catalog/review")]
-pub async fn write_review(offering: String, organization: String, rating: i64, title: String, body: String) -> Result<(), UiError> {
+pub async fn write_review(
+    offering: String,
+    organization: String,
+    rating: i64,
+    title: String,
+    body: String,
+) -> Result<(), UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
@@ -25,18 +31,25 @@ pub async fn write_review(offering: String, organization: String, rating: i64, t
 
 /// The reviews.
 #[component]
-pub(super) fn Reviews(offering: OfferingView, viewer: Option<Viewer>, action: ServerAction<WriteReview>) -> impl IntoView {
+pub(super) fn Reviews(
+    offering: OfferingView,
+    viewer: Option<Viewer>,
+    action: ServerAction<WriteReview>,
+) -> impl IntoView {
     let form = FormState::of(action);
     let buyers: Vec<(String, String)> = viewer
         .map(|viewer| viewer.memberships)
         .unwrap_or_default()
         .into_iter()
-        .filter(|membership| membership.role.may(Permission::Configure) && membership.organization_id != offering.card.provider_id)
+        .filter(|membership| {
+            membership.role.may(Permission::Configure) && membership.organization_id != offering.card.provider_id
+        })
         .map(|membership| (membership.organization_id.to_string(), membership.organization_name))
         .collect();
     let id = offering.card.id.to_string();
     let list = if offering.reviews.is_empty() {
-        view! { <EmptyState icon=Sign::Star title="No reviews yet" text="Those who use it can write the first one."/> }.into_any()
+        view! { <EmptyState icon=Sign::Star title="No reviews yet" text="Those who use it can write the first one."/> }
+            .into_any()
     } else {
         let reviews = offering.reviews.iter().map(|review| view! { <Review review=review.clone()/> }).collect_view();
         view! { <div class="reviews"><Sum offering=offering.clone()/><div>{reviews}</div></div> }.into_any()
@@ -83,7 +96,12 @@ fn Review(review: ReviewView) -> impl IntoView {
 }
 
 #[component]
-fn ReviewForm(form: FormState, action: ServerAction<WriteReview>, id: String, buyers: Vec<(String, String)>) -> impl IntoView {
+fn ReviewForm(
+    form: FormState,
+    action: ServerAction<WriteReview>,
+    id: String,
+    buyers: Vec<(String, String)>,
+) -> impl IntoView {
     let ratings = [(5, "Excellent"), (4, "Good"), (3, "Fair"), (2, "Poor"), (1, "Bad")]
         .into_iter()
         .map(|(stars, word)| (stars.to_string(), format!("{stars} — {word}")))

@@ -54,7 +54,10 @@ pub async fn create_offering(id: String) -> Result<(), UiError> {
     let (ctx, who) = here::asking()?;
     let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
     let edit = services::provider::create_offering(&ctx, &who, id).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::provider(edit.organization_id, &format!("offerings/{}/", edit.id)), "created"));
+    here::redirect(&links::with_notice(
+        &links::provider(edit.organization_id, &format!("offerings/{}/", edit.id)),
+        "created",
+    ));
     Ok(())
 }
 

@@ -22,7 +22,12 @@ pub async fn provider_agents(provider: String) -> Result<Vec<AgentView>, UiError
 
 /// Makes an agent, and leads to its page.
 #[server(prefix = "/ui", endpoint = "provider/create-agent")]
-pub async fn create_agent(provider: String, name: String, category: String, description: String) -> Result<(), UiError> {
+pub async fn create_agent(
+    provider: String,
+    name: String,
+    category: String,
+    description: String,
+) -> Result<(), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
@@ -66,7 +71,8 @@ pub fn AgentsPage() -> impl IntoView {
 
 fn card(agent: AgentView) -> impl IntoView {
     let href = links::provider(agent.organization_id, &format!("agents/{}/", agent.id));
-    let version = agent.latest.as_ref().map_or_else(|| "No flow yet".to_owned(), |version| format!("Version {}", version.number));
+    let version =
+        agent.latest.as_ref().map_or_else(|| "No flow yet".to_owned(), |version| format!("Version {}", version.number));
     let badge = agent.offering_state.map(|state| view! { <OfferingBadge state/> });
     view! {
         <article class="card card--link">
@@ -92,7 +98,10 @@ pub fn CreatePage() -> impl IntoView {
     let categories = Resource::new_blocking(|| (), |()| crate::data::categories());
     load(categories, move |categories| {
         let id = provider();
-        let options = categories.into_iter().map(|category| (category.slug, category.title, category.description)).collect::<Vec<_>>();
+        let options = categories
+            .into_iter()
+            .map(|category| (category.slug, category.title, category.description))
+            .collect::<Vec<_>>();
         let crumbs = vec![Crumb::new("Agents", links::provider(&id, "agents/"))];
         view! {
             <div class="page">

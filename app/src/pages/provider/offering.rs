@@ -74,11 +74,15 @@ pub async fn save_plan(
 
     let (ctx, who) = here::asking()?;
     let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
-    let minor = cents(&price).ok_or_else(|| here::fail(UiError::invalid("price", "must be an amount like 29 or 29.50")))?;
-    let currency: Currency = currency.parse().map_err(|_| here::fail(UiError::invalid("currency", "is not a currency that we take")))?;
+    let minor =
+        cents(&price).ok_or_else(|| here::fail(UiError::invalid("price", "must be an amount like 29 or 29.50")))?;
+    let currency: Currency =
+        currency.parse().map_err(|_| here::fail(UiError::invalid("currency", "is not a currency that we take")))?;
     let monthly_quota = match monthly_quota.trim() {
         "" => None,
-        text => Some(text.parse().map_err(|_| here::fail(UiError::invalid("monthly_quota", "must be a whole number")))?),
+        text => {
+            Some(text.parse().map_err(|_| here::fail(UiError::invalid("monthly_quota", "must be a whole number")))?)
+        }
     };
     let form = domain::view::provider::PlanForm {
         id: None,
@@ -116,7 +120,10 @@ pub async fn archive_plan(id: String, plan: String) -> Result<(), UiError> {
     let view = services::provider::archive_plan(&ctx, &who, plan).await.map_err(here::fail)?;
     let edit = services::provider::offering(&ctx, &who, view.offering_id).await.map_err(here::fail)?;
     let _ = id;
-    here::redirect(&links::with_notice(&links::provider(edit.organization_id, &format!("offerings/{}/", edit.id)), "archived"));
+    here::redirect(&links::with_notice(
+        &links::provider(edit.organization_id, &format!("offerings/{}/", edit.id)),
+        "archived",
+    ));
     Ok(())
 }
 
@@ -231,14 +238,23 @@ fn way(edit: &OfferingEdit, step: ServerAction<MoveOffering>) -> AnyView {
             "Only you see it. Submit it, and the operator reads it before it is listed.",
             vec![button("submit", "Submit for review", Look::Primary).into_any()],
         ),
-        OfferingState::InReview => ("The operator reads it. You can take it back meanwhile.", vec![button("withdraw", "Take it back", Look::Secondary).into_any()]),
+        OfferingState::InReview => (
+            "The operator reads it. You can take it back meanwhile.",
+            vec![button("withdraw", "Take it back", Look::Secondary).into_any()],
+        ),
         OfferingState::Active => (
             "It is on sale.",
-            vec![button("pause", "Pause the sale", Look::Secondary).into_any(), button("unpublish", "Unpublish", Look::Danger).into_any()],
+            vec![
+                button("pause", "Pause the sale", Look::Secondary).into_any(),
+                button("unpublish", "Unpublish", Look::Danger).into_any(),
+            ],
         ),
         OfferingState::Paused => (
             "It is listed, and cannot be ordered.",
-            vec![button("unpause", "Sell again", Look::Primary).into_any(), button("unpublish", "Unpublish", Look::Danger).into_any()],
+            vec![
+                button("unpause", "Sell again", Look::Primary).into_any(),
+                button("unpublish", "Unpublish", Look::Danger).into_any(),
+            ],
         ),
         OfferingState::Archived => ("It is put away. Running subscriptions go on.", Vec::new()),
     };
@@ -292,7 +308,8 @@ fn plans(edit: &OfferingEdit, plan: ServerAction<SavePlan>, archive: ServerActio
             }
         })
         .collect_view();
-    let currencies = Currency::ALL.iter().map(|currency| (currency.to_string(), currency.to_string())).collect::<Vec<_>>();
+    let currencies =
+        Currency::ALL.iter().map(|currency| (currency.to_string(), currency.to_string())).collect::<Vec<_>>();
     view! {
         <Card title="Plans" text="A price never changes for those who have it: take a plan off sale and make a new one.">
             <div class="stack">

@@ -51,7 +51,11 @@ pub fn OrdersPage() -> impl IntoView {
     let decide = ServerAction::<DecideOrder>::new();
     let form = FormState::of(decide);
     let source = move || {
-        (params.read().get("provider").unwrap_or_default(), query.read().get("page").unwrap_or_default(), decide.version().get())
+        (
+            params.read().get("provider").unwrap_or_default(),
+            query.read().get("page").unwrap_or_default(),
+            decide.version().get(),
+        )
     };
     let found = Resource::new_blocking(source, |(provider, page, _)| provider_orders(provider, page));
     load(found, move |page| {

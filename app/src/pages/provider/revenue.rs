@@ -13,7 +13,11 @@ pub fn RevenuePage() -> impl IntoView {
     let figures = Resource::new_blocking(move || params.read().get("provider").unwrap_or_default(), dashboard);
     load(figures, |figures| {
         let amounts = |amounts: &[domain::Money]| {
-            if amounts.is_empty() { "Nothing yet".to_owned() } else { amounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ") }
+            if amounts.is_empty() {
+                "Nothing yet".to_owned()
+            } else {
+                amounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+            }
         };
         view! {
             <div class="page">

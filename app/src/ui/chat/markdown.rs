@@ -47,7 +47,10 @@ fn line(text: &str) -> Vec<AnyView> {
             Span::Text(text) => text.into_any(),
             Span::Strong(text) => view! { <strong>{text}</strong> }.into_any(),
             Span::Code(text) => view! { <code>{text}</code> }.into_any(),
-            Span::Link(text, href) => view! { <a class="link" href=href target="_blank" rel="noopener noreferrer nofollow">{text}</a> }.into_any(),
+            Span::Link(text, href) => {
+                view! { <a class="link" href=href target="_blank" rel="noopener noreferrer nofollow">{text}</a> }
+                    .into_any()
+            }
         })
         .collect()
 }
@@ -134,7 +137,8 @@ fn marked(text: &str) -> Option<(Span, &str)> {
         let (href, after) = rest.split_once(')')?;
         // Anything but these could run a script.
         let safe = ["https://", "http://", "mailto:"].iter().any(|scheme| href.starts_with(scheme));
-        return (safe && !label.is_empty() && !label.contains('\n')).then(|| (Span::Link(label.to_owned(), href.to_owned()), after));
+        return (safe && !label.is_empty() && !label.contains('\n'))
+            .then(|| (Span::Link(label.to_owned(), href.to_owned()), after));
     }
     None
 }
@@ -159,13 +163,19 @@ mod tests {
 
     #[test]
     fn marks_that_do_not_close_stay_text_and_a_script_is_no_link() {
-        assert_eq!(spans("**b** `c` 2 ** 3"), vec![
-            Span::Strong("b".into()),
-            Span::Text(" ".into()),
-            Span::Code("c".into()),
-            Span::Text(" 2 ** 3".into()),
-        ]);
+        assert_eq!(
+            spans("**b** `c` 2 ** 3"),
+            vec![
+                Span::Strong("b".into()),
+                Span::Text(" ".into()),
+                Span::Code("c".into()),
+                Span::Text(" 2 ** 3".into()),
+            ]
+        );
         assert_eq!(spans("[x](javascript:alert)"), vec![Span::Text("[x](javascript:alert)".into())]);
-        assert_eq!(spans("[x](https://a.test/)é"), vec![Span::Link("x".into(), "https://a.test/".into()), Span::Text("é".into())]);
+        assert_eq!(
+            spans("[x](https://a.test/)é"),
+            vec![Span::Link("x".into(), "https://a.test/".into()), Span::Text("é".into())]
+        );
     }
 }

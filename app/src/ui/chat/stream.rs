@@ -43,10 +43,15 @@ async fn read(talk: Talk, bubble: &Bubble, input: &str) -> Result<(), String> {
         .map_err(|_| UNREACHABLE.to_owned())?;
     if !response.ok() {
         let refusal: serde_json::Value = response.json().await.unwrap_or_default();
-        let detail = refusal.get("detail").and_then(|detail| detail.as_str()).unwrap_or("The agent could not answer. Try again in a moment.");
+        let detail = refusal
+            .get("detail")
+            .and_then(|detail| detail.as_str())
+            .unwrap_or("The agent could not answer. Try again in a moment.");
         return Err(detail.to_owned());
     }
-    let Some(stream) = response.body() else { return Err(UNREACHABLE.to_owned()) };
+    let Some(stream) = response.body() else {
+        return Err(UNREACHABLE.to_owned());
+    };
     let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut buffer: Vec<u8> = Vec::new();
     loop {
@@ -85,7 +90,11 @@ fn next_event(buffer: &mut Vec<u8>) -> Option<StreamEvent> {
         let end = buffer.windows(2).position(|pair| pair == b"\n\n")?;
         let event: Vec<u8> = buffer.drain(..end + 2).collect();
         let text = String::from_utf8_lossy(&event);
-        let data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data:")).map(|data| data.strip_prefix(' ').unwrap_or(data)).collect();
+        let data: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("data:"))
+            .map(|data| data.strip_prefix(' ').unwrap_or(data))
+            .collect();
         if let Ok(event) = serde_json::from_str(&data.join("\n")) {
             return Some(event);
         }

@@ -42,8 +42,15 @@ pub fn BrandingPage() -> impl IntoView {
     let agent = agent_of_page(move || save.version().get());
     load(agent, move |view| {
         let settings = view.settings.clone();
-        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())).collect::<Vec<_>>();
-        let positions = pairs(&[("bottom-right", "Bottom right"), ("bottom-left", "Bottom left"), ("top-right", "Top right"), ("top-left", "Top left")]);
+        let pairs = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())).collect::<Vec<_>>()
+        };
+        let positions = pairs(&[
+            ("bottom-right", "Bottom right"),
+            ("bottom-left", "Bottom left"),
+            ("top-right", "Top right"),
+            ("top-left", "Top left"),
+        ]);
         let themes = pairs(&[("auto", "As the visitor’s system"), ("light", "Light"), ("dark", "Dark")]);
         view! {
             <div class="page">

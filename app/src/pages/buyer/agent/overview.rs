@@ -48,7 +48,11 @@ pub fn OverviewPage() -> impl IntoView {
         let quota = view.monthly_quota;
         let used = view.used;
         let live = view.settings.live;
-        let state = if live { "It answers on your pages and over the API." } else { "It answers nobody until you switch it on." };
+        let state = if live {
+            "It answers on your pages and over the API."
+        } else {
+            "It answers nobody until you switch it on."
+        };
         view! {
             <div class="page">
                 {head(&view, "Everything about this agent, in one place.")}
@@ -94,7 +98,12 @@ fn first_steps(view: &ConfigView) -> AnyView {
     let can = |capability| view.capabilities.contains(&capability);
     let mut steps = Vec::new();
     if can(Capability::Persona) {
-        steps.push((Sign::User, "Give it a name and a voice", "Name, tone, greeting, and what it should know about you.", "persona/"));
+        steps.push((
+            Sign::User,
+            "Give it a name and a voice",
+            "Name, tone, greeting, and what it should know about you.",
+            "persona/",
+        ));
     }
     steps.push((Sign::MessageCircle, "Talk to it", "The test chat answers as your visitors will hear it.", "chat/"));
     if can(Capability::Chat) {

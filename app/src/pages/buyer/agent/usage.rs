@@ -27,7 +27,10 @@ pub async fn usage(id: String, days: String) -> Result<UsageView, UiError> {
 pub fn UsagePage() -> impl IntoView {
     let agent = agent_of_page(|| 0);
     let (id, query) = (agent_id(), use_query_map());
-    let usage = Resource::new_blocking(move || (id(), query.read().get("days").unwrap_or_default()), |(id, days)| usage(id, days));
+    let usage = Resource::new_blocking(
+        move || (id(), query.read().get("days").unwrap_or_default()),
+        |(id, days)| usage(id, days),
+    );
     load(agent, move |view| {
         let header = head(&view, "Every call, counted exactly once. Failed calls cost nothing.");
         let figures = load_part(usage, move |usage| {
@@ -36,8 +39,9 @@ pub fn UsagePage() -> impl IntoView {
             let none = usage.recent.is_empty();
             view! {
                 <div class="stack">
-                    <nav class="row" aria-label="Time">
-                        <a href="?">"This month"</a><a href="?days=7">"7 days"</a><a href="?days=30">"30 days"</a><a href="?days=90">"90 days"</a>
+                    <nav class="chips" aria-label="Time">
+                        <a class="chip chip--sm" href="?">"This month"</a><a class="chip chip--sm" href="?days=7">"7 days"</a>
+                        <a class="chip chip--sm" href="?days=30">"30 days"</a><a class="chip chip--sm" href="?days=90">"90 days"</a>
                     </nav>
                     <div class="grid grid--stats">
                         <Stat label="Calls" value=fmt::count(usage.calls) icon=Sign::Activity/>

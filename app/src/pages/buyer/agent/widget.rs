@@ -27,15 +27,16 @@ pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiE
 
     let (ctx, who) = here::asking()?;
     let config = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
-    let origins: Vec<String> = allowed_origins.split([',', '\n']).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let origins: Vec<String> =
+        allowed_origins.split([',', '\n']).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let patch = domain::view::config::ConfigPatch { allowed_origins: Some(origins.clone()), ..Default::default() };
     let view = services::configs::update(&ctx, &who, config, patch).await.map_err(here::fail)?;
     if !origins.is_empty() {
         let now = ctx.now();
         let keys = services::keys::list(&ctx, &who, config).await.map_err(here::fail)?;
-        let live = keys
-            .into_iter()
-            .find(|key| key.kind == KeyKind::Publishable && key.revoked.is_none() && key.expires.is_none_or(|at| at > now));
+        let live = keys.into_iter().find(|key| {
+            key.kind == KeyKind::Publishable && key.revoked.is_none() && key.expires.is_none_or(|at| at > now)
+        });
         match live {
             Some(key) => {
                 services::keys::set_origins(&ctx, &who, key.id, &origins).await.map_err(here::fail)?;
