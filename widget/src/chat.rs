@@ -37,11 +37,7 @@ pub struct Message {
 impl Message {
     /// Makes a whole message.
     pub fn whole(role: Role, text: impl Into<String>) -> Self {
-        Self {
-            role,
-            text: text.into(),
-            grows: false,
-        }
+        Self { role, text: text.into(), grows: false }
     }
 }
 
@@ -215,10 +211,7 @@ impl Chat {
 
     /// Tells whether an answer is awaited or arriving.
     pub fn is_busy(&self) -> bool {
-        matches!(
-            self.doing,
-            Doing::Opening | Doing::Answering | Doing::Pausing
-        )
+        matches!(self.doing, Doing::Opening | Doing::Answering | Doing::Pausing)
     }
 
     /// Tells whether earlier messages are being fetched.
@@ -228,11 +221,7 @@ impl Chat {
 
     /// Returns what the visitor should know of.
     pub fn problem(&self) -> Option<Problem> {
-        if self.problem.is_none() && !self.online {
-            Some(Problem::Offline)
-        } else {
-            self.problem
-        }
+        if self.problem.is_none() && !self.online { Some(Problem::Offline) } else { self.problem }
     }
 
     /// Returns the seconds until trying again makes sense.
@@ -245,17 +234,12 @@ impl Chat {
         self.doing == Doing::Nothing
             && self.countdown == 0
             && self.problem.is_some_and(Problem::may_pass)
-            && self
-                .messages
-                .last()
-                .is_some_and(|message| message.role == Role::Visitor)
+            && self.messages.last().is_some_and(|message| message.role == Role::Visitor)
     }
 
     /// Tells whether a new message would be taken.
     pub fn takes_messages(&self) -> bool {
-        self.doing == Doing::Nothing
-            && self.countdown == 0
-            && !self.problem.is_some_and(Problem::is_final)
+        self.doing == Doing::Nothing && self.countdown == 0 && !self.problem.is_some_and(Problem::is_final)
     }
 
     /// Takes what happened; returns what to do about it.
@@ -305,10 +289,7 @@ impl Chat {
         }
         self.doing = Doing::Returning;
         self.attempt += 1;
-        vec![Effect::Open {
-            attempt: self.attempt,
-            renew: false,
-        }]
+        vec![Effect::Open { attempt: self.attempt, renew: false }]
     }
 
     fn send(&mut self, text: String, key: String) -> Vec<Effect> {
@@ -349,28 +330,19 @@ impl Chat {
         }
         self.doing = Doing::Opening;
         self.attempt += 1;
-        vec![Effect::Open {
-            attempt: self.attempt,
-            renew: false,
-        }]
+        vec![Effect::Open { attempt: self.attempt, renew: false }]
     }
 
     fn opened(&mut self) -> Vec<Effect> {
         self.has_handle = true;
         match self.doing {
-            Doing::Returning => vec![Effect::Return {
-                attempt: self.attempt,
-            }],
+            Doing::Returning => vec![Effect::Return { attempt: self.attempt }],
             Doing::Opening => {
                 self.doing = Doing::Answering;
                 let Some(text) = self.question() else {
                     return Vec::new();
                 };
-                vec![Effect::Invoke {
-                    attempt: self.attempt,
-                    text,
-                    key: self.key.clone(),
-                }]
+                vec![Effect::Invoke { attempt: self.attempt, text, key: self.key.clone() }]
             }
             _ => Vec::new(),
         }
@@ -378,11 +350,7 @@ impl Chat {
 
     /// Returns what the visitor said last.
     fn question(&self) -> Option<String> {
-        self.messages
-            .iter()
-            .rev()
-            .find(|message| message.role == Role::Visitor)
-            .map(|message| message.text.clone())
+        self.messages.iter().rev().find(|message| message.role == Role::Visitor).map(|message| message.text.clone())
     }
 
     fn grow(&mut self, text: &str) {
@@ -390,11 +358,7 @@ impl Chat {
             Some(message) if message.grows => message.text.push_str(text),
             _ => {
                 let text = text.to_owned();
-                self.messages.push(Message {
-                    role: Role::Agent,
-                    text,
-                    grows: true,
-                });
+                self.messages.push(Message { role: Role::Agent, text, grows: true });
             }
         }
     }
@@ -427,63 +391,37 @@ impl Chat {
 
     fn renew(&mut self) -> Vec<Effect> {
         let (online, attempt) = (self.online, self.attempt + 1);
-        *self = Self {
-            online,
-            attempt,
-            ..Self::default()
-        };
+        *self = Self { online, attempt, ..Self::default() };
         vec![Effect::Abort, Effect::Forget, Effect::Tell("session")]
     }
 
     fn failed(&mut self, problem: Problem) -> Vec<Effect> {
-        let refused = matches!(
-            problem,
-            Problem::Refused | Problem::Forbidden | Problem::Gone | Problem::Invalid
-        );
+        let refused = matches!(problem, Problem::Refused | Problem::Forbidden | Problem::Gone | Problem::Invalid);
         if self.doing == Doing::Returning {
             // A conversation that is gone is no error: a new one begins with the next message.
             self.doing = Doing::Nothing;
             self.has_handle &= !refused;
-            return if refused {
-                vec![Effect::Forget]
-            } else {
-                Vec::new()
-            };
+            return if refused { vec![Effect::Forget] } else { Vec::new() };
         }
         if self.doing == Doing::Opening && refused && self.has_handle {
             // Perhaps only the handle is no longer known.
             self.has_handle = false;
             self.attempt += 1;
-            return vec![
-                Effect::Forget,
-                Effect::Open {
-                    attempt: self.attempt,
-                    renew: true,
-                },
-            ];
+            return vec![Effect::Forget, Effect::Open { attempt: self.attempt, renew: true }];
         }
         // A token that was refused is old; a key that was refused stays so.
         if problem == Problem::Refused && self.doing == Doing::Answering && !self.renewed {
             self.renewed = true;
             self.begin_again();
             self.doing = Doing::Opening;
-            return vec![Effect::Open {
-                attempt: self.attempt,
-                renew: true,
-            }];
+            return vec![Effect::Open { attempt: self.attempt, renew: true }];
         }
         if problem.leaves_doubt() && self.tries < OWN_TRIES && self.online {
             self.begin_again();
             self.tries += 1;
             self.doing = Doing::Pausing;
             let milliseconds = 500 << self.tries;
-            return vec![
-                Effect::Abort,
-                Effect::Wait {
-                    attempt: self.attempt,
-                    milliseconds,
-                },
-            ];
+            return vec![Effect::Abort, Effect::Wait { attempt: self.attempt, milliseconds }];
         }
         self.begin_again();
         if problem.leaves_doubt() && !self.online {
@@ -495,10 +433,7 @@ impl Chat {
         self.countdown = problem.wait();
         let mut effects = vec![Effect::Abort, Effect::Tell("error")];
         if self.countdown > 0 {
-            effects.push(Effect::Wait {
-                attempt: self.attempt,
-                milliseconds: 1000,
-            });
+            effects.push(Effect::Wait { attempt: self.attempt, milliseconds: 1000 });
         }
         effects
     }
@@ -516,31 +451,16 @@ impl Chat {
             return self.open();
         }
         self.countdown = self.countdown.saturating_sub(1);
-        if self.countdown > 0 {
-            vec![Effect::Wait {
-                attempt: self.attempt,
-                milliseconds: 1000,
-            }]
-        } else {
-            Vec::new()
-        }
+        if self.countdown > 0 { vec![Effect::Wait { attempt: self.attempt, milliseconds: 1000 }] } else { Vec::new() }
     }
 
     fn network(&mut self, online: bool) -> Vec<Effect> {
         self.online = online;
-        if online && self.doing == Doing::Held {
-            self.try_anew()
-        } else {
-            Vec::new()
-        }
+        if online && self.doing == Doing::Held { self.try_anew() } else { Vec::new() }
     }
 
     fn drop_empty(&mut self) {
-        if self
-            .messages
-            .last()
-            .is_some_and(|message| message.role == Role::Agent && message.text.trim().is_empty())
-        {
+        if self.messages.last().is_some_and(|message| message.role == Role::Agent && message.text.trim().is_empty()) {
             self.messages.pop();
         }
     }

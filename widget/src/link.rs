@@ -8,19 +8,13 @@ use crate::cut::{byte, count, cut, find, rest};
 /// Returns the address if it may be linked.
 pub fn allowed(address: &str) -> Option<&str> {
     let address = address.trim();
-    let odd = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || is_invisible(c)
-            || matches!(c, '\\' | '<' | '>' | '"')
-    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || matches!(c, '\\' | '<' | '>' | '"');
     if address.len() > 2048 || address.chars().any(odd) {
         return None;
     }
     if let Some(host) = host(address) {
         // `https://bank.example@evil.test` leads to evil.test.
-        return (!host.is_empty() && find(authority(address), b'@', 0).is_none())
-            .then_some(address);
+        return (!host.is_empty() && find(authority(address), b'@', 0).is_none()).then_some(address);
     }
     let person = strip(address, "mailto:").or_else(|| strip(address, "tel:"))?;
     (!person.is_empty()).then_some(address)
@@ -39,9 +33,7 @@ pub fn host(address: &str) -> Option<&str> {
 /// Tells whether a link's text names another host than the one that it leads to.
 pub fn misleads(text: &str, address: &str) -> bool {
     let real = host(address).unwrap_or_default();
-    text.split_whitespace()
-        .filter_map(named_host)
-        .any(|named| !same_host(named, real))
+    text.split_whitespace().filter_map(named_host).any(|named| !same_host(named, real))
 }
 
 /// Tells characters that turn text around or hide in it.
@@ -61,15 +53,9 @@ pub fn length(text: &str) -> usize {
         return 0;
     }
     let stops = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || is_invisible(c)
-            || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '*')
+        c.is_whitespace() || c.is_control() || is_invisible(c) || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '*')
     };
-    let mut end = text
-        .char_indices()
-        .find(|&(_, c)| stops(c))
-        .map_or(text.len(), |(at, _)| at);
+    let mut end = text.char_indices().find(|&(_, c)| stops(c)).map_or(text.len(), |(at, _)| at);
     // What ends a sentence ends the address; a bracket does if it was opened outside.
     while end > 0 {
         let address = cut(text, 0, end);
@@ -84,11 +70,7 @@ pub fn length(text: &str) -> usize {
         }
         end -= 1;
     }
-    if allowed(cut(text, 0, end)).is_some() {
-        end
-    } else {
-        0
-    }
+    if allowed(cut(text, 0, end)).is_some() { end } else { 0 }
 }
 
 fn authority(address: &str) -> &str {
@@ -105,9 +87,7 @@ fn named_host(word: &str) -> Option<&str> {
     let is_domain = !before.is_empty()
         && last.len() >= 2
         && last.chars().all(|c| is_letter(c) && !c.is_ascii_digit())
-        && named
-            .chars()
-            .all(|c| is_letter(c) || matches!(c, '.' | '-'));
+        && named.chars().all(|c| is_letter(c) || matches!(c, '.' | '-'));
     (is_domain || is_address).then_some(named)
 }
 
@@ -140,12 +120,7 @@ mod tests {
 
     #[test]
     fn only_web_mail_and_telephone_addresses_are_linked() {
-        for fine in [
-            "https://shop.example/a?b=c#d",
-            "HTTP://shop.example",
-            "mailto:a@b.example",
-            "tel:+123",
-        ] {
+        for fine in ["https://shop.example/a?b=c#d", "HTTP://shop.example", "mailto:a@b.example", "tel:+123"] {
             assert!(allowed(fine).is_some(), "{fine}");
         }
         for bad in [
@@ -176,21 +151,10 @@ mod tests {
     #[test]
     fn a_text_that_names_another_host_misleads() {
         let evil = "https://evil.test/login";
-        for text in [
-            "https://bank.example",
-            "bank.example",
-            "go to www.bank.example/login now",
-            "BANK.example",
-        ] {
+        for text in ["https://bank.example", "bank.example", "go to www.bank.example/login now", "BANK.example"] {
             assert!(misleads(text, evil), "{text}");
         }
-        for text in [
-            "evil.test",
-            "https://www.evil.test/other",
-            "our page",
-            "version 1.2",
-            "Ask Dr. No",
-        ] {
+        for text in ["evil.test", "https://www.evil.test/other", "our page", "version 1.2", "Ask Dr. No"] {
             assert!(!misleads(text, evil), "{text}");
         }
     }

@@ -132,10 +132,7 @@ fn start_of(line: &str) -> Start {
     let (number, mark) = match first {
         b'-' | b'*' | b'+' => (None, 1),
         b'0'..=b'9' => {
-            let digits = bytes
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count();
+            let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
             if digits > 9 || !matches!(byte(bytes, digits), b'.' | b')') {
                 return Start::Text;
             }
@@ -147,11 +144,7 @@ fn start_of(line: &str) -> Start {
         return Start::Text;
     }
     let spaces = self::run(bytes, mark).min(4);
-    Start::Item(Marker {
-        number,
-        indent,
-        width: indent + mark + spaces,
-    })
+    Start::Item(Marker { number, indent, width: indent + mark + spaces })
 }
 
 fn is_rule(line: &str, mark: u8) -> bool {
@@ -159,9 +152,7 @@ fn is_rule(line: &str, mark: u8) -> bool {
 }
 
 fn indent(line: &str) -> usize {
-    line.bytes()
-        .take_while(|&byte| byte == b' ' || byte == b'\t')
-        .count()
+    line.bytes().take_while(|&byte| byte == b' ' || byte == b'\t').count()
 }
 
 fn line_end(text: &str, at: usize) -> usize {
@@ -183,9 +174,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn number(digits: &str) -> u32 {
-    digits
-        .bytes()
-        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    digits.bytes().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }
 
 fn skip_blank(text: &str, mut at: usize) -> usize {
@@ -230,8 +219,7 @@ fn block_end(text: &str, at: usize) -> usize {
                 let line = cut(text, next, line_end(text, next));
                 let goes_on = match start_of(line) {
                     Start::Item(marker) => {
-                        marker.indent >= first.indent + 2
-                            || marker.number.is_some() == first.number.is_some()
+                        marker.indent >= first.indent + 2 || marker.number.is_some() == first.number.is_some()
                     }
                     Start::Text => !after_blank || indent(line) >= first.indent + 2,
                     _ => indent(line) >= first.indent + 2,
@@ -269,16 +257,7 @@ fn block(text: &str, out: &mut dyn Sink, tight: bool, depth: u8) {
         _ if depth > MOST_DEPTH => inline(text, out, false, depth),
         Start::Heading(level) => {
             out.open(Tag::Heading(level), "");
-            inline(
-                first
-                    .trim()
-                    .trim_start_matches('#')
-                    .trim_end_matches('#')
-                    .trim(),
-                out,
-                false,
-                depth,
-            );
+            inline(first.trim().trim_start_matches('#').trim_end_matches('#').trim(), out, false, depth);
             out.close();
         }
         Start::Rule => {
@@ -316,14 +295,7 @@ fn fence(text: &str, mark: u8, run: usize, out: &mut dyn Sink) {
     let first = cut(text, 0, first_end);
     let shift = indent(first);
     let language = rest(first.trim(), run).trim();
-    out.open(
-        Tag::Pre,
-        cut(
-            language,
-            0,
-            find(language, b' ', 0).unwrap_or(language.len()),
-        ),
-    );
+    out.open(Tag::Pre, cut(language, 0, find(language, b' ', 0).unwrap_or(language.len())));
     let mut code = String::new();
     for line in lines(rest(text, first_end)) {
         let bare = line.trim();
@@ -379,9 +351,7 @@ fn is_table(text: &str) -> bool {
     has(cut(text, 0, first_end), b'|')
         && has(second, b'-')
         && has(second, b'|')
-        && second
-            .bytes()
-            .all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
+        && second.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
 }
 
 fn table(text: &str, out: &mut dyn Sink, depth: u8) {

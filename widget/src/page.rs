@@ -105,9 +105,7 @@ pub fn start(browser: Browser, online: bool) -> bool {
 
 fn find_parts(browser: Browser) -> Option<Page> {
     let document = web_sys::window()?.document()?;
-    let find = |id: &str| -> Option<HtmlElement> {
-        document.get_element_by_id(id).map(JsCast::unchecked_into)
-    };
+    let find = |id: &str| -> Option<HtmlElement> { document.get_element_by_id(id).map(JsCast::unchecked_into) };
     Some(Page {
         chat: Chat::default(),
         browser,
@@ -179,11 +177,7 @@ pub fn opened(attempt: u32) {
 /// One of the earlier messages arrived.
 #[wasm_bindgen]
 pub fn remembered(by_visitor: bool, text: String) {
-    let role = if by_visitor {
-        Role::Visitor
-    } else {
-        Role::Agent
-    };
+    let role = if by_visitor { Role::Visitor } else { Role::Agent };
     with(|page| page.earlier.push(Message::whole(role, text)));
 }
 
@@ -216,10 +210,7 @@ pub fn received(attempt: u32, bytes: &[u8]) -> bool {
 /// The stream ended; a whole answer has said so before.
 #[wasm_bindgen]
 pub fn closed(attempt: u32) {
-    happened(Event::Failed {
-        attempt,
-        problem: Problem::Broken,
-    });
+    happened(Event::Failed { attempt, problem: Problem::Broken });
 }
 
 /// The answer arrived in one piece.
@@ -231,11 +222,7 @@ pub fn answered(attempt: u32, text: String) {
 /// The server refused, or with status 0 could not be reached.
 #[wasm_bindgen]
 pub fn failed(attempt: u32, status: u16, retry_after: u32) {
-    let problem = if status == 0 {
-        Problem::Broken
-    } else {
-        Problem::of_status(status, retry_after)
-    };
+    let problem = if status == 0 { Problem::Broken } else { Problem::of_status(status, retry_after) };
     happened(Event::Failed { attempt, problem });
 }
 
@@ -288,10 +275,7 @@ impl Page {
             }
             Effect::Abort => browser.abort(),
             Effect::Forget => browser.forget(),
-            Effect::Wait {
-                attempt,
-                milliseconds,
-            } => browser.wait(attempt, milliseconds),
+            Effect::Wait { attempt, milliseconds } => browser.wait(attempt, milliseconds),
             Effect::Tell(what) => browser.tell(what, self.chat.problem().map(Problem::text_name)),
         }
     }
@@ -300,14 +284,8 @@ impl Page {
     fn read(&self, attempt: u32, event: &sse::Event) -> Option<Event> {
         let field = |name: &str| self.browser.field(&event.data, name);
         match event.name.as_bytes() {
-            b"token" => Some(Event::Piece {
-                attempt,
-                text: field("text")?,
-            }),
-            b"message_end" => Some(Event::Answered {
-                attempt,
-                text: field("output").unwrap_or_default(),
-            }),
+            b"token" => Some(Event::Piece { attempt, text: field("text")? }),
+            b"message_end" => Some(Event::Answered { attempt, text: field("output").unwrap_or_default() }),
             b"error" => {
                 let wait = field("retry_after").map_or(0, |digits| seconds(&digits));
                 let problem = Problem::of_word(&field("error").unwrap_or_default(), wait);
@@ -325,9 +303,7 @@ impl Page {
 /// Reads whole seconds; a day at the most.
 fn seconds(digits: &str) -> u32 {
     let digits = digits.bytes().take_while(u8::is_ascii_digit);
-    digits.fold(0, |seconds, digit| {
-        (seconds * 10 + u32::from(digit - b'0')).min(86_400)
-    })
+    digits.fold(0, |seconds, digit| (seconds * 10 + u32::from(digit - b'0')).min(86_400))
 }
 
 /// Writes a number; `format!` would cost kilobytes.

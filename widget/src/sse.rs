@@ -56,20 +56,13 @@ impl Splitter {
         if line.is_empty() {
             let name = std::mem::take(&mut self.name);
             let data = self.data.take()?;
-            let name = if name.is_empty() {
-                "message".to_owned()
-            } else {
-                name
-            };
+            let name = if name.is_empty() { "message".to_owned() } else { name };
             return Some(Event { name, data });
         }
         // The stream may begin with a byte order mark.
         let line = line.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(&line);
         let (field, value) = match line.iter().position(|&byte| byte == b':') {
-            Some(colon) => (
-                line.get(..colon).unwrap_or_default(),
-                line.get(colon + 1..).unwrap_or_default(),
-            ),
+            Some(colon) => (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default()),
             None => (line, &[] as &[u8]),
         };
         let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
@@ -127,10 +120,7 @@ mod tests {
         let mut text = b"data: ".to_vec();
         text.resize(LONGEST_LINE + 10, b'x');
         text.extend_from_slice(b"\n\ndata: fine\n\n");
-        assert_eq!(
-            events(&[&text]),
-            [("message".to_owned(), "fine".to_owned())]
-        );
+        assert_eq!(events(&[&text]), [("message".to_owned(), "fine".to_owned())]);
     }
 
     proptest! {

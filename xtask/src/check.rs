@@ -36,10 +36,7 @@ impl std::ops::AddAssign for Tally {
 impl Tally {
     /// One check that held or did not.
     pub(crate) fn of(held: bool) -> Self {
-        Self {
-            passed: u64::from(held),
-            failed: u64::from(!held),
-        }
+        Self { passed: u64::from(held), failed: u64::from(!held) }
     }
 }
 
@@ -52,11 +49,7 @@ enum Finding {
 
 impl Finding {
     fn of(violations: Vec<String>, held: impl Into<String>) -> Self {
-        if violations.is_empty() {
-            Self::Holds(held.into())
-        } else {
-            Self::Broken(violations)
-        }
+        if violations.is_empty() { Self::Holds(held.into()) } else { Self::Broken(violations) }
     }
 }
 
@@ -90,10 +83,7 @@ pub(crate) fn all(options: &Options) -> Tally {
         tally.passed += 1;
     };
     say("dependency arrows", edges::check());
-    say(
-        "dependencies say what they are for",
-        files::dependency_comments(),
-    );
+    say("dependencies say what they are for", files::dependency_comments());
     say("migrations of both databases", files::migrations());
     say("nothing names a machine", files::machine_names());
     say("byte budgets", budgets());
@@ -108,51 +98,29 @@ pub(crate) fn all(options: &Options) -> Tally {
 
 fn budgets() -> Result<Finding> {
     let Ok(build) = web::Build::load() else {
-        return Ok(Finding::Skipped(
-            "nothing is built yet; `cargo xtask web` builds and weighs".into(),
-        ));
+        return Ok(Finding::Skipped("nothing is built yet; `cargo xtask web` builds and weighs".into()));
     };
     if !build.release {
-        return Ok(Finding::Skipped(
-            "the last `cargo xtask web` was --debug".into(),
-        ));
+        return Ok(Finding::Skipped("the last `cargo xtask web` was --debug".into()));
     }
     let lines = web::lines(&build)?;
     let heavy: Vec<_> = lines
         .iter()
         .filter(|line| line.verdict() == web::Verdict::TooHeavy)
-        .map(|line| {
-            format!(
-                "{} has {} bytes as brotli and may have {}",
-                line.name, line.sizes.brotli, line.limit
-            )
-        })
+        .map(|line| format!("{} has {} bytes as brotli and may have {}", line.name, line.sizes.brotli, line.limit))
         .collect();
-    let missing = lines
-        .iter()
-        .filter(|line| line.verdict() == web::Verdict::Missing)
-        .count();
-    Ok(Finding::of(
-        heavy,
-        format!(
-            "{} of {} weighed, all light enough",
-            lines.len() - missing,
-            lines.len()
-        ),
-    ))
+    let missing = lines.iter().filter(|line| line.verdict() == web::Verdict::Missing).count();
+    Ok(Finding::of(heavy, format!("{} of {} weighed, all light enough", lines.len() - missing, lines.len())))
 }
 
 fn formatting() -> Result<Finding> {
     let mut command = workspace::plain_cargo();
     let mut wrong = Vec::new();
-    let ok = run::stream(
-        command.args(["fmt", "--all", "--", "--check", "-l"]),
-        |_, line| {
-            if !line.is_empty() {
-                wrong.push(line.replace(&format!("{}/", workspace::root().display()), ""));
-            }
-        },
-    )?;
+    let ok = run::stream(command.args(["fmt", "--all", "--", "--check", "-l"]), |_, line| {
+        if !line.is_empty() {
+            wrong.push(line.replace(&format!("{}/", workspace::root().display()), ""));
+        }
+    })?;
     if ok {
         return Ok(Finding::Holds("rustfmt agrees".into()));
     }
@@ -189,29 +157,14 @@ fn clippy_wasm() -> Result<Finding> {
         let driver = std::path::Path::new(rustc).with_file_name("clippy-driver");
         if !driver.is_file() && toolchain::apt_install(&["rust-web-clippy"]).is_err() {
             step.done("skipped");
-            return Ok(Finding::Skipped(format!(
-                "no clippy that fits {}",
-                tools.rust.name
-            )));
+            return Ok(Finding::Skipped(format!("no clippy that fits {}", tools.rust.name)));
         }
         command = tools.rust.cargo("check");
         command.env("RUSTC_WORKSPACE_WRAPPER", driver);
-        command.env(
-            "CLIPPY_ARGS",
-            "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
-        );
+        command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
         command.args(["--quiet", "--package", "frontend", "--package", "widget"]);
     } else {
-        command.args([
-            "--quiet",
-            "--package",
-            "frontend",
-            "--package",
-            "widget",
-            "--",
-            "-D",
-            "warnings",
-        ]);
+        command.args(["--quiet", "--package", "frontend", "--package", "widget", "--", "-D", "warnings"]);
     }
     run::under(&step, &mut command)?;
     step.done("");

@@ -48,30 +48,20 @@ pub(crate) fn step(label: impl Into<String>) -> Step {
             }
         }
     });
-    Step {
-        label,
-        started,
-        now,
-        ticker: Some((stop, thread)),
-    }
+    Step { label, started, now, ticker: Some((stop, thread)) }
 }
 
 impl Step {
     /// Says what the step does at the moment.
     pub(crate) fn note(&self, text: &str) {
-        text.trim()
-            .clone_into(&mut self.now.lock().unwrap_or_else(PoisonError::into_inner));
+        text.trim().clone_into(&mut self.now.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Ends the step well.
     pub(crate) fn done(mut self, detail: &str) {
         self.stop();
         let seconds = self.started.elapsed().as_secs_f64();
-        let detail = if detail.is_empty() {
-            String::new()
-        } else {
-            format!(": {detail}")
-        };
+        let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
         eprintln!("  ✓ {}{detail} ({seconds:.1} s)", self.label);
     }
 
@@ -88,11 +78,7 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         if self.stop() {
-            eprintln!(
-                "  ✗ {} ({:.1} s)",
-                self.label,
-                self.started.elapsed().as_secs_f64()
-            );
+            eprintln!("  ✗ {} ({:.1} s)", self.label, self.started.elapsed().as_secs_f64());
         }
     }
 }

@@ -66,10 +66,7 @@ const CLAIMS: &[Claim] = &[
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let Some(name) = options.name.as_deref().filter(|_| !options.list) else {
         for claim in CLAIMS {
-            println!(
-                "{}\n    {}\n    takes {}",
-                claim.name, claim.says, claim.takes
-            );
+            println!("{}\n    {}\n    takes {}", claim.name, claim.says, claim.takes);
         }
         return Ok(true);
     };
@@ -80,19 +77,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let directory = workspace::target().join("proofs");
     std::fs::create_dir_all(&directory)?;
     let report = serde_json::json!({"name": name, "holds": holds, "figures": figures});
-    std::fs::write(
-        directory.join(format!("{name}.json")),
-        serde_json::to_vec_pretty(&report)?,
-    )?;
+    std::fs::write(directory.join(format!("{name}.json")), serde_json::to_vec_pretty(&report)?)?;
     print_figures("", &report["figures"]);
-    println!(
-        "{}",
-        if holds {
-            "The claim holds."
-        } else {
-            "The claim does not hold."
-        }
-    );
+    println!("{}", if holds { "The claim holds." } else { "The claim does not hold." });
     Ok(holds)
 }
 
@@ -101,11 +88,7 @@ fn print_figures(name: &str, value: &Value) {
     match value {
         Value::Object(fields) => {
             for (field, value) in fields {
-                let path = if name.is_empty() {
-                    field.clone()
-                } else {
-                    format!("{name}, {field}")
-                };
+                let path = if name.is_empty() { field.clone() } else { format!("{name}, {field}") };
                 print_figures(&path, value);
             }
         }
@@ -119,42 +102,21 @@ fn print_figures(name: &str, value: &Value) {
 
 fn table(rows: &[Value]) -> String {
     let mut head: Vec<&str> = Vec::new();
-    for field in rows
-        .iter()
-        .filter_map(Value::as_object)
-        .flat_map(serde_json::Map::keys)
-    {
+    for field in rows.iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
         if !head.contains(&field.as_str()) {
             head.push(field);
         }
     }
-    let mut lines = vec![
-        head.iter()
-            .map(|field| field.replace('_', " "))
-            .collect::<Vec<_>>(),
-    ];
-    lines.extend(
-        rows.iter()
-            .map(|row| head.iter().map(|field| plain(&row[*field])).collect()),
-    );
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let mut lines = vec![head.iter().map(|field| field.replace('_', " ")).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| head.iter().map(|field| plain(&row[*field])).collect()));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut text = String::new();
     for line in &lines {
         for (column, cell) in line.iter().enumerate() {
             let pad = " ".repeat(widths[column] - cell.chars().count());
             // What is measured stands left, figures stand right.
-            let (before, after) = if column == 0 {
-                ("", pad.as_str())
-            } else {
-                (pad.as_str(), "")
-            };
+            let (before, after) = if column == 0 { ("", pad.as_str()) } else { (pad.as_str(), "") };
             text.extend(["  ", before, cell, after]);
         }
         text.truncate(text.trim_end().len());
@@ -178,19 +140,9 @@ mod tests {
 
     #[test]
     fn rows_become_a_table_with_figures_on_the_right() {
-        let rows = [
-            json!({"part": "widget", "raw": 7}),
-            json!({"part": "a", "raw": 1200, "limit": null}),
-        ];
+        let rows = [json!({"part": "widget", "raw": 7}), json!({"part": "a", "raw": 1200, "limit": null})];
         let text = table(&rows);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(
-            lines,
-            [
-                "  part     raw  limit",
-                "  widget     7      -",
-                "  a       1200      -"
-            ]
-        );
+        assert_eq!(lines, ["  part     raw  limit", "  widget     7      -", "  a       1200      -"]);
     }
 }

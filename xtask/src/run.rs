@@ -13,10 +13,7 @@ use crate::progress::Step;
 /// Runs a command and answers what it wrote to standard output.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let shown = show(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("starting {shown}"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {shown}"))?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
         bail!("{shown} ended with {}: {}", output.status, error.trim());
@@ -57,14 +54,8 @@ pub(crate) fn stream(command: &mut Command, mut each: impl FnMut(Output, &str)) 
         .spawn()
         .with_context(|| format!("starting {shown}"))?;
     let (send, lines) = channel();
-    let out = child
-        .stdout
-        .take()
-        .map(|pipe| forward(pipe, Output::Out, send.clone()));
-    let err = child
-        .stderr
-        .take()
-        .map(|pipe| forward(pipe, Output::Err, send));
+    let out = child.stdout.take().map(|pipe| forward(pipe, Output::Out, send.clone()));
+    let err = child.stderr.take().map(|pipe| forward(pipe, Output::Err, send));
     for (from, line) in lines {
         each(from, &line);
     }
@@ -82,10 +73,7 @@ fn forward(
     std::thread::spawn(move || {
         let mut reader = BufReader::new(pipe);
         let mut line = Vec::new();
-        while reader
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|length| length > 0)
-        {
+        while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
             if to.send((from, text)).is_err() {
@@ -98,14 +86,8 @@ fn forward(
 /// The command as a person would type it.
 pub(crate) fn show(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
-    let name = program
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let arguments = command
-        .get_args()
-        .map(|argument| argument.to_string_lossy().into_owned());
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
     let all: Vec<String> = std::iter::once(name).chain(arguments).collect();
     format!("`{}`", all.join(" "))
 }
@@ -113,19 +95,13 @@ pub(crate) fn show(command: &Command) -> String {
 /// Finds a program on PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
 /// Runs a command, but not longer than the limit; answers whether it succeeded in time.
 pub(crate) fn within(limit: Duration, command: &mut Command) -> bool {
     let started = Instant::now();
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = child else { return false };
     loop {
         match child.try_wait() {
@@ -152,12 +128,7 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Starts a program; `signal` stops it and `cleanup` is a directory to remove afterwards.
-    pub(crate) fn spawn(
-        command: &Command,
-        signal: &str,
-        cleanup: Option<&str>,
-        log: &std::path::Path,
-    ) -> Result<Self> {
+    pub(crate) fn spawn(command: &Command, signal: &str, cleanup: Option<&str>, log: &std::path::Path) -> Result<Self> {
         const SCRIPT: &str = r#"exec 3<&0 </dev/null
 trap : INT TERM HUP
 signal=$1 cleanup=$2; shift 2
@@ -169,8 +140,7 @@ exit $status"#;
         if let Some(parent) = log.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let log_file =
-            std::fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        let log_file = std::fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
         let mut shell = Command::new("sh");
         shell
             .args(["-c", SCRIPT, "guard", signal, cleanup.unwrap_or("")])
@@ -188,9 +158,7 @@ exit $status"#;
         if let Some(directory) = command.get_current_dir() {
             shell.current_dir(directory);
         }
-        let shell = shell
-            .spawn()
-            .with_context(|| format!("starting {}", show(command)))?;
+        let shell = shell.spawn().with_context(|| format!("starting {}", show(command)))?;
         Ok(Self { shell })
     }
 
@@ -222,12 +190,9 @@ mod tests {
     #[test]
     fn lines_of_both_outputs_arrive() {
         let mut lines = Vec::new();
-        let ok = stream(
-            Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]),
-            |from, line| {
-                lines.push((from == Output::Out, line.to_owned()));
-            },
-        );
+        let ok = stream(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"]), |from, line| {
+            lines.push((from == Output::Out, line.to_owned()));
+        });
         assert!(!ok.expect("sh starts"));
         lines.sort();
         assert_eq!(lines, [(false, "two".to_owned()), (true, "one".to_owned())]);
@@ -244,10 +209,7 @@ mod tests {
         assert!(!guard.ended());
         let started = Instant::now();
         guard.stop();
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "it waited for the program's own end"
-        );
+        assert!(started.elapsed() < Duration::from_secs(30), "it waited for the program's own end");
         assert!(!place.exists());
         let _ = std::fs::remove_file(log);
     }

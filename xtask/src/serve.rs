@@ -35,23 +35,12 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool> {
     // Asked first, because the answer would otherwise come after minutes of building.
     check_port(&options.host, options.port)?;
-    web::build(&web::Options {
-        debug: options.quick,
-        ..web::Options::default()
-    })?;
+    web::build(&web::Options { debug: options.quick, ..web::Options::default() })?;
     let binary = program(options.release)?;
     let mut command = Command::new(binary);
     command
         .current_dir(workspace::root())
-        .args([
-            "serve",
-            "--host",
-            &options.host,
-            "--port",
-            &options.port.to_string(),
-            "--seed",
-            "--data",
-        ])
+        .args(["serve", "--host", &options.host, "--port", &options.port.to_string(), "--seed", "--data"])
         .arg(&options.data);
     if let Some(database) = &options.database {
         command.args(["--database", database]);
@@ -76,9 +65,7 @@ pub(crate) fn program(release: bool) -> Result<PathBuf> {
     run::under(&step, &mut cargo)?;
     step.done("");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(workspace::target, PathBuf::from);
-    Ok(target
-        .join(if release { "release" } else { "debug" })
-        .join("cmp"))
+    Ok(target.join(if release { "release" } else { "debug" }).join("cmp"))
 }
 
 fn check_port(host: &str, port: u16) -> Result<()> {
@@ -111,8 +98,5 @@ fn become_program(mut command: Command) -> Result<bool> {
 #[cfg(not(unix))]
 fn become_program(mut command: Command) -> Result<bool> {
     let shown = run::show(&command);
-    Ok(command
-        .status()
-        .with_context(|| format!("starting {shown}"))?
-        .success())
+    Ok(command.status().with_context(|| format!("starting {shown}"))?.success())
 }

@@ -53,9 +53,7 @@ pub(crate) fn run(options: &Options) -> bool {
         Ok(())
     } else {
         // What is too heavy is a matter of `check`; it can be tried all the same.
-        let built = web::build(&web::Options::default())
-            .and_then(|build| web::print_sizes(&build))
-            .map(|_| ());
+        let built = web::build(&web::Options::default()).and_then(|build| web::print_sizes(&build)).map(|_| ());
         tally += match &built {
             Ok(()) => Tally::of(true),
             Err(error) => trouble("building for the browser", error),
@@ -97,11 +95,7 @@ pub(crate) fn run(options: &Options) -> bool {
 }
 
 fn first_line(error: &anyhow::Error) -> String {
-    format!("{error:#}")
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
 /// Prints lines as they come.

@@ -30,11 +30,7 @@ pub(crate) struct Tools {
 /// Finds the tools, and brings those that are missing.
 pub(crate) fn ensure() -> Result<Tools> {
     let _lock = crate::workspace::lock("tools")?;
-    Ok(Tools {
-        node: node_tools()?,
-        rust: wasm_rust()?,
-        bindgen: wasm_bindgen()?,
-    })
+    Ok(Tools { node: node_tools()?, rust: wasm_rust()?, bindgen: wasm_bindgen()? })
 }
 
 /// Makes sure of the tools and says which they are.

@@ -80,11 +80,7 @@ impl std::ops::Add for Sizes {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            raw: self.raw + other.raw,
-            gzip: self.gzip + other.gzip,
-            brotli: self.brotli + other.brotli,
-        }
+        Self { raw: self.raw + other.raw, gzip: self.gzip + other.gzip, brotli: self.brotli + other.brotli }
     }
 }
 
@@ -101,18 +97,12 @@ impl Build {
 pub(crate) fn run(options: &Options) -> Result<Build> {
     let build = build(options)?;
     if options.debug {
-        println!(
-            "target/site is built for development ({}); nothing was weighed",
-            build.hash
-        );
+        println!("target/site is built for development ({}); nothing was weighed", build.hash);
         return Ok(build);
     }
     let lines = print_sizes(&build)?;
     // A part that was built alone is not blamed for the others.
-    let heavy: Vec<_> = lines
-        .iter()
-        .filter(|line| line.verdict() == Verdict::TooHeavy)
-        .collect();
+    let heavy: Vec<_> = lines.iter().filter(|line| line.verdict() == Verdict::TooHeavy).collect();
     if let Some(line) = heavy.first() {
         bail!(
             "{} has {} bytes as brotli and may have {}; budgets are in xtask/budgets.json",
@@ -137,11 +127,7 @@ pub(crate) fn build(options: &Options) -> Result<Build> {
     let _lock = workspace::lock("web")?;
     let wanted = |part| options.only.is_none_or(|only| only == part);
     let tools = toolchain::ensure()?;
-    let job = parts::Job {
-        tools: &tools,
-        release: !options.debug,
-        force: options.force,
-    };
+    let job = parts::Job { tools: &tools, release: !options.debug, force: options.force };
     let site = workspace::site();
     std::fs::create_dir_all(&site)?;
     if wanted(Part::Styles) {
@@ -163,9 +149,7 @@ pub(crate) fn build(options: &Options) -> Result<Build> {
 /// Copies `public/` and removes what nothing makes any more.
 fn tidy(site: &Path) -> Result<()> {
     let public = workspace::root().join("public");
-    let mut expected: Vec<_> = ["cmp.js", "cmp_bg.wasm", "cmp.css"]
-        .map(|name| site.join("pkg").join(name))
-        .into();
+    let mut expected: Vec<_> = ["cmp.js", "cmp_bg.wasm", "cmp.css"].map(|name| site.join("pkg").join(name)).into();
     expected.extend(parts::WIDGET_FILES.map(|name| site.join("widget").join(name)));
     expected.push(site.join("build.json"));
     for file in workspace::files(&public)? {

@@ -8,9 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// The top directory of the repository.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies one directory below the top")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies one directory below the top")
 }
 
 /// The directory that builds write to.
@@ -32,9 +30,7 @@ pub(crate) fn tools() -> PathBuf {
 ///
 /// `CMP_CARGO` names a replacement, for machines where cargo has to go through a wrapper.
 pub(crate) fn cargo() -> Command {
-    let program = std::env::var_os("CMP_CARGO")
-        .or_else(|| std::env::var_os("CARGO"))
-        .unwrap_or_else(|| "cargo".into());
+    let program = std::env::var_os("CMP_CARGO").or_else(|| std::env::var_os("CARGO")).unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(root());
     command
@@ -52,9 +48,7 @@ pub(crate) fn plain_cargo() -> Command {
 pub(crate) fn locked_version(name: &str) -> Result<String> {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).context("reading Cargo.lock")?;
     let head = format!("name = \"{name}\"\nversion = \"");
-    let start = lock
-        .find(&head)
-        .with_context(|| format!("Cargo.lock does not name {name}"))?;
+    let start = lock.find(&head).with_context(|| format!("Cargo.lock does not name {name}"))?;
     let version = lock[start + head.len()..].split('"').next().unwrap_or("");
     Ok(version.to_owned())
 }
@@ -67,8 +61,7 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
         if !directory.is_dir() {
             continue;
         }
-        let entries = std::fs::read_dir(&directory)
-            .with_context(|| format!("reading {}", directory.display()))?;
+        let entries = std::fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
@@ -108,8 +101,7 @@ pub(crate) fn lock(kind: &str) -> Result<Lock> {
     let directory = target();
     std::fs::create_dir_all(&directory)?;
     let path = directory.join(format!(".xtask-{kind}.lock"));
-    let file = std::fs::File::create(&path)
-        .with_context(|| format!("creating the lock {}", path.display()))?;
+    let file = std::fs::File::create(&path).with_context(|| format!("creating the lock {}", path.display()))?;
     if file.try_lock().is_err() {
         eprintln!("waiting for another `cargo xtask` that does the same ({kind})");
         file.lock()?;
@@ -123,10 +115,7 @@ mod tests {
 
     #[test]
     fn a_digest_knows_where_a_part_ends() {
-        assert_ne!(
-            digest([b"ab".as_slice(), b"c"]),
-            digest([b"a".as_slice(), b"bc"])
-        );
+        assert_ne!(digest([b"ab".as_slice(), b"c"]), digest([b"a".as_slice(), b"bc"]));
         assert_eq!(digest([b"ab".as_slice()]).len(), 64);
     }
 

@@ -127,10 +127,8 @@ impl OrderState {
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
-            (
-                Self::PendingConsumer,
-                Self::PendingProvider | Self::Executing | Self::Canceled | Self::Rejected
-            ) | (Self::PendingProvider, Self::Executing | Self::Canceled | Self::Rejected)
+            (Self::PendingConsumer, Self::PendingProvider | Self::Executing | Self::Canceled | Self::Rejected)
+                | (Self::PendingProvider, Self::Executing | Self::Canceled | Self::Rejected)
                 | (Self::Executing, Self::Done | Self::Erred)
                 | (Self::Erred, Self::Executing)
         )

@@ -137,8 +137,7 @@ impl std::str::FromStr for Origin {
     type Err = Rejected;
 
     fn from_str(text: &str) -> Result<Self, Rejected> {
-        const WRONG: Rejected =
-            Rejected("must be a web origin like https://shop.example, without a path");
+        const WRONG: Rejected = Rejected("must be a web origin like https://shop.example, without a path");
         let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
         let (scheme, rest) = text.split_once("://").ok_or(WRONG)?;
         if !matches!(scheme, "http" | "https") || rest.len() > 260 {
@@ -178,11 +177,15 @@ impl Origin {
     /// `*.` stands for exactly one label, so `https://*.example.com` covers
     /// `https://shop.example.com` and neither `https://example.com` nor `https://a.b.example.com`.
     pub fn covers(&self, header: &str) -> bool {
-        let Ok(seen) = header.parse::<Self>() else { return false };
+        let Ok(seen) = header.parse::<Self>() else {
+            return false;
+        };
         if seen.0.contains('*') {
             return false;
         }
-        let Some((scheme, rest)) = self.0.split_once("://*.") else { return seen == *self };
+        let Some((scheme, rest)) = self.0.split_once("://*.") else {
+            return seen == *self;
+        };
         seen.0
             .strip_prefix(scheme)
             .and_then(|seen| seen.strip_prefix("://"))

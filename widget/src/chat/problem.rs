@@ -58,10 +58,8 @@ impl Problem {
             ("timeout", 504),
             ("refused", 422),
         ];
-        let status = words
-            .iter()
-            .find(|(known, _)| known.as_bytes() == word.as_bytes())
-            .map_or(500, |&(_, status)| status);
+        let status =
+            words.iter().find(|(known, _)| known.as_bytes() == word.as_bytes()).map_or(500, |&(_, status)| status);
         Self::of_status(status, retry_after)
     }
 
@@ -85,15 +83,7 @@ impl Problem {
 
     /// Tells whether the same message may work later.
     pub const fn may_pass(self) -> bool {
-        matches!(
-            self,
-            Self::Broken
-                | Self::Busy
-                | Self::TooMany(_)
-                | Self::Failed
-                | Self::Timeout
-                | Self::Quota
-        )
+        matches!(self, Self::Broken | Self::Busy | Self::TooMany(_) | Self::Failed | Self::Timeout | Self::Quota)
     }
 
     /// Tells whether no message will work before somebody changes the settings.

@@ -3,10 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn sent(text: &str) -> Event {
-    Event::Sent {
-        text: text.to_owned(),
-        key: "k1".to_owned(),
-    }
+    Event::Sent { text: text.to_owned(), key: "k1".to_owned() }
 }
 
 /// A chat whose message is on its way.
@@ -20,10 +17,7 @@ fn asking() -> Chat {
 
 fn piece(chat: &mut Chat, text: &str) {
     let attempt = chat.attempt;
-    chat.on(Event::Piece {
-        attempt,
-        text: text.to_owned(),
-    });
+    chat.on(Event::Piece { attempt, text: text.to_owned() });
 }
 
 fn fail(chat: &mut Chat, problem: Problem) -> Vec<Effect> {
@@ -37,44 +31,19 @@ fn tick(chat: &mut Chat) -> Vec<Effect> {
 }
 
 fn texts(chat: &Chat) -> Vec<&str> {
-    chat.messages()
-        .iter()
-        .map(|message| message.text.as_str())
-        .collect()
+    chat.messages().iter().map(|message| message.text.as_str()).collect()
 }
 
 #[test]
 fn a_message_opens_a_session_and_then_invokes() {
     let mut chat = Chat::default();
-    assert_eq!(
-        chat.on(sent("  Hi ")),
-        [
-            Effect::Open {
-                attempt: 1,
-                renew: false
-            },
-            Effect::Tell("message")
-        ]
-    );
+    assert_eq!(chat.on(sent("  Hi ")), [Effect::Open { attempt: 1, renew: false }, Effect::Tell("message")]);
     let effects = chat.on(Event::Opened { attempt: 1 });
-    assert_eq!(
-        effects,
-        [Effect::Invoke {
-            attempt: 1,
-            text: "Hi".to_owned(),
-            key: "k1".to_owned()
-        }]
-    );
+    assert_eq!(effects, [Effect::Invoke { attempt: 1, text: "Hi".to_owned(), key: "k1".to_owned() }]);
     piece(&mut chat, "Good ");
     piece(&mut chat, "day");
     assert!(chat.messages()[1].grows && chat.is_busy());
-    assert_eq!(
-        chat.on(Event::Answered {
-            attempt: 1,
-            text: "Good day".to_owned()
-        }),
-        [Effect::Tell("reply")]
-    );
+    assert_eq!(chat.on(Event::Answered { attempt: 1, text: "Good day".to_owned() }), [Effect::Tell("reply")]);
     assert_eq!(texts(&chat), ["Hi", "Good day"]);
     assert!(chat.takes_messages() && !chat.is_busy());
 }
@@ -92,10 +61,7 @@ fn nothing_is_sent_while_an_answer_comes_or_when_there_is_nothing_to_send() {
 #[test]
 fn an_answer_without_pieces_is_taken_whole() {
     let mut chat = asking();
-    chat.on(Event::Answered {
-        attempt: 1,
-        text: "All".to_owned(),
-    });
+    chat.on(Event::Answered { attempt: 1, text: "All".to_owned() });
     assert_eq!(texts(&chat), ["Hi", "All"]);
 }
 
@@ -104,14 +70,8 @@ fn stopping_keeps_what_was_said_and_ignores_what_still_comes() {
     let mut chat = asking();
     piece(&mut chat, "Once upon");
     assert_eq!(chat.on(Event::Stopped), [Effect::Abort]);
-    chat.on(Event::Piece {
-        attempt: 1,
-        text: " a time".to_owned(),
-    });
-    chat.on(Event::Failed {
-        attempt: 1,
-        problem: Problem::Broken,
-    });
+    chat.on(Event::Piece { attempt: 1, text: " a time".to_owned() });
+    chat.on(Event::Failed { attempt: 1, problem: Problem::Broken });
     assert_eq!(texts(&chat), ["Hi", "Once upon"]);
     assert!(chat.takes_messages() && chat.problem().is_none());
 }
@@ -119,26 +79,10 @@ fn stopping_keeps_what_was_said_and_ignores_what_still_comes() {
 #[test]
 fn a_refused_token_is_renewed_once() {
     let mut chat = asking();
-    assert_eq!(
-        fail(&mut chat, Problem::Refused),
-        [Effect::Open {
-            attempt: 2,
-            renew: true
-        }]
-    );
+    assert_eq!(fail(&mut chat, Problem::Refused), [Effect::Open { attempt: 2, renew: true }]);
     let effects = chat.on(Event::Opened { attempt: 2 });
-    assert_eq!(
-        effects,
-        [Effect::Invoke {
-            attempt: 2,
-            text: "Hi".to_owned(),
-            key: "k1".to_owned()
-        }]
-    );
-    assert_eq!(
-        fail(&mut chat, Problem::Refused),
-        [Effect::Abort, Effect::Tell("error")]
-    );
+    assert_eq!(effects, [Effect::Invoke { attempt: 2, text: "Hi".to_owned(), key: "k1".to_owned() }]);
+    assert_eq!(fail(&mut chat, Problem::Refused), [Effect::Abort, Effect::Tell("error")]);
     assert_eq!(chat.problem(), Some(Problem::Refused));
     assert!(!chat.takes_messages() && !chat.can_retry());
 }
@@ -147,10 +91,7 @@ fn a_refused_token_is_renewed_once() {
 fn a_refused_key_is_not_tried_again() {
     let mut chat = Chat::default();
     chat.on(sent("Hi"));
-    assert_eq!(
-        fail(&mut chat, Problem::Refused),
-        [Effect::Abort, Effect::Tell("error")]
-    );
+    assert_eq!(fail(&mut chat, Problem::Refused), [Effect::Abort, Effect::Tell("error")]);
     assert_eq!(chat.problem(), Some(Problem::Refused));
 }
 
@@ -159,27 +100,12 @@ fn a_broken_answer_is_fetched_again_with_the_same_key() {
     let mut chat = asking();
     piece(&mut chat, "Half an");
     let effects = fail(&mut chat, Problem::Broken);
-    assert!(
-        matches!(
-            effects.as_slice(),
-            [
-                Effect::Abort,
-                Effect::Wait {
-                    milliseconds: 1000,
-                    ..
-                }
-            ]
-        ),
-        "{effects:?}"
-    );
+    assert!(matches!(effects.as_slice(), [Effect::Abort, Effect::Wait { milliseconds: 1000, .. }]), "{effects:?}");
     assert_eq!(texts(&chat), ["Hi"]);
     assert!(matches!(tick(&mut chat).as_slice(), [Effect::Open { .. }]));
     let attempt = chat.attempt;
     let effects = chat.on(Event::Opened { attempt });
-    assert!(
-        matches!(effects.as_slice(), [Effect::Invoke { key, .. }] if key == "k1"),
-        "{effects:?}"
-    );
+    assert!(matches!(effects.as_slice(), [Effect::Invoke { key, .. }] if key == "k1"), "{effects:?}");
 }
 
 #[test]
@@ -191,18 +117,10 @@ fn after_three_tries_of_its_own_it_asks_the_visitor() {
         let attempt = chat.attempt;
         chat.on(Event::Opened { attempt });
     }
-    assert_eq!(
-        fail(&mut chat, Problem::Broken),
-        [Effect::Abort, Effect::Tell("error")]
-    );
+    assert_eq!(fail(&mut chat, Problem::Broken), [Effect::Abort, Effect::Tell("error")]);
     assert!(chat.can_retry());
-    chat.on(Event::Retried {
-        key: "k2".to_owned(),
-    });
-    assert_eq!(
-        chat.key, "k1",
-        "the agent may have answered: the same message must not be paid for twice"
-    );
+    chat.on(Event::Retried { key: "k2".to_owned() });
+    assert_eq!(chat.key, "k1", "the agent may have answered: the same message must not be paid for twice");
 }
 
 #[test]
@@ -210,13 +128,7 @@ fn a_failed_message_is_tried_again_with_a_fresh_key() {
     let mut chat = asking();
     fail(&mut chat, Problem::Failed);
     assert!(chat.can_retry());
-    assert!(matches!(
-        chat.on(Event::Retried {
-            key: "k2".to_owned()
-        })
-        .as_slice(),
-        [Effect::Open { .. }]
-    ));
+    assert!(matches!(chat.on(Event::Retried { key: "k2".to_owned() }).as_slice(), [Effect::Open { .. }]));
     assert_eq!((chat.key.as_str(), texts(&chat)), ("k2", vec!["Hi"]));
 }
 
@@ -226,13 +138,7 @@ fn too_many_messages_count_down() {
     fail(&mut chat, Problem::TooMany(2));
     assert_eq!(chat.countdown(), 2);
     assert!(!chat.can_retry() && !chat.takes_messages());
-    assert!(matches!(
-        tick(&mut chat).as_slice(),
-        [Effect::Wait {
-            milliseconds: 1000,
-            ..
-        }]
-    ));
+    assert!(matches!(tick(&mut chat).as_slice(), [Effect::Wait { milliseconds: 1000, .. }]));
     assert_eq!(tick(&mut chat), []);
     assert!(chat.can_retry() && chat.takes_messages());
 }
@@ -243,10 +149,7 @@ fn offline_a_message_is_held_and_sent_when_the_network_is_back() {
     chat.on(Event::Network { online: false });
     assert_eq!(chat.problem(), Some(Problem::Offline));
     assert_eq!(chat.on(sent("Hi")), [Effect::Tell("message")]);
-    assert!(matches!(
-        chat.on(Event::Network { online: true }).as_slice(),
-        [Effect::Open { .. }]
-    ));
+    assert!(matches!(chat.on(Event::Network { online: true }).as_slice(), [Effect::Open { .. }]));
     assert_eq!(chat.problem(), None);
 }
 
@@ -255,35 +158,17 @@ fn an_answer_that_the_network_cut_waits_for_the_network() {
     let mut chat = asking();
     chat.on(Event::Network { online: false });
     assert_eq!(fail(&mut chat, Problem::Broken), [Effect::Abort]);
-    assert!(matches!(
-        chat.on(Event::Network { online: true }).as_slice(),
-        [Effect::Open { .. }]
-    ));
+    assert!(matches!(chat.on(Event::Network { online: true }).as_slice(), [Effect::Open { .. }]));
 }
 
 #[test]
 fn an_earlier_conversation_comes_back() {
     let mut chat = Chat::default();
     assert_eq!(chat.on(Event::Started { has_handle: false }), []);
-    assert_eq!(
-        chat.on(Event::Started { has_handle: true }),
-        [Effect::Open {
-            attempt: 1,
-            renew: false
-        }]
-    );
-    assert_eq!(
-        chat.on(Event::Opened { attempt: 1 }),
-        [Effect::Return { attempt: 1 }]
-    );
-    let messages = vec![
-        Message::whole(Role::Visitor, "Hi"),
-        Message::whole(Role::Agent, "Hello"),
-    ];
-    chat.on(Event::Returned {
-        attempt: 1,
-        messages,
-    });
+    assert_eq!(chat.on(Event::Started { has_handle: true }), [Effect::Open { attempt: 1, renew: false }]);
+    assert_eq!(chat.on(Event::Opened { attempt: 1 }), [Effect::Return { attempt: 1 }]);
+    let messages = vec![Message::whole(Role::Visitor, "Hi"), Message::whole(Role::Agent, "Hello")];
+    chat.on(Event::Returned { attempt: 1, messages });
     assert_eq!(texts(&chat), ["Hi", "Hello"]);
 }
 
@@ -302,47 +187,23 @@ fn a_handle_that_is_no_longer_known_costs_no_message() {
     chat.on(Event::Started { has_handle: true });
     fail(&mut chat, Problem::Broken);
     chat.on(sent("Hi"));
-    assert_eq!(
-        fail(&mut chat, Problem::Gone),
-        [
-            Effect::Forget,
-            Effect::Open {
-                attempt: 3,
-                renew: true
-            }
-        ]
-    );
-    assert_eq!(
-        fail(&mut chat, Problem::Gone),
-        [Effect::Abort, Effect::Tell("error")]
-    );
+    assert_eq!(fail(&mut chat, Problem::Gone), [Effect::Forget, Effect::Open { attempt: 3, renew: true }]);
+    assert_eq!(fail(&mut chat, Problem::Gone), [Effect::Abort, Effect::Tell("error")]);
 }
 
 #[test]
 fn a_new_conversation_forgets_the_old_one() {
     let mut chat = asking();
     piece(&mut chat, "Half");
-    assert_eq!(
-        chat.on(Event::Renewed),
-        [Effect::Abort, Effect::Forget, Effect::Tell("session")]
-    );
-    assert_eq!(
-        chat.on(Event::Piece {
-            attempt: 1,
-            text: "late".to_owned()
-        }),
-        []
-    );
+    assert_eq!(chat.on(Event::Renewed), [Effect::Abort, Effect::Forget, Effect::Tell("session")]);
+    assert_eq!(chat.on(Event::Piece { attempt: 1, text: "late".to_owned() }), []);
     assert_eq!(chat.messages(), []);
 }
 
 #[test]
 fn each_status_has_a_text_of_its_own() {
     let statuses = [401, 402, 403, 404, 409, 413, 422, 429, 500, 504];
-    let mut names: Vec<&str> = statuses
-        .iter()
-        .map(|&status| Problem::of_status(status, 0).text_name())
-        .collect();
+    let mut names: Vec<&str> = statuses.iter().map(|&status| Problem::of_status(status, 0).text_name()).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), statuses.len());

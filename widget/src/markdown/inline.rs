@@ -34,10 +34,7 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
                 continue;
             }
             b'\n' => {
-                say(
-                    cut(text, plain, at).trim_end_matches([' ', '\\', '\r']),
-                    out,
-                );
+                say(cut(text, plain, at).trim_end_matches([' ', '\\', '\r']), out);
                 out.open(Tag::Break, "");
                 out.close();
                 at += 1;
@@ -50,14 +47,7 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
                     out.open(Tag::Code, "");
                     let code = cut(text, at + run, close);
                     let padded = code.len() > 2 && code.starts_with(' ') && code.ends_with(' ');
-                    say(
-                        if padded {
-                            cut(code, 1, code.len() - 1)
-                        } else {
-                            code
-                        },
-                        out,
-                    );
+                    say(if padded { cut(code, 1, code.len() - 1) } else { code }, out);
                     out.close();
                     close + run
                 } else {
@@ -101,9 +91,7 @@ pub(super) fn inline(text: &str, out: &mut dyn Sink, in_link: bool, depth: u8) {
                 }
             }
             b'<' if !in_link => angle(text, at, &mut plain, out),
-            b'h' | b'H'
-                if !in_link && (at == 0 || !byte(bytes, at - 1).is_ascii_alphanumeric()) =>
-            {
+            b'h' | b'H' if !in_link && (at == 0 || !byte(bytes, at - 1).is_ascii_alphanumeric()) => {
                 let length = link::length(rest(text, at));
                 if length > 0 {
                     say(cut(text, plain, at), out);
@@ -164,10 +152,7 @@ pub(super) struct Shown(pub(super) String);
 impl Sink for Shown {
     fn open(&mut self, tag: Tag, _: &str) {
         // Blocks stand apart; what stands inside a line does not.
-        if !matches!(
-            tag,
-            Tag::Code | Tag::Strong | Tag::Em | Tag::Del | Tag::Link
-        ) {
+        if !matches!(tag, Tag::Code | Tag::Strong | Tag::Em | Tag::Del | Tag::Link) {
             self.0.push(' ');
         }
     }
@@ -184,8 +169,7 @@ fn angle(text: &str, at: usize, plain: &mut usize, out: &mut dyn Sink) -> usize 
     let Some(close) = find(text, b'>', at) else {
         return 0;
     };
-    let Some(address) =
-        link::allowed(cut(text, at + 1, close)).filter(|address| address.len() == close - at - 1)
+    let Some(address) = link::allowed(cut(text, at + 1, close)).filter(|address| address.len() == close - at - 1)
     else {
         return 0;
     };
@@ -205,20 +189,9 @@ fn link_at(text: &str, at: usize) -> Option<(&str, &str, usize)> {
     let inside = cut(text, label_end + 2, end).trim();
     let address = match inside.strip_prefix('<') {
         Some(inside) => cut(inside, 0, find(inside, b'>', 0)?),
-        None => cut(
-            inside,
-            0,
-            inside
-                .bytes()
-                .position(|byte| byte.is_ascii_whitespace())
-                .unwrap_or(inside.len()),
-        ),
+        None => cut(inside, 0, inside.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inside.len())),
     };
-    Some((
-        cut(text, at + 1, label_end),
-        link::allowed(address)?,
-        end + 1,
-    ))
+    Some((cut(text, at + 1, label_end), link::allowed(address)?, end + 1))
 }
 
 /// Returns where the bracket that is opened at `at` is closed.
@@ -266,25 +239,11 @@ struct Hopeless(Vec<(u8, usize)>);
 fn stress(text: &str, at: usize, wanted: usize, hopeless: &mut Hopeless) -> Option<usize> {
     let bytes = text.as_bytes();
     let mark = byte(bytes, at);
-    let fits = if mark == b'~' {
-        wanted == 2
-    } else {
-        wanted <= 3
-    };
+    let fits = if mark == b'~' { wanted == 2 } else { wanted <= 3 };
     let first = byte(bytes, at + wanted);
     let follows_space = first == 0 || first.is_ascii_whitespace();
-    let in_word = mark == b'_'
-        && cut(text, 0, at)
-            .chars()
-            .next_back()
-            .is_some_and(link::is_letter);
-    if !fits
-        || follows_space
-        || in_word
-        || hopeless
-            .0
-            .iter()
-            .any(|&(other, length)| other == mark && length == wanted)
+    let in_word = mark == b'_' && cut(text, 0, at).chars().next_back().is_some_and(link::is_letter);
+    if !fits || follows_space || in_word || hopeless.0.iter().any(|&(other, length)| other == mark && length == wanted)
     {
         return None;
     }
@@ -298,11 +257,7 @@ fn stress(text: &str, at: usize, wanted: usize, hopeless: &mut Hopeless) -> Opti
                 let after = rest(text, close + length).chars().next();
                 let splits_word = mark == b'_' && after.is_some_and(link::is_letter);
                 let after_space = byte(bytes, close - 1).is_ascii_whitespace();
-                if (length == wanted || length == 3)
-                    && length >= wanted
-                    && !after_space
-                    && !splits_word
-                {
+                if (length == wanted || length == 3) && length >= wanted && !after_space && !splits_word {
                     return Some(close + length - wanted);
                 }
                 close += length;

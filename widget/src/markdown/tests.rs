@@ -60,28 +60,16 @@ fn grown(text: &str, pieces: &[usize]) -> String {
 #[test]
 fn blocks_become_what_they_are() {
     for (text, expected) in [
-        (
-            "Hello\nthere\n\nagain",
-            "(paragraph|Hello(break|)there)(paragraph|again)",
-        ),
+        ("Hello\nthere\n\nagain", "(paragraph|Hello(break|)there)(paragraph|again)"),
         ("# One\n###### Six #", "(heading(1)|One)(heading(6)|Six)"),
         ("#no heading", "(paragraph|#no heading)"),
-        (
-            "- a\n- b\n  - c\n\ntext",
-            "(bullets|(item|a)(item|b(bullets|(item|c))))(paragraph|text)",
-        ),
+        ("- a\n- b\n  - c\n\ntext", "(bullets|(item|a)(item|b(bullets|(item|c))))(paragraph|text)"),
         ("3. a\n4. b", "(numbers 3|(item|a)(item|b))"),
-        (
-            "1. a\n\n   more\n\n2. b",
-            "(numbers 1|(item|(paragraph|a)(paragraph|more))(item|b))",
-        ),
+        ("1. a\n\n   more\n\n2. b", "(numbers 1|(item|(paragraph|a)(paragraph|more))(item|b))"),
         ("text\n- a", "(paragraph|text)(bullets|(item|a))"),
         ("In\n2025. It", "(paragraph|In(break|)2025. It)"),
         ("> a\n> - b", "(quote|(paragraph|a)(bullets|(item|b)))"),
-        (
-            "```rust\nfn a() {}\n\n# no\n```\nb",
-            "(pre rust|fn a() {}\n\n# no)(paragraph|b)",
-        ),
+        ("```rust\nfn a() {}\n\n# no\n```\nb", "(pre rust|fn a() {}\n\n# no)(paragraph|b)"),
         ("~~~\nopen", "(pre|open)"),
         ("- a\n  ```\n  code\n  ```", "(bullets|(item|a(pre|code)))"),
         ("---\n***", "(rule|)(rule|)"),
@@ -99,33 +87,18 @@ fn blocks_become_what_they_are() {
 #[test]
 fn lines_become_what_they_are() {
     for (text, expected) in [
-        (
-            "**b** *i* ***bi*** ~~d~~ `c*d*`",
-            "(strong|b) (em|i) (strong|(em|bi)) (del|d) (code|c*d*)",
-        ),
+        ("**b** *i* ***bi*** ~~d~~ `c*d*`", "(strong|b) (em|i) (strong|(em|bi)) (del|d) (code|c*d*)"),
         ("**a *b***", "(strong|a (em|b))"),
         ("*a **b** c*", "(em|a (strong|b) c)"),
-        (
-            "snake_case_name and __init__",
-            "snake_case_name and (strong|init)",
-        ),
+        ("snake_case_name and __init__", "snake_case_name and (strong|init)"),
         ("2 * 3 * 4 and a*", "2 * 3 * 4 and a*"),
         (r"\*no\* C:\dir", r"*no* C:\dir"),
         ("`` a`b ``", "(code|a`b)"),
         ("`open", "`open"),
         ("[a](https://x.example)", "(link https://x.example|a)"),
-        (
-            "[**a**](https://x.example/(b) \"title\")!",
-            "(link https://x.example/(b)|(strong|a))!",
-        ),
-        (
-            "https://x.example/a. End",
-            "(link https://x.example/a|https://x.example/a). End",
-        ),
-        (
-            "<https://x.example>",
-            "(link https://x.example|https://x.example)",
-        ),
+        ("[**a**](https://x.example/(b) \"title\")!", "(link https://x.example/(b)|(strong|a))!"),
+        ("https://x.example/a. End", "(link https://x.example/a|https://x.example/a). End"),
+        ("<https://x.example>", "(link https://x.example|https://x.example)"),
         ("a<b>c", "a<b>c"),
         ("[1] and [x](y)", "[1] and [x](y)"),
     ] {
@@ -135,36 +108,18 @@ fn lines_become_what_they_are() {
 
 #[test]
 fn what_is_read_out_has_its_words_apart() {
-    assert_eq!(
-        plain("# Hi\n- **a**b\n- c\n\n|x|y|\n|-|-|\n|1|2|\n"),
-        "Hi  ab c   x y  1 2"
-    );
+    assert_eq!(plain("# Hi\n- **a**b\n- c\n\n|x|y|\n|-|-|\n|1|2|\n"), "Hi  ab c   x y  1 2");
 }
 
 #[test]
 fn nothing_dangerous_comes_out() {
     for (text, expected) in [
-        (
-            "<img src=x onerror=alert(1)>",
-            "<img src=x onerror=alert(1)>",
-        ),
+        ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),
         ("[a](javascript:alert(1))", "[a](javascript:alert(1))"),
-        (
-            "![q](https://evil.test/?q=secret)",
-            "(link https://evil.test/?q=secret|q)",
-        ),
-        (
-            "![](https://evil.test/p)",
-            "(link https://evil.test/p|https://evil.test/p)",
-        ),
-        (
-            "[bank.example](https://evil.test)",
-            "(link https://evil.test|bank.example) (evil.test)",
-        ),
-        (
-            "[b**a**nk\\.example](https://evil.test)",
-            "(link https://evil.test|b(strong|a)nk.example) (evil.test)",
-        ),
+        ("![q](https://evil.test/?q=secret)", "(link https://evil.test/?q=secret|q)"),
+        ("![](https://evil.test/p)", "(link https://evil.test/p|https://evil.test/p)"),
+        ("[bank.example](https://evil.test)", "(link https://evil.test|bank.example) (evil.test)"),
+        ("[b**a**nk\\.example](https://evil.test)", "(link https://evil.test|b(strong|a)nk.example) (evil.test)"),
         ("a\u{202E}b", "ab"),
     ] {
         assert_eq!(tree(text), format!("(paragraph|{expected})"), "{text:?}");
@@ -174,21 +129,9 @@ fn nothing_dangerous_comes_out() {
 #[test]
 fn a_flood_of_marks_takes_no_flood_of_time() {
     let began = std::time::Instant::now();
-    for piece in [
-        "*a ",
-        "**a ",
-        "_a ",
-        "`a ",
-        "[a",
-        "[a](",
-        "> ",
-        "- ",
-        "<a",
-        "~~a ",
-        "|a\n|-|\n",
-        "https://a.b/(",
-        "1. a\n  ",
-    ] {
+    for piece in
+        ["*a ", "**a ", "_a ", "`a ", "[a", "[a](", "> ", "- ", "<a", "~~a ", "|a\n|-|\n", "https://a.b/(", "1. a\n  "]
+    {
         tree(&piece.repeat(8000));
     }
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());

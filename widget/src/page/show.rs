@@ -50,9 +50,10 @@ impl Page {
     fn draw_each(&mut self, messages: &[Message]) -> bool {
         let mut grew = false;
         for (at, message) in messages.iter().enumerate() {
-            let fits = self.shown.get(at).is_some_and(|shown| {
-                shown.role == message.role && message.text.starts_with(&shown.text)
-            });
+            let fits = self
+                .shown
+                .get(at)
+                .is_some_and(|shown| shown.role == message.role && message.text.starts_with(&shown.text));
             if !fits {
                 self.drop_from(at);
                 let Some(shown) = self.add(message.role) else {
@@ -60,11 +61,7 @@ impl Page {
                 };
                 self.shown.push(shown);
             }
-            if self
-                .shown
-                .get(at)
-                .is_some_and(|shown| shown.text.len() != message.text.len())
-            {
+            if self.shown.get(at).is_some_and(|shown| shown.text.len() != message.text.len()) {
                 self.grow(at, &message.text);
                 grew = true;
             }
@@ -94,14 +91,7 @@ impl Page {
         around.append_child(&who).ok()?;
         around.append_child(&body).ok()?;
         self.log.append_child(&around).ok()?;
-        Some(Shown {
-            role,
-            text: String::new(),
-            settled: 0,
-            kept: 0,
-            around,
-            body,
-        })
+        Some(Shown { role, text: String::new(), settled: 0, kept: 0, around, body })
     }
 
     fn grow(&mut self, at: usize, text: &str) {
@@ -120,11 +110,7 @@ impl Page {
             }
         }
         let root: Node = shown.body.clone().into();
-        let mut tree = Tree {
-            document: &self.document,
-            copy: &copy,
-            open: vec![root],
-        };
+        let mut tree = Tree { document: &self.document, copy: &copy, open: vec![root] };
         while let Some(length) = markdown::settled(rest(text, shown.settled)) {
             let end = shown.settled + length;
             markdown::render(cut(text, shown.settled, end), &mut tree);
@@ -147,51 +133,32 @@ impl Page {
         let _ = self.send.set_attribute("aria-label", &label);
         let _ = self.send.set_attribute("title", &label);
         let is_empty = self.chat.messages().is_empty();
-        self.starters
-            .set_hidden(!is_empty || self.chat.is_returning());
+        self.starters.set_hidden(!is_empty || self.chat.is_returning());
         self.fresh.set_hidden(is_empty);
-        let is_final = self
-            .chat
-            .problem()
-            .is_some_and(crate::chat::Problem::is_final);
+        let is_final = self.chat.problem().is_some_and(crate::chat::Problem::is_final);
         self.input.set_disabled(is_final);
         self.draw_problem();
         // Said once when the answer begins and once when it is whole, not with each piece.
         if busy && !was_busy {
             self.status.set_text_content(Some(&self.text("answering")));
         } else if !busy && was_busy {
-            let said = self
-                .shown
-                .last()
-                .filter(|shown| shown.role == Role::Agent)
-                .map(|shown| markdown::plain(&shown.text));
+            let said =
+                self.shown.last().filter(|shown| shown.role == Role::Agent).map(|shown| markdown::plain(&shown.text));
             self.status.set_text_content(said.as_deref());
         }
-        if (busy
-            && !self
-                .chat
-                .messages()
-                .last()
-                .is_some_and(|message| message.grows))
-            || self.chat.is_returning()
-        {
+        if (busy && !self.chat.messages().last().is_some_and(|message| message.grows)) || self.chat.is_returning() {
             self.waits = self.dots();
         }
     }
 
     fn draw_problem(&self) {
-        let notice = self
-            .chat
-            .problem()
-            .map(|problem| self.text(problem.text_name()))
-            .unwrap_or_default();
+        let notice = self.chat.problem().map(|problem| self.text(problem.text_name())).unwrap_or_default();
         // The same text again would be read out again.
         if self.notice.text_content().unwrap_or_default() != notice {
             self.notice.set_text_content(Some(&notice));
         }
         let countdown = self.chat.countdown();
-        self.retry
-            .set_hidden(!self.chat.can_retry() && countdown == 0);
+        self.retry.set_hidden(!self.chat.can_retry() && countdown == 0);
         let mut label = self.text("retry");
         if countdown > 0 {
             label.push_str(" (");
@@ -199,9 +166,7 @@ impl Page {
             label.push(')');
         }
         self.retry.set_text_content(Some(&label));
-        let _ = self
-            .retry
-            .toggle_attribute_with_force("disabled", countdown > 0);
+        let _ = self.retry.toggle_attribute_with_force("disabled", countdown > 0);
     }
 
     /// Three dots that say: wait.

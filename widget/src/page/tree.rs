@@ -69,10 +69,7 @@ impl Tree<'_> {
 
 impl Sink for Tree<'_> {
     fn open(&mut self, tag: Tag, detail: &str) {
-        if let Some(node) = self
-            .begin(tag, detail)
-            .or_else(|| self.open.last().cloned())
-        {
+        if let Some(node) = self.begin(tag, detail).or_else(|| self.open.last().cloned()) {
             self.open.push(node);
         }
     }

@@ -22,31 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("app", &["domain", "?services"]),
     ("frontend", &["app"]),
     ("widget", &["domain"]),
-    (
-        "server",
-        &[
-            "app",
-            "domain",
-            "store",
-            "services",
-            "flow",
-            "knowledge",
-            "payments",
-        ],
-    ),
-    (
-        "testkit",
-        &[
-            "app",
-            "domain",
-            "store",
-            "services",
-            "flow",
-            "knowledge",
-            "payments",
-            "server",
-        ],
-    ),
+    ("server", &["app", "domain", "store", "services", "flow", "knowledge", "payments"]),
+    ("testkit", &["app", "domain", "store", "services", "flow", "knowledge", "payments", "server"]),
     ("xtask", &[]),
 ];
 
@@ -74,49 +51,28 @@ pub(super) fn check() -> Result<Finding> {
     let text = run::capture(command.args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Metadata = serde_json::from_str(&text).context("reading what cargo says")?;
     let violations = violations(&metadata.packages);
-    Ok(Finding::of(
-        violations,
-        format!("{} crates point one way", metadata.packages.len()),
-    ))
+    Ok(Finding::of(violations, format!("{} crates point one way", metadata.packages.len())))
 }
 
 fn violations(packages: &[Package]) -> Vec<String> {
     let mut found = Vec::new();
     for package in packages {
         let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == package.name) else {
-            found.push(format!(
-                "{} is not in the table of xtask/src/check/edges.rs",
-                package.name
-            ));
+            found.push(format!("{} is not in the table of xtask/src/check/edges.rs", package.name));
             continue;
         };
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|dependency| dependency.path.is_some())
-        {
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
             let (from, to) = (package.name.as_str(), dependency.name.as_str());
-            let optional = allowed
-                .iter()
-                .any(|name| name.strip_prefix('?') == Some(to));
+            let optional = allowed.iter().any(|name| name.strip_prefix('?') == Some(to));
             if dependency.kind.as_deref() == Some("dev") {
                 // Tests may look at anything below them and use the test kit.
-                if to != "testkit"
-                    && !optional
-                    && !allowed.contains(&to)
-                    && to != from
-                    && from != "testkit"
-                {
+                if to != "testkit" && !optional && !allowed.contains(&to) && to != from && from != "testkit" {
                     found.push(format!("the tests of {from} must not depend on {to}"));
                 }
             } else if to == "testkit" {
-                found.push(format!(
-                    "{from} may depend on testkit in [dev-dependencies] only"
-                ));
+                found.push(format!("{from} may depend on testkit in [dev-dependencies] only"));
             } else if optional && !dependency.optional {
-                found.push(format!(
-                    "{from} may depend on {to} only as an optional dependency"
-                ));
+                found.push(format!("{from} may depend on {to} only as an optional dependency"));
             } else if !optional && !allowed.contains(&to) {
                 found.push(format!("{from} must not depend on {to}"));
             }
@@ -144,14 +100,8 @@ mod tests {
     #[test]
     fn an_arrow_in_the_wrong_direction_is_refused() {
         assert_eq!(one("services", "store", None, false), Vec::<String>::new());
-        assert_eq!(
-            one("store", "services", None, false),
-            ["store must not depend on services"]
-        );
-        assert_eq!(
-            one("flow", "domain", None, false),
-            ["flow must not depend on domain"]
-        );
+        assert_eq!(one("store", "services", None, false), ["store must not depend on services"]);
+        assert_eq!(one("flow", "domain", None, false), ["flow must not depend on domain"]);
     }
 
     #[test]
@@ -163,10 +113,7 @@ mod tests {
 
     #[test]
     fn the_test_kit_is_for_tests() {
-        assert_eq!(
-            one("store", "testkit", Some("dev"), false),
-            Vec::<String>::new()
-        );
+        assert_eq!(one("store", "testkit", Some("dev"), false), Vec::<String>::new());
         assert_eq!(one("store", "testkit", None, false).len(), 1);
     }
 

@@ -41,15 +41,9 @@ fn uncommented(manifest: &str) -> (usize, Vec<String>) {
             entry.push_str(more);
         }
         count += 1;
-        let said = entry.lines().any(|line| {
-            line.split_once('#')
-                .is_some_and(|(_, comment)| comment.trim().len() > 2)
-        });
+        let said = entry.lines().any(|line| line.split_once('#').is_some_and(|(_, comment)| comment.trim().len() > 2));
         if !said {
-            silent.push(format!(
-                "{} has no comment that says what it is for",
-                name.trim()
-            ));
+            silent.push(format!("{} has no comment that says what it is for", name.trim()));
         }
     }
     (count, silent)
@@ -62,56 +56,33 @@ pub(super) fn migrations() -> Result<Finding> {
         let files = workspace::files(&directory)?;
         Ok(files
             .iter()
-            .filter_map(|file| {
-                file.file_name()
-                    .map(|name| name.to_string_lossy().into_owned())
-            })
-            .filter(|name| {
-                Path::new(name)
-                    .extension()
-                    .is_some_and(|extension| extension == "sql")
-            })
+            .filter_map(|file| file.file_name().map(|name| name.to_string_lossy().into_owned()))
+            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "sql"))
             .collect())
     };
     let (sqlite, postgres) = (names("sqlite")?, names("postgres")?);
     let mut wrong: Vec<_> = sqlite
         .symmetric_difference(&postgres)
         .map(|name| {
-            let (has, lacks) = if sqlite.contains(name) {
-                ("sqlite", "postgres")
-            } else {
-                ("postgres", "sqlite")
-            };
+            let (has, lacks) = if sqlite.contains(name) { ("sqlite", "postgres") } else { ("postgres", "sqlite") };
             format!("{name} is in migrations/{has} and not in migrations/{lacks}")
         })
         .collect();
-    let numbers: BTreeSet<_> = sqlite
-        .iter()
-        .filter_map(|name| name.split('_').next())
-        .collect();
+    let numbers: BTreeSet<_> = sqlite.iter().filter_map(|name| name.split('_').next()).collect();
     if numbers.len() != sqlite.len() {
         wrong.push("two migrations have the same number".to_owned());
     }
     if sqlite.is_empty() {
         wrong.push("there are no migrations".to_owned());
     }
-    Ok(Finding::of(
-        wrong,
-        format!("{} with equal numbers and names", sqlite.len()),
-    ))
+    Ok(Finding::of(wrong, format!("{} with equal numbers and names", sqlite.len())))
 }
 
 /// No file names a place that exists on one machine only.
 pub(super) fn machine_names() -> Result<Finding> {
     let root = workspace::root();
     let mut list = Command::new("git");
-    list.current_dir(root).args([
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ]);
+    list.current_dir(root).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
     let list = run::capture(&mut list).context("asking git for the files")?;
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -145,25 +116,16 @@ fn machine_name(file: &str, line: &str) -> Option<String> {
     }
     // Lock files must point to the public registries, and nothing else to any.
     let lock = file.ends_with("Cargo.lock") || file.ends_with("package-lock.json");
-    let public = [
-        "https://registry.npmjs.org/",
-        "registry+https://github.com/rust-lang/crates.io-index",
-    ];
+    let public = ["https://registry.npmjs.org/", "registry+https://github.com/rust-lang/crates.io-index"];
     let source = line.trim_start();
     if lock && (source.starts_with("\"resolved\"") || source.starts_with("source =")) {
         return (!public.iter().any(|registry| line.contains(registry)))
             .then(|| "a package that does not come from a public registry".to_owned());
     }
-    [
-        "artifactory",
-        "nexus/repository",
-        "index.crates.io",
-        "static.crates.io",
-        "registry.npmjs.org",
-    ]
-    .into_iter()
-    .find(|host| !lock && line.to_ascii_lowercase().contains(host))
-    .map(|host| format!("the registry {host}"))
+    ["artifactory", "nexus/repository", "index.crates.io", "static.crates.io", "registry.npmjs.org"]
+        .into_iter()
+        .find(|host| !lock && line.to_ascii_lowercase().contains(host))
+        .map(|host| format!("the registry {host}"))
 }
 
 #[cfg(test)]

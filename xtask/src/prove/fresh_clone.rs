@@ -22,30 +22,20 @@ use super::Proof;
 pub(super) fn prove() -> Result<Proof> {
     let place = Place::new()?;
     let mut figures = Map::new();
-    let commit = run::capture(
-        Command::new("git")
-            .current_dir(workspace::root())
-            .args(["rev-parse", "HEAD"]),
-    )?;
+    let commit = run::capture(Command::new("git").current_dir(workspace::root()).args(["rev-parse", "HEAD"]))?;
     figures.insert("commit".to_owned(), json!(commit));
     for (package, file) in [
         ("rustc-web", "/usr/lib/rustlib/src/rust/library/std"),
         ("postgresql", "/usr/lib/postgresql"),
         ("chromium", "/usr/bin/chromium"),
     ] {
-        figures.insert(
-            format!("{package} was there before"),
-            json!(Path::new(file).exists()),
-        );
+        figures.insert(format!("{package} was there before"), json!(Path::new(file).exists()));
     }
     let mut holds = true;
     for (temperature, limit) in [("cold", 3600), ("warm", 600)] {
         let serve = place.serve(Duration::from_secs(limit))?;
         holds &= serve.is_some();
-        figures.insert(
-            format!("serve, {temperature}, seconds until it answers"),
-            json!(serve),
-        );
+        figures.insert(format!("serve, {temperature}, seconds until it answers"), json!(serve));
         let (seconds, last, passed) = place.test()?;
         holds &= passed;
         figures.insert(format!("test, {temperature}, seconds"), json!(seconds));
@@ -56,10 +46,7 @@ pub(super) fn prove() -> Result<Proof> {
     } else {
         println!("the clone was kept: {}", place.directory.display());
     }
-    Ok(Proof {
-        holds,
-        figures: Value::Object(figures),
-    })
+    Ok(Proof { holds, figures: Value::Object(figures) })
 }
 
 /// A directory with a clone and a home in it.
@@ -69,28 +56,21 @@ struct Place {
 
 impl Place {
     fn new() -> Result<Self> {
-        let directory =
-            std::env::temp_dir().join(format!("cmp-fresh-clone-{}", std::process::id()));
+        let directory = std::env::temp_dir().join(format!("cmp-fresh-clone-{}", std::process::id()));
         if directory.exists() {
             bail!("{} exists already", directory.display());
         }
         std::fs::create_dir_all(directory.join("home"))?;
         let mut clone = Command::new("git");
-        clone
-            .args(["clone", "--quiet", "--no-hardlinks"])
-            .arg(workspace::root())
-            .arg(directory.join("clone"));
+        clone.args(["clone", "--quiet", "--no-hardlinks"]).arg(workspace::root()).arg(directory.join("clone"));
         run::capture(&mut clone)?;
         Ok(Self { directory })
     }
 
     /// `cargo xtask …` in the clone, with nothing of this person's home but the Rust toolchain.
     fn xtask(&self, arguments: &[&str]) -> Result<Command> {
-        let home = std::env::var_os("HOME")
-            .map(PathBuf::from)
-            .context("HOME is not set")?;
-        let rustup =
-            std::env::var_os("RUSTUP_HOME").map_or_else(|| home.join(".rustup"), PathBuf::from);
+        let home = std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?;
+        let rustup = std::env::var_os("RUSTUP_HOME").map_or_else(|| home.join(".rustup"), PathBuf::from);
         let mut command = Command::new("cargo");
         command
             .current_dir(self.directory.join("clone"))
@@ -119,12 +99,7 @@ impl Place {
         let log = self.directory.join("serve.log");
         let step = progress::step("cargo xtask serve in the clone");
         let started = Instant::now();
-        let mut guard = Guarded::spawn(
-            &self.xtask(&["serve", "--port", &port.to_string()])?,
-            "TERM",
-            None,
-            &log,
-        )?;
+        let mut guard = Guarded::spawn(&self.xtask(&["serve", "--port", &port.to_string()])?, "TERM", None, &log)?;
         while started.elapsed() < limit && !guard.ended() {
             if answers(port) {
                 let seconds = rounded(started.elapsed());
@@ -132,11 +107,7 @@ impl Place {
                 step.done("it answers");
                 return Ok(Some(seconds));
             }
-            if let Some(line) = std::fs::read_to_string(&log)
-                .unwrap_or_default()
-                .lines()
-                .last()
-            {
+            if let Some(line) = std::fs::read_to_string(&log).unwrap_or_default().lines().last() {
                 step.note(line);
             }
             std::thread::sleep(Duration::from_millis(250));

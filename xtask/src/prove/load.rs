@@ -20,22 +20,14 @@ fn load(name: &str, postgres: Option<String>) -> Result<Proof> {
     web::build(&web::Options::default())?;
     let program = serve::program(true)?;
     let step = progress::step("building the load");
-    run::under(
-        &step,
-        workspace::cargo().args(["build", "--release", "-p", "server", "--example", "prove"]),
-    )?;
+    run::under(&step, workspace::cargo().args(["build", "--release", "-p", "server", "--example", "prove"]))?;
     step.done("");
     let step = progress::step(name);
     let mut load = std::process::Command::new(workspace::target().join("release/examples/prove"));
-    load.arg(name)
-        .arg(program)
-        .arg(postgres.unwrap_or_default());
+    load.arg(name).arg(program).arg(postgres.unwrap_or_default());
     let text = run::capture(&mut load)?;
     step.done("");
-    let report: Value = serde_json::from_str(text.lines().last().unwrap_or_default())
-        .context("the load left no figures")?;
-    Ok(Proof {
-        holds: report["holds"] == true,
-        figures: report["figures"].clone(),
-    })
+    let report: Value =
+        serde_json::from_str(text.lines().last().unwrap_or_default()).context("the load left no figures")?;
+    Ok(Proof { holds: report["holds"] == true, figures: report["figures"].clone() })
 }

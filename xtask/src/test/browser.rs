@@ -31,12 +31,7 @@ pub(super) fn run(cluster: Option<&Cluster>, rest: &[String]) -> Result<Tally> {
     if chromium.is_none() {
         let step = progress::step("fetching Chromium through Playwright");
         let mut fetch = Command::new("npx");
-        run::under(
-            &step,
-            fetch
-                .current_dir(&suite)
-                .args(["playwright", "install", "chromium"]),
-        )?;
+        run::under(&step, fetch.current_dir(&suite).args(["playwright", "install", "chromium"]))?;
         step.done("");
     }
     let mut tally = Tally::default();
@@ -48,9 +43,7 @@ pub(super) fn run(cluster: Option<&Cluster>, rest: &[String]) -> Result<Tally> {
     };
     let on_sqlite = journeys("sqlite", None);
     let on_postgres = match cluster {
-        Some(cluster) => cluster
-            .database("cmp_e2e")
-            .and_then(|url| journeys("postgres", Some(url))),
+        Some(cluster) => cluster.database("cmp_e2e").and_then(|url| journeys("postgres", Some(url))),
         None => Ok(()), // counted as failed where the cluster could not be started
     };
     for (name, result) in [("SQLite", on_sqlite), ("PostgreSQL", on_postgres)] {
@@ -74,13 +67,8 @@ fn install(suite: &Path) -> Result<()> {
     }
     let step = progress::step("installing Playwright from npm");
     let mut npm = toolchain::npm()?;
-    npm.current_dir(suite)
-        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
-    npm.args(if lock.is_file() {
-        ["ci"].as_slice()
-    } else {
-        &["install", "--no-package-lock"]
-    });
+    npm.current_dir(suite).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+    npm.args(if lock.is_file() { ["ci"].as_slice() } else { &["install", "--no-package-lock"] });
     run::under(&step, &mut npm)?;
     std::fs::write(mark, wanted)?;
     step.done("");
@@ -124,14 +112,7 @@ impl Site {
 
         let port = free_port()?;
         let mut serve = Command::new(program);
-        serve.args([
-            "serve",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            &port.to_string(),
-            "--seed",
-        ]);
+        serve.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string(), "--seed"]);
         settings(&mut serve);
         let log = place.join(format!("{name}.log"));
         let mut guard = Guarded::spawn(&serve, "TERM", None, &log)?;
@@ -140,25 +121,16 @@ impl Site {
             if guard.ended() || started.elapsed() > Duration::from_mins(2) {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
                 let lines: Vec<_> = text.lines().collect();
-                bail!(
-                    "the program did not start:\n{}",
-                    lines[lines.len().saturating_sub(40)..].join("\n")
-                );
+                bail!("the program did not start:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
         step.done("");
-        Ok(Self {
-            name: name.to_owned(),
-            port,
-            _guard: guard,
-        })
+        Ok(Self { name: name.to_owned(), port, _guard: guard })
     }
 
     fn journeys(&self, suite: &Path, chromium: Option<&Path>, rest: &[String]) -> Result<Tally> {
-        let report = workspace::target()
-            .join("e2e")
-            .join(format!("{}.json", self.name));
+        let report = workspace::target().join("e2e").join(format!("{}.json", self.name));
         let _ = std::fs::remove_file(&report);
         let mut playwright = Command::new("npx");
         playwright
@@ -176,8 +148,7 @@ impl Site {
         }
         let succeeded = super::print_lines(&mut playwright, |_| {})?;
         let text = std::fs::read(&report).context("Playwright wrote no report")?;
-        let report: Report =
-            serde_json::from_slice(&text).context("reading Playwright's report")?;
+        let report: Report = serde_json::from_slice(&text).context("reading Playwright's report")?;
         let mut tally = report.tally();
         if !succeeded && tally.failed == 0 {
             tally.failed = 1;
@@ -232,12 +203,6 @@ mod tests {
     fn a_flaky_journey_has_failed() {
         let text = r#"{"stats":{"expected":5,"unexpected":1,"flaky":1,"skipped":2},"errors":[]}"#;
         let report: Report = serde_json::from_str(text).expect("a report");
-        assert_eq!(
-            report.tally(),
-            Tally {
-                passed: 5,
-                failed: 2
-            }
-        );
+        assert_eq!(report.tally(), Tally { passed: 5, failed: 2 });
     }
 }

@@ -26,9 +26,7 @@ impl Cluster {
         let step = progress::step("starting a private PostgreSQL");
         let place = std::env::temp_dir().join(format!("cmp-postgres-{}", std::process::id()));
         std::fs::create_dir_all(&place)?;
-        let shown = place
-            .to_str()
-            .context("the temporary directory has no readable name")?;
+        let shown = place.to_str().context("the temporary directory has no readable name")?;
         let root = toolchain::is_root();
         if root {
             run::capture(Command::new("chown").args(["postgres", shown]))
@@ -37,22 +35,11 @@ impl Cluster {
         let data = place.join("data");
         let mut initdb = as_owner(root, &binaries.join("initdb"));
         initdb.current_dir("/").arg("--pgdata").arg(&data);
-        initdb.args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-        ]);
+        initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]);
         run::under(&step, &mut initdb)?;
 
         let mut server = as_owner(root, &binaries.join("postgres"));
-        server
-            .current_dir("/")
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(&place);
+        server.current_dir("/").arg("-D").arg(&data).arg("-k").arg(&place);
         for setting in [
             "listen_addresses=",
             "fsync=off",
@@ -65,11 +52,7 @@ impl Cluster {
         }
         let log = workspace::target().join("postgres.log");
         let guard = Guarded::spawn(&server, "INT", Some(shown), &log)?;
-        let mut cluster = Self {
-            guard,
-            binaries,
-            socket: place,
-        };
+        let mut cluster = Self { guard, binaries, socket: place };
         cluster.wait(&log)?;
         // As in production: it may log in and make databases, and row-level security holds it.
         cluster.sql("CREATE ROLE cmp LOGIN NOSUPERUSER CREATEDB NOBYPASSRLS")?;
@@ -79,10 +62,7 @@ impl Cluster {
 
     /// How to reach a database of this cluster as the role `cmp`.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://cmp@localhost/{database}?host={}",
-            self.socket.display()
-        )
+        format!("postgres://cmp@localhost/{database}?host={}", self.socket.display())
     }
 
     /// Makes an empty database that belongs to `cmp`, and answers how to reach it.
@@ -93,15 +73,8 @@ impl Cluster {
 
     fn sql(&self, statement: &str) -> Result<String> {
         let mut psql = Command::new(self.binaries.join("psql"));
-        psql.args([
-            "--no-psqlrc",
-            "--quiet",
-            "--username=postgres",
-            "--dbname=postgres",
-            "--host",
-        ]);
-        psql.arg(&self.socket)
-            .args(["--set=ON_ERROR_STOP=1", "--command", statement]);
+        psql.args(["--no-psqlrc", "--quiet", "--username=postgres", "--dbname=postgres", "--host"]);
+        psql.arg(&self.socket).args(["--set=ON_ERROR_STOP=1", "--command", statement]);
         run::capture(&mut psql)
     }
 
@@ -139,9 +112,7 @@ fn find_binaries() -> Option<PathBuf> {
         .filter(|bin| bin.join("initdb").is_file() && bin.join("psql").exists())
         .collect();
     versions.sort();
-    versions
-        .pop()
-        .or_else(|| Some(run::find("initdb")?.parent()?.to_owned()))
+    versions.pop().or_else(|| Some(run::find("initdb")?.parent()?.to_owned()))
 }
 
 /// A command that runs as `postgres` when we are root.
@@ -150,13 +121,6 @@ fn as_owner(root: bool, program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command
-        .args([
-            "--reuid=postgres",
-            "--regid=postgres",
-            "--init-groups",
-            "--",
-        ])
-        .arg(program);
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
     command
 }

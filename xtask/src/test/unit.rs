@@ -19,9 +19,7 @@ pub(super) fn run(cluster: Option<&Cluster>, rest: &[String]) -> Result<Tally> {
     match cluster {
         Some(cluster) => {
             // A suite that finds no PostgreSQL fails instead of testing half.
-            cargo
-                .env("CMP_TEST_REQUIRE_POSTGRES", "1")
-                .env("CMP_TEST_POSTGRES", cluster.url("postgres"))
+            cargo.env("CMP_TEST_REQUIRE_POSTGRES", "1").env("CMP_TEST_POSTGRES", cluster.url("postgres"))
         }
         None => cargo.env_remove("CMP_TEST_POSTGRES"),
     };
@@ -40,15 +38,9 @@ fn count(line: &str) -> Tally {
         return Tally::default();
     };
     let number = |what: &str| {
-        result
-            .split([';', '.'])
-            .find_map(|part| part.trim().strip_suffix(what)?.trim().parse().ok())
-            .unwrap_or(0)
+        result.split([';', '.']).find_map(|part| part.trim().strip_suffix(what)?.trim().parse().ok()).unwrap_or(0)
     };
-    Tally {
-        passed: number("passed"),
-        failed: number("failed"),
-    }
+    Tally { passed: number("passed"), failed: number("failed") }
 }
 
 #[cfg(test)]
@@ -58,21 +50,9 @@ mod tests {
     #[test]
     fn results_are_counted() {
         let good = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
-        assert_eq!(
-            count(good),
-            Tally {
-                passed: 12,
-                failed: 0
-            }
-        );
+        assert_eq!(count(good), Tally { passed: 12, failed: 0 });
         let bad = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s";
-        assert_eq!(
-            count(bad),
-            Tally {
-                passed: 3,
-                failed: 2
-            }
-        );
+        assert_eq!(count(bad), Tally { passed: 3, failed: 2 });
         assert_eq!(count("test a_name ... ok"), Tally::default());
     }
 }

@@ -18,9 +18,7 @@ pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
     if let Some(found) = run::find("wasm-bindgen").filter(|found| is_version(found, &version)) {
         return Ok(found);
     }
-    let step = progress::step(format!(
-        "building wasm-bindgen {version} (once, about two minutes)"
-    ));
+    let step = progress::step(format!("building wasm-bindgen {version} (once, about two minutes)"));
     // The versions it was released with; if the registry does not have them, compatible ones.
     if run::under(&step, &mut install(&version, &home, true)).is_err() {
         run::under(&step, &mut install(&version, &home, false)).with_context(|| {
@@ -42,24 +40,13 @@ fn build_directory() -> PathBuf {
 fn install(version: &str, home: &Path, locked: bool) -> Command {
     let mut command = workspace::cargo();
     command
-        .args([
-            "install",
-            "wasm-bindgen-cli",
-            "--version",
-            &format!("={version}"),
-            "--force",
-        ])
+        .args(["install", "wasm-bindgen-cli", "--version", &format!("={version}"), "--force"])
         .arg("--root")
         .arg(home)
         .arg("--target-dir")
         .arg(build_directory())
         // It runs for seconds, so building it quickly matters more than its own speed.
-        .args([
-            "--config",
-            "profile.release.opt-level=1",
-            "--config",
-            "profile.release.codegen-units=16",
-        ])
+        .args(["--config", "profile.release.opt-level=1", "--config", "profile.release.codegen-units=16"])
         .args(["--config", "profile.release.lto=false"]);
     if locked {
         command.arg("--locked");

@@ -22,10 +22,7 @@ pub(crate) struct NodeTools {
 pub(crate) fn node_tools() -> Result<NodeTools> {
     let home = workspace::tools().join(format!("node-{BINARYEN}-{ESBUILD}"));
     let bin = home.join("node_modules/.bin");
-    let tools = NodeTools {
-        wasm_opt: bin.join("wasm-opt"),
-        esbuild: bin.join("esbuild"),
-    };
+    let tools = NodeTools { wasm_opt: bin.join("wasm-opt"), esbuild: bin.join("esbuild") };
     if tools.wasm_opt.exists() && tools.esbuild.exists() {
         return Ok(tools);
     }
@@ -33,17 +30,12 @@ pub(crate) fn node_tools() -> Result<NodeTools> {
     std::fs::create_dir_all(&home)?;
     std::fs::write(
         home.join("package.json"),
-        format!(
-            r#"{{"private":true,"dependencies":{{"binaryen":"{BINARYEN}","esbuild":"{ESBUILD}"}}}}"#
-        ),
+        format!(r#"{{"private":true,"dependencies":{{"binaryen":"{BINARYEN}","esbuild":"{ESBUILD}"}}}}"#),
     )?;
     run::under(&step, npm()?.current_dir(&home).arg("install"))
         .context("npm could not fetch binaryen and esbuild; is its registry reachable?")?;
     if !tools.wasm_opt.exists() || !tools.esbuild.exists() {
-        bail!(
-            "npm installed no wasm-opt or no esbuild into {}",
-            home.display()
-        );
+        bail!("npm installed no wasm-opt or no esbuild into {}", home.display());
     }
     step.done("");
     Ok(tools)

@@ -48,25 +48,16 @@ impl WasmRust {
 
     /// Where the linked module of a crate lies.
     pub(crate) fn artifact(profile: &str, name: &str) -> PathBuf {
-        Self::target_dir()
-            .join(TARGET)
-            .join(profile)
-            .join(format!("{name}.wasm"))
+        Self::target_dir().join(TARGET).join(profile).join(format!("{name}.wasm"))
     }
 
     /// The compiler when it is not the one on PATH.
     pub(crate) fn rustc(&self) -> Option<&OsString> {
-        self.environment
-            .iter()
-            .find(|(key, _)| *key == "RUSTC")
-            .map(|(_, value)| value)
+        self.environment.iter().find(|(key, _)| *key == "RUSTC").map(|(_, value)| value)
     }
 
     fn plain(rustc: &Path) -> Result<Self> {
-        Ok(Self {
-            name: version(rustc)?,
-            environment: Vec::new(),
-        })
+        Ok(Self { name: version(rustc)?, environment: Vec::new() })
     }
 }
 
@@ -87,11 +78,7 @@ pub(crate) fn wasm_rust() -> Result<WasmRust> {
         let mut add = Command::new("rustup");
         let added = run::within(Duration::from_mins(2), add.args(["target", "add", TARGET]));
         let found = added && has_target(&rustc);
-        step.done(if found {
-            "added"
-        } else {
-            "rustup has none here, taking another way"
-        });
+        step.done(if found { "added" } else { "rustup has none here, taking another way" });
         if found {
             return WasmRust::plain(&rustc);
         }
@@ -119,8 +106,7 @@ fn from_source(rustc: &Path) -> Result<WasmRust> {
         }
         debian
     };
-    let sysroot = own_sysroot(chosen)
-        .with_context(|| format!("{} does not say its version", chosen.display()))?;
+    let sysroot = own_sysroot(chosen).with_context(|| format!("{} does not say its version", chosen.display()))?;
     build_std(chosen, &sysroot)?;
     with_sysroot(chosen, &sysroot)
 }
@@ -128,19 +114,14 @@ fn from_source(rustc: &Path) -> Result<WasmRust> {
 fn has_target(rustc: &Path) -> bool {
     print(rustc, "target-libdir", Some(TARGET)).is_ok_and(|directory| {
         std::fs::read_dir(directory).is_ok_and(|entries| {
-            entries
-                .flatten()
-                .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
         })
     })
 }
 
 fn has_source(rustc: &Path) -> bool {
-    print(rustc, "sysroot", None).is_ok_and(|sysroot| {
-        Path::new(&sysroot)
-            .join("lib/rustlib/src/rust/library/std")
-            .is_dir()
-    })
+    print(rustc, "sysroot", None)
+        .is_ok_and(|sysroot| Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir())
 }
 
 fn print(rustc: &Path, what: &str, target: Option<&str>) -> Result<String> {
@@ -160,10 +141,7 @@ fn version(rustc: &Path) -> Result<String> {
 fn own_sysroot(rustc: &Path) -> Option<PathBuf> {
     let version = version(rustc).ok()?;
     let mut words = version.split_whitespace().skip(1);
-    let (number, commit) = (
-        words.next()?,
-        words.next().unwrap_or("").trim_matches(['(', ')']),
-    );
+    let (number, commit) = (words.next()?, words.next().unwrap_or("").trim_matches(['(', ')']));
     Some(workspace::tools().join(format!("sysroot-{number}-{commit}")))
 }
 
@@ -195,12 +173,7 @@ fn linker(rustc: &Path) -> Result<PathBuf> {
     let mut places = Vec::new();
     for compiler in [rustc, Path::new("rustc")] {
         if let (Ok(sysroot), Ok(host)) = (print(compiler, "sysroot", None), host(compiler)) {
-            places.push(
-                Path::new(&sysroot)
-                    .join("lib/rustlib")
-                    .join(host)
-                    .join("bin/rust-lld"),
-            );
+            places.push(Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld"));
         }
     }
     places
@@ -222,8 +195,7 @@ fn host(rustc: &Path) -> Result<String> {
 }
 
 fn build_std(rustc: &Path, sysroot: &Path) -> Result<()> {
-    let step =
-        progress::step("building Rust's standard library for the browser (once, about a minute)");
+    let step = progress::step("building Rust's standard library for the browser (once, about a minute)");
     let place = workspace::tools().join("build-std");
     std::fs::create_dir_all(place.join("src"))?;
     std::fs::write(
@@ -234,13 +206,7 @@ fn build_std(rustc: &Path, sysroot: &Path) -> Result<()> {
     let mut build = workspace::cargo();
     build
         .current_dir(&place)
-        .args([
-            "build",
-            "--release",
-            "-Zbuild-std=std,panic_abort,proc_macro",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--release", "-Zbuild-std=std,panic_abort,proc_macro", "--target", TARGET])
         .args(["--target-dir", "target"])
         .env("RUSTC", rustc)
         // `-Zbuild-std` is unstable; this asks a stable compiler for it.
@@ -257,9 +223,7 @@ fn build_std(rustc: &Path, sysroot: &Path) -> Result<()> {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        let is_library = Path::new(name)
-            .extension()
-            .is_some_and(|extension| extension == "rlib");
+        let is_library = Path::new(name).extension().is_some_and(|extension| extension == "rlib");
         if is_library && !name.starts_with("libempty-") {
             std::fs::copy(&file, library.join(name))?;
         }

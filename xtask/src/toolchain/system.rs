@@ -32,9 +32,7 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
 
 fn install(step: &progress::Step, packages: &[&str]) -> Result<()> {
     let mut command = apt()?;
-    command
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages);
+    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     run::under(step, &mut command)
 }
 
@@ -43,29 +41,18 @@ fn apt() -> Result<Command> {
         Command::new("apt-get")
     } else if run::find("sudo").is_some() {
         let mut sudo = Command::new("sudo");
-        sudo.args([
-            "--non-interactive",
-            "DEBIAN_FRONTEND=noninteractive",
-            "apt-get",
-        ]);
+        sudo.args(["--non-interactive", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
         sudo
     } else {
         bail!("installing packages needs root, and there is no sudo");
     };
-    command.env("DEBIAN_FRONTEND", "noninteractive").args([
-        "--quiet",
-        "-o",
-        "DPkg::Lock::Timeout=300",
-    ]);
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(["--quiet", "-o", "DPkg::Lock::Timeout=300"]);
     Ok(command)
 }
 
 fn lists_are_there() -> bool {
-    std::fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
-    })
+    std::fs::read_dir("/var/lib/apt/lists")
+        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages")))
 }
 
 /// A Chromium of the system, installed if it can be; `None` leaves it to Playwright.

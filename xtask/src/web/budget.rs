@@ -56,21 +56,12 @@ impl Line {
 pub(crate) fn lines(build: &Build) -> Result<Vec<Line>> {
     let path = workspace::root().join("xtask/budgets.json");
     let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let budgets: Vec<Budget> =
-        serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
-    Ok(budgets
-        .into_iter()
-        .map(|budget| weigh(budget, build))
-        .collect())
+    let budgets: Vec<Budget> = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+    Ok(budgets.into_iter().map(|budget| weigh(budget, build)).collect())
 }
 
 fn weigh(budget: Budget, build: &Build) -> Line {
-    let mut line = Line {
-        name: budget.name,
-        sizes: Sizes::default(),
-        limit: budget.brotli,
-        missing: Vec::new(),
-    };
+    let mut line = Line { name: budget.name, sizes: Sizes::default(), limit: budget.brotli, missing: Vec::new() };
     for file in budget.files {
         match build.files.get(&file) {
             Some(sizes) => line.sizes = line.sizes + *sizes,
@@ -82,10 +73,7 @@ fn weigh(budget: Budget, build: &Build) -> Line {
 
 /// The table for people.
 pub(crate) fn table(lines: &[Line]) -> String {
-    let mut text = format!(
-        "{:<28}{:>11}{:>11}{:>11}{:>11}\n",
-        "bytes", "raw", "gzip", "brotli", "budget"
-    );
+    let mut text = format!("{:<28}{:>11}{:>11}{:>11}{:>11}\n", "bytes", "raw", "gzip", "brotli", "budget");
     for line in lines {
         let remark = match line.verdict() {
             Verdict::Fits => String::new(),
@@ -126,24 +114,10 @@ mod tests {
     fn line(limit: u64, built: &[(&str, u64)]) -> Line {
         let mut build = Build::default();
         for (name, size) in built {
-            build.files.insert(
-                (*name).to_owned(),
-                Sizes {
-                    raw: *size,
-                    gzip: *size,
-                    brotli: *size,
-                },
-            );
+            build.files.insert((*name).to_owned(), Sizes { raw: *size, gzip: *size, brotli: *size });
         }
         let files = vec!["a".to_owned(), "b".to_owned()];
-        weigh(
-            Budget {
-                name: "both".to_owned(),
-                files,
-                brotli: limit,
-            },
-            &build,
-        )
+        weigh(Budget { name: "both".to_owned(), files, brotli: limit }, &build)
     }
 
     #[test]
@@ -155,9 +129,6 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!(
-            (grouped(7), grouped(1234), grouped(1_234_567)),
-            ("7".into(), "1,234".into(), "1,234,567".into())
-        );
+        assert_eq!((grouped(7), grouped(1234), grouped(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
     }
 }

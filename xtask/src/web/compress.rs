@@ -9,48 +9,23 @@ use crate::{progress, workspace};
 
 use super::{Build, Sizes};
 
-const TEXT: [&str; 10] = [
-    "js",
-    "mjs",
-    "css",
-    "wasm",
-    "svg",
-    "json",
-    "txt",
-    "html",
-    "xml",
-    "webmanifest",
-];
+const TEXT: [&str; 10] = ["js", "mjs", "css", "wasm", "svg", "json", "txt", "html", "xml", "webmanifest"];
 
 /// Compresses the site and says what it consists of.
 pub(super) fn site(site: &Path, release: bool) -> Result<Build> {
     let step = progress::step("compressing and weighing");
-    let mut build = Build {
-        release,
-        ..Build::default()
-    };
+    let mut build = Build { release, ..Build::default() };
     let mut contents = Vec::new();
     for file in workspace::files(site)? {
-        let extension = file
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .unwrap_or("");
-        let name = file
-            .strip_prefix(site)
-            .expect("listed below it")
-            .to_string_lossy()
-            .replace('\\', "/");
+        let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or("");
+        let name = file.strip_prefix(site).expect("listed below it").to_string_lossy().replace('\\', "/");
         if matches!(extension, "br" | "gz") || name == "build.json" {
             continue;
         }
         step.note(&name);
         let content = std::fs::read(&file)?;
         let raw = content.len() as u64;
-        let mut sizes = Sizes {
-            raw,
-            gzip: raw,
-            brotli: raw,
-        };
+        let mut sizes = Sizes { raw, gzip: raw, brotli: raw };
         if TEXT.contains(&extension) {
             if release {
                 sizes.brotli = beside(&file, "br", &content, brotli)?;
@@ -100,12 +75,8 @@ fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
 }
 
 fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
-    let parameters = brotli::enc::BrotliEncoderParams {
-        quality: 11,
-        lgwin: 22,
-        size_hint: content.len(),
-        ..Default::default()
-    };
+    let parameters =
+        brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, size_hint: content.len(), ..Default::default() };
     let mut out = Vec::new();
     brotli::BrotliCompress(&mut &content[..], &mut out, &parameters)?;
     Ok(out)

@@ -21,8 +21,7 @@ use crate::{progress, run, workspace};
 use super::rename;
 
 /// What the widget consists of in `target/site/widget`.
-pub(super) const WIDGET_FILES: [&str; 4] =
-    ["loader.js", "widget.js", "widget_bg.wasm", "widget.css"];
+pub(super) const WIDGET_FILES: [&str; 4] = ["loader.js", "widget.js", "widget_bg.wasm", "widget.css"];
 
 /// What WebAssembly may use: what every browser of the last years has. By name, because
 /// `--all-features` also switches on encodings that browsers refuse.
@@ -56,18 +55,8 @@ impl Job<'_> {
     /// The portal's wasm and glue.
     pub(super) fn portal(&self) -> Result<()> {
         let inputs = ["app", "frontend", "crates/domain"];
-        let module = Module {
-            package: "frontend",
-            out: "cmp",
-            boot: None,
-            to: workspace::site().join("pkg"),
-        };
-        self.unless_fresh(
-            "portal",
-            &inputs,
-            &["pkg/cmp.js", "pkg/cmp_bg.wasm"],
-            || self.wasm(&module),
-        )
+        let module = Module { package: "frontend", out: "cmp", boot: None, to: workspace::site().join("pkg") };
+        self.unless_fresh("portal", &inputs, &["pkg/cmp.js", "pkg/cmp_bg.wasm"], || self.wasm(&module))
     }
 
     /// The portal's style sheet.
@@ -100,31 +89,17 @@ impl Job<'_> {
                 self.minify("widget: loader", &loader, "widget/loader.js", &how)?;
             }
             if style.is_file() {
-                self.minify(
-                    "widget: style sheet",
-                    &style,
-                    "widget/widget.css",
-                    &["--bundle"],
-                )?;
+                self.minify("widget: style sheet", &style, "widget/widget.css", &["--bundle"])?;
             }
             let to = workspace::site().join("widget");
-            self.wasm(&Module {
-                package: "widget",
-                out: "widget",
-                boot: boot.clone(),
-                to,
-            })
+            self.wasm(&Module { package: "widget", out: "widget", boot: boot.clone(), to })
         })
     }
 
     /// Compiles a crate, makes its glue, and makes both small.
     fn wasm(&self, module: &Module<'_>) -> Result<()> {
         let Module { package, out, .. } = module;
-        let label = if *package == "frontend" {
-            "portal"
-        } else {
-            package
-        };
+        let label = if *package == "frontend" { "portal" } else { package };
         let step = progress::step(format!("{label}: compiling for the browser"));
         let mut cargo = self.tools.rust.cargo("build");
         cargo.args(["--package", package]);
@@ -141,23 +116,10 @@ impl Job<'_> {
         if place.exists() {
             std::fs::remove_dir_all(&place)?;
         }
-        let profile = if self.release {
-            "wasm-release"
-        } else {
-            "debug"
-        };
+        let profile = if self.release { "wasm-release" } else { "debug" };
         step.note("wasm-bindgen");
         let mut bindgen = Command::new(&self.tools.bindgen);
-        bindgen
-            .args([
-                "--target",
-                "web",
-                "--no-typescript",
-                "--out-name",
-                out,
-                "--out-dir",
-            ])
-            .arg(&place);
+        bindgen.args(["--target", "web", "--no-typescript", "--out-name", out, "--out-dir"]).arg(&place);
         if self.release {
             bindgen.args(["--remove-name-section", "--remove-producers-section"]);
         }
@@ -168,11 +130,7 @@ impl Job<'_> {
         if self.release {
             step.note("wasm-opt");
             let mut optimize = Command::new(&self.tools.node.wasm_opt);
-            optimize.arg("-Oz").args(FEATURES).args([
-                "--strip-debug",
-                "--strip-producers",
-                "--strip-target-features",
-            ]);
+            optimize.arg("-Oz").args(FEATURES).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
             run::under(&step, optimize.arg("-o").arg(&wasm).arg(&wasm))?;
             let script = std::fs::read_to_string(&glue)?;
             let short = rename::shorten(&std::fs::read(&wasm)?, &script, &format!("./{out}_bg.js"))
@@ -190,40 +148,23 @@ impl Job<'_> {
         };
         step.note("esbuild");
         let script = module.to.join(format!("{out}.js"));
-        run::under(
-            &step,
-            &mut self.esbuild(
-                &entry,
-                &script,
-                &["--bundle", "--format=esm", "--target=es2022"],
-            ),
-        )?;
+        run::under(&step, &mut self.esbuild(&entry, &script, &["--bundle", "--format=esm", "--target=es2022"]))?;
         // The wasm last: a script must never be newer than the module it was made for.
-        write_if_changed(
-            &module.to.join(format!("{out}_bg.wasm")),
-            &std::fs::read(&wasm)?,
-        )?;
+        write_if_changed(&module.to.join(format!("{out}_bg.wasm")), &std::fs::read(&wasm)?)?;
         step.done("");
         Ok(())
     }
 
     fn minify(&self, label: &str, from: &Path, to: &str, how: &[&str]) -> Result<()> {
         let step = progress::step(label);
-        run::under(
-            &step,
-            &mut self.esbuild(from, &workspace::site().join(to), how),
-        )?;
+        run::under(&step, &mut self.esbuild(from, &workspace::site().join(to), how))?;
         step.done("");
         Ok(())
     }
 
     fn esbuild(&self, from: &Path, to: &Path, how: &[&str]) -> Command {
         let mut command = Command::new(&self.tools.node.esbuild);
-        command.arg(from).args(how).args([
-            "--log-level=warning",
-            "--legal-comments=none",
-            "--charset=utf8",
-        ]);
+        command.arg(from).args(how).args(["--log-level=warning", "--legal-comments=none", "--charset=utf8"]);
         if self.release {
             command.arg("--minify");
         }
@@ -244,9 +185,7 @@ impl Job<'_> {
         let fingerprint = self.fingerprint(inputs)?;
         let record = WasmRust::target_dir().join(format!("{name}.fingerprint"));
         let known = std::fs::read_to_string(&record).is_ok_and(|known| known == fingerprint);
-        let there = outputs
-            .iter()
-            .all(|output| workspace::site().join(output).is_file());
+        let there = outputs.iter().all(|output| workspace::site().join(output).is_file());
         if known && there && !self.force {
             return Ok(());
         }
@@ -272,8 +211,7 @@ impl Job<'_> {
         }
         for file in files {
             parts.push(file.to_string_lossy().into_owned().into_bytes());
-            parts
-                .push(std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
+            parts.push(std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
         }
         Ok(workspace::digest(parts.iter().map(Vec::as_slice)))
     }

@@ -52,9 +52,7 @@ pub(super) fn shorten(wasm: &[u8], glue: &str, module: &str) -> Result<Short> {
     }
     let names: BTreeMap<&str, String> = imports
         .iter()
-        .filter(|(from, name, _)| {
-            *from == module && name.starts_with("__wb") && !exported.contains(name)
-        })
+        .filter(|(from, name, _)| *from == module && name.starts_with("__wb") && !exported.contains(name))
         .map(|(_, name, _)| *name)
         .collect::<BTreeSet<_>>()
         .into_iter()
@@ -65,14 +63,7 @@ pub(super) fn shorten(wasm: &[u8], glue: &str, module: &str) -> Result<Short> {
     put_number(&mut body, imports.len());
     for (from, name, kind) in &imports {
         put_text(&mut body, if *from == module { SHORT_MODULE } else { from });
-        put_text(
-            &mut body,
-            if *from == module {
-                names.get(name).map_or(name, String::as_str)
-            } else {
-                name
-            },
-        );
+        put_text(&mut body, if *from == module { names.get(name).map_or(name, String::as_str) } else { name });
         body.extend_from_slice(kind);
     }
     let mut out = wasm[..8].to_vec();
@@ -82,10 +73,7 @@ pub(super) fn shorten(wasm: &[u8], glue: &str, module: &str) -> Result<Short> {
         put_number(&mut out, content.len());
         out.extend_from_slice(content);
     }
-    Ok(Short {
-        wasm: out,
-        glue: rename_words(glue, &names, module),
-    })
+    Ok(Short { wasm: out, glue: rename_words(glue, &names, module) })
 }
 
 /// The n-th of a, b, …, Z, aa, ab, …
@@ -122,10 +110,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .bytes
-            .split_at_checked(length)
-            .context("the module ends too early")?;
+        let (taken, rest) = self.bytes.split_at_checked(length).context("the module ends too early")?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -230,33 +215,20 @@ mod tests {
 
     #[test]
     fn names_become_short_in_the_module_and_in_its_glue() {
-        let wasm = module(
-            &[(MODULE, "__wbg_log_12ab"), (MODULE, "__wbg_now_34cd")],
-            "start",
-        );
-        let glue = r#"const i = { __wbg_log_12ab: f, __wbg_now_34cd: g }; return { "./x_bg.js": i }; // __wbg_log_12abc"#;
+        let wasm = module(&[(MODULE, "__wbg_log_12ab"), (MODULE, "__wbg_now_34cd")], "start");
+        let glue =
+            r#"const i = { __wbg_log_12ab: f, __wbg_now_34cd: g }; return { "./x_bg.js": i }; // __wbg_log_12abc"#;
         let short = shorten(&wasm, glue, MODULE).expect("a module");
         assert_eq!(short.wasm, module(&[("g", "a"), ("g", "b")], "start"));
-        assert_eq!(
-            short.glue,
-            r#"const i = { a: f, b: g }; return { "g": i }; // __wbg_log_12abc"#
-        );
+        assert_eq!(short.glue, r#"const i = { a: f, b: g }; return { "g": i }; // __wbg_log_12abc"#);
     }
 
     #[test]
     fn names_of_others_and_exported_names_stay() {
-        let imports = [
-            ("./snippet.js", "__wbg_hook"),
-            (MODULE, "__wbindgen_malloc"),
-            (MODULE, "memory"),
-        ];
+        let imports = [("./snippet.js", "__wbg_hook"), (MODULE, "__wbindgen_malloc"), (MODULE, "memory")];
         let wasm = module(&imports, "__wbindgen_malloc");
         let short = shorten(&wasm, "__wbg_hook __wbindgen_malloc", MODULE).expect("a module");
-        let expected = [
-            ("./snippet.js", "__wbg_hook"),
-            ("g", "__wbindgen_malloc"),
-            ("g", "memory"),
-        ];
+        let expected = [("./snippet.js", "__wbg_hook"), ("g", "__wbindgen_malloc"), ("g", "memory")];
         assert_eq!(short.wasm, module(&expected, "__wbindgen_malloc"));
         assert_eq!(short.glue, "__wbg_hook __wbindgen_malloc");
     }
@@ -272,9 +244,6 @@ mod tests {
     fn short_names_never_repeat() {
         let names: BTreeSet<String> = (0..4000).map(short).collect();
         assert_eq!(names.len(), 4000);
-        assert_eq!(
-            (short(51), short(52), short(53)),
-            ("Z".into(), "aa".into(), "ab".into())
-        );
+        assert_eq!((short(51), short(52), short(53)), ("Z".into(), "aa".into(), "ab".into()));
     }
 }

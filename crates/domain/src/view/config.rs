@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Color, ConfigId, InvocationId, KeyId, OfferingId, OrganizationId, Origin, ProjectId,
-    SubscriptionId, Timestamp,
+    Color, ConfigId, InvocationId, KeyId, OfferingId, OrganizationId, Origin, ProjectId, SubscriptionId, Timestamp,
     state::{
-        Capability, InvocationState, KeyKind, KeyScope, Source, SubscriptionState, Tone,
-        WidgetPosition, WidgetTheme,
+        Capability, InvocationState, KeyKind, KeyScope, Source, SubscriptionState, Tone, WidgetPosition, WidgetTheme,
     },
 };
 

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigId, Money, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId,
-    SubscriptionId, Timestamp,
+    ConfigId, Money, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId, SubscriptionId, Timestamp,
     state::{OrderKind, OrderState, PaymentState, SubscriptionState},
 };
 
