@@ -4,6 +4,7 @@
 //! `target/proofs/NAME.json`.
 
 mod bytes;
+mod flows;
 mod fresh_clone;
 mod load;
 
@@ -53,6 +54,18 @@ const CLAIMS: &[Claim] = &[
         says: "throughput and latency of invoke on a trivial flow at 1, 16 and 64 connections, beside the same server with a fixed body",
         takes: "2 minutes, and a release build",
         prove: load::bench_gateway,
+    },
+    Claim {
+        name: "starters-run",
+        says: "flows that Langflow publishes answer on the command line and through the gateway: lfx's hello-world, and Basic Prompting against a small model server",
+        takes: "2 minutes, and downloads of two Python packages",
+        prove: flows::starters_run,
+    },
+    Claim {
+        name: "flow-coverage",
+        says: "all 187 starter flows of seven Langflow versions parse, and at least 129 of them, 25 of the newest 27, have only native components",
+        takes: "a minute, and downloads of seven Python packages",
+        prove: flows::coverage,
     },
     Claim {
         name: "fresh-clone",

@@ -21,12 +21,23 @@ pub(crate) struct Program {
     /// `127.0.0.1:port`.
     pub(crate) host: String,
     port: u16,
+    settings: Vec<(String, String)>,
     child: Option<Child>,
 }
 
 impl Program {
     /// Starts the program on a fresh data directory with the sample content, and waits until it answers.
     pub(crate) async fn start(binary: &Path, data: &Path, database: Option<String>) -> anyhow::Result<Self> {
+        Self::start_with(binary, data, database, Vec::new()).await
+    }
+
+    /// The same with settings, as environment variables.
+    pub(crate) async fn start_with(
+        binary: &Path,
+        data: &Path,
+        database: Option<String>,
+        settings: Vec<(String, String)>,
+    ) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut program = Self {
             binary: binary.to_owned(),
@@ -34,6 +45,7 @@ impl Program {
             database,
             host: format!("127.0.0.1:{port}"),
             port,
+            settings,
             child: None,
         };
         program.make_operator()?;
@@ -62,6 +74,7 @@ impl Program {
             .arg(&self.data)
             .env("CMP_TELEMETRY__METRICS_LISTEN", "")
             .env("CMP_TELEMETRY__LOG", "warn")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(log);
         if let Some(database) = &self.database {

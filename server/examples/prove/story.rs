@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::client::Connection;
 use crate::program::{OPERATOR, OPERATOR_PASSWORD};
 
+static PEOPLE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
 /// A buyer who can call an agent.
 pub(crate) struct Buyer {
     pub(crate) token: String,
@@ -16,6 +18,11 @@ pub(crate) struct Buyer {
 
 /// Lists a flow that answers with its input, subscribes to it, and makes a key.
 pub(crate) async fn buyer(host: &str) -> anyhow::Result<Buyer> {
+    buyer_of(host, &flow()).await
+}
+
+/// Lists a flow, subscribes to it, and makes a key.
+pub(crate) async fn buyer_of(host: &str, flow: &Value) -> anyhow::Result<Buyer> {
     let mut connection = Connection::open(host).await?;
     let mut api = Api { connection: &mut connection };
     let (seller, organization, _) = api.register("seller").await?;
@@ -28,7 +35,7 @@ pub(crate) async fn buyer(host: &str) -> anyhow::Result<Buyer> {
         .await?;
     let agent = json!({"name": "Straight Through", "category": "agents", "customer_uuid": organization, "description": "Answers with what it is told."});
     let agent = text(&api.post("/api/provider-agents/", Some(&seller), &agent).await?, "/uuid")?;
-    let flow = json!({"flow_definition": flow()});
+    let flow = json!({"flow_definition": flow});
     api.post(&format!("/api/provider-agents/{agent}/import_flow/"), Some(&seller), &flow).await?;
     let offering = api.post("/api/marketplace-provider-offerings/", Some(&seller), &json!({"agent": agent})).await?;
     let offering = text(&offering, "/uuid")?;
@@ -93,7 +100,9 @@ pub(crate) struct Api<'c> {
 impl Api<'_> {
     /// Makes someone; returns the token, the organization and the project.
     async fn register(&mut self, name: &str) -> anyhow::Result<(String, String, String)> {
-        let email = format!("{name}.{}@example.com", std::process::id());
+        // One server may be shown several flows, each by its own people.
+        let id = PEOPLE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let email = format!("{name}.{}.{id}@example.com", std::process::id());
         let person = json!({"name": name, "email": email, "password": "a long enough password"});
         let user = self.post("/api-auth/register/", None, &person).await?;
         Ok((text(&user, "/token")?, text(&user, "/customers/0/uuid")?, text(&user, "/customers/0/project_uuid")?))

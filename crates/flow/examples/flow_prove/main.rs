@@ -1,0 +1,18 @@
+//! What stands behind the flow proofs of `cargo xtask prove`: it reads what Langflow publishes and prints
+//! figures as one line of JSON.
+
+mod coverage;
+
+use anyhow::{Context as _, bail};
+
+fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args().skip(1);
+    let proof = args.next().context("say which proof: coverage")?;
+    let rest: Vec<String> = args.collect();
+    let figures = match proof.as_str() {
+        "coverage" => coverage::run(&rest)?,
+        other => bail!("there is no proof {other:?} here"),
+    };
+    println!("{figures}");
+    Ok(())
+}
