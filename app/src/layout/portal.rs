@@ -44,7 +44,7 @@ pub fn ProviderLayout() -> impl IntoView {
 /// Around the operator's pages.
 #[component]
 pub fn AdminLayout() -> impl IntoView {
-    portal("Operator", |viewer| viewer.user.operator.then(|| admin_menu()))
+    portal("Operator", |viewer| viewer.user.operator.then(admin_menu))
 }
 
 /// A bar on top, a menu at the side (on a phone, behind a button), and the page.

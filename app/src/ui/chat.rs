@@ -105,7 +105,7 @@ pub fn ChatPanel(
     class: &'static str,
 ) -> impl IntoView {
     let fresh = history.is_empty();
-    let first = (!greeting.is_empty()).then(|| (Who::Agent, greeting));
+    let first = (!greeting.is_empty()).then_some((Who::Agent, greeting));
     let said =
         history.into_iter().map(|message| (if message.role == "user" { Who::User } else { Who::Agent }, message.text));
     let problem = plain.problem.clone().map(|problem| (Who::Problem, problem));

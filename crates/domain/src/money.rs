@@ -46,6 +46,18 @@ impl Money {
         Self { minor, currency }
     }
 
+    /// Reads what a person typed, `29` or `29.5`; more than two decimals are refused, not rounded.
+    pub fn from_decimal(text: &str, currency: Currency) -> Option<Self> {
+        let text = text.trim();
+        let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+        if whole.is_empty() || whole.len() > 9 || rest.len() > 2 || !digits(whole) || !digits(rest) {
+            return None;
+        }
+        let rest: i64 = format!("{rest:0<2}").parse().ok()?;
+        Some(Self::new(whole.parse::<i64>().ok()? * 100 + rest, currency))
+    }
+
     /// Tells whether nothing is owed.
     pub const fn is_zero(self) -> bool {
         self.minor == 0
@@ -94,6 +106,13 @@ mod tests {
         assert_eq!(written(2950), "$29.50");
         assert_eq!(written(-5), "-$0.05");
         assert_eq!(Money::new(2950, Currency::Eur).decimal(), "29.5000000");
+    }
+
+    #[test]
+    fn a_price_is_read_to_the_cent_or_not_at_all() {
+        let read = |text| Money::from_decimal(text, Currency::Usd).map(|money| money.minor);
+        assert_eq!(["29", "29.5", "0.05", " 0 "].map(read), [Some(2900), Some(2950), Some(5), Some(0)]);
+        assert_eq!(["", "-1", "1.234", "1,50", "abc", "."].map(read), [None; 6]);
     }
 
     proptest! {

@@ -71,7 +71,7 @@ fn unpacked(package: &str, version: &str) -> Result<PathBuf> {
     if done.is_file() {
         return Ok(place);
     }
-    let step = progress::step(&format!("downloading {package} {version}"));
+    let step = progress::step(format!("downloading {package} {version}"));
     std::fs::create_dir_all(&place)?;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--ignore-requires-python", "--dest"]);

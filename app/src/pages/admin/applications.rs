@@ -7,7 +7,6 @@ use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
-use crate::links;
 use crate::ui::prelude::*;
 
 /// Returns every application, those that wait first.
@@ -22,7 +21,7 @@ pub async fn applications() -> Result<Vec<ApplicationView>, UiError> {
 /// Decides on an application, or on a provider.
 #[server(prefix = "/ui", endpoint = "admin/decide-application")]
 pub async fn decide_application(organization: String, what: String, reason: String) -> Result<(), UiError> {
-    use crate::server_context as here;
+    use crate::{links, server_context as here};
     use services::operator::{self, Decision};
 
     let (ctx, who) = here::asking()?;

@@ -6,7 +6,6 @@ use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
-use crate::links;
 use crate::ui::prelude::*;
 
 /// Returns the jobs that wait, those that gave up first.
@@ -21,7 +20,7 @@ pub async fn jobs() -> Result<Vec<JobView>, UiError> {
 /// Runs a job that gave up once more.
 #[server(prefix = "/ui", endpoint = "admin/retry-job")]
 pub async fn retry_job(job: String) -> Result<(), UiError> {
-    use crate::server_context as here;
+    use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
     let id = job.parse().map_err(|_| here::fail(services::Error::NotFound("job")))?;

@@ -9,7 +9,6 @@ use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
 use crate::fmt;
-use crate::links;
 use crate::ui::prelude::*;
 
 /// Returns a page of the organizations that fit a search.
@@ -25,7 +24,7 @@ pub async fn all_organizations(search: String, page: String) -> Result<Page<Orga
 /// Blocks an organization, or no longer.
 #[server(prefix = "/ui", endpoint = "admin/block")]
 pub async fn block(organization: String, blocked: bool) -> Result<(), UiError> {
-    use crate::server_context as here;
+    use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
     let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;

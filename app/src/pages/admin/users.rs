@@ -9,7 +9,6 @@ use server_fn::codec::GetUrl;
 
 use super::organizations::search_form;
 use crate::error::UiError;
-use crate::links;
 use crate::ui::prelude::*;
 
 /// Returns a page of the people who fit a search.
@@ -25,7 +24,7 @@ pub async fn users(search: String, page: String) -> Result<Page<UserRowView>, Ui
 /// Locks someone out, or lets them in again.
 #[server(prefix = "/ui", endpoint = "admin/lock")]
 pub async fn lock(user: String, disabled: bool) -> Result<(), UiError> {
-    use crate::server_context as here;
+    use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
     let id = user.parse().map_err(|_| here::fail(services::Error::NotFound("user")))?;

@@ -1,8 +1,10 @@
 //! One listing: its words, its plans, and its way onto the marketplace.
 
+#![expect(clippy::too_many_arguments, reason = "a server function takes one for each field of its form")]
+
+use domain::Currency;
 use domain::state::OfferingState;
 use domain::view::provider::OfferingEdit;
-use domain::{Currency, Money};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -25,7 +27,6 @@ pub async fn provider_offering(id: String) -> Result<OfferingEdit, UiError> {
 
 /// Saves what a listing says.
 #[server(prefix = "/ui", endpoint = "provider/save-offering")]
-#[expect(clippy::too_many_arguments, reason = "one for each field of the form")]
 pub async fn save_offering(
     id: String,
     name: String,
@@ -74,10 +75,10 @@ pub async fn save_plan(
 
     let (ctx, who) = here::asking()?;
     let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
-    let minor =
-        cents(&price).ok_or_else(|| here::fail(UiError::invalid("price", "must be an amount like 29 or 29.50")))?;
     let currency: Currency =
         currency.parse().map_err(|_| here::fail(UiError::invalid("currency", "is not a currency that we take")))?;
+    let price = domain::Money::from_decimal(&price, currency)
+        .ok_or_else(|| here::fail(UiError::invalid("price", "must be an amount like 29 or 29.50")))?;
     let monthly_quota = match monthly_quota.trim() {
         "" => None,
         text => {
@@ -88,7 +89,7 @@ pub async fn save_plan(
         id: None,
         name: plan_name,
         description: plan_description,
-        price: Money::new(minor, currency),
+        price,
         monthly_quota,
         requests_per_minute: None,
     };
@@ -96,18 +97,6 @@ pub async fn save_plan(
     let edit = services::provider::offering(&ctx, &who, id).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::provider(edit.organization_id, &format!("offerings/{id}/")), "created"));
     Ok(())
-}
-
-/// Reads `29` or `29.5` as cents; more than two decimals are refused, not rounded.
-fn cents(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 9 || rest.len() > 2 || !digits(whole) || !digits(rest) {
-        return None;
-    }
-    let rest: i64 = format!("{rest:0<2}").parse().ok()?;
-    Some(whole.parse::<i64>().ok()? * 100 + rest)
 }
 
 /// Takes a plan off sale.
@@ -328,14 +317,4 @@ fn plans(edit: &OfferingEdit, plan: ServerAction<SavePlan>, archive: ServerActio
         </Card>
     }
     .into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_price_is_read_to_the_cent_or_not_at_all() {
-        let read = ["29", "29.5", "0.05", " 0 "].map(super::cents);
-        assert_eq!(read, [Some(2900), Some(2950), Some(5), Some(0)]);
-        assert_eq!(["", "-1", "1.234", "1,50", "abc", "."].map(super::cents), [None; 6]);
-    }
 }

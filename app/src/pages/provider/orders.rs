@@ -9,7 +9,6 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
-use crate::links;
 use crate::pages::buyer::orders_table;
 use crate::ui::prelude::*;
 
@@ -28,7 +27,7 @@ pub async fn provider_orders(provider: String, page: String) -> Result<Page<Orde
 /// Accepts or refuses an order that waits for its provider.
 #[server(prefix = "/ui", endpoint = "provider/decide-order")]
 pub async fn decide_order(order: String, what: String, reason: String) -> Result<(), UiError> {
-    use crate::server_context as here;
+    use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
     let id = order.parse().map_err(|_| here::fail(services::Error::NotFound("order")))?;

@@ -3,7 +3,7 @@
 //! A new key has to reach the page after the form's redirect, with and without JavaScript. It travels
 //! in a cookie that scripts cannot read, lives for a minute, and is taken away by the page that shows it.
 
-use domain::state::{KeyKind, KeyScope};
+use domain::state::KeyKind;
 use domain::view::config::{ConfigView, KeyView};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -79,6 +79,8 @@ fn show_once(secret: &str) {
 /// Makes a secret key.
 #[server(prefix = "/ui", endpoint = "keys/create")]
 pub async fn create_key(id: String, name: String, scope: String) -> Result<(), UiError> {
+    use domain::state::KeyScope;
+
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;

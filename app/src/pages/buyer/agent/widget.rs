@@ -1,6 +1,5 @@
 //! Putting an agent on a page: which pages may show it, and what to paste into them.
 
-use domain::state::{KeyKind, KeyScope};
 use domain::view::config::WidgetEmbed;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -23,6 +22,8 @@ pub async fn embed(id: String) -> Result<WidgetEmbed, UiError> {
 /// Saves which pages may show the widget, and makes or changes the key for them.
 #[server(prefix = "/ui", endpoint = "widget/origins")]
 pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiError> {
+    use domain::state::{KeyKind, KeyScope};
+
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
