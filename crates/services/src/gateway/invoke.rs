@@ -21,6 +21,7 @@ use super::admit::{Admitted, admit};
 use super::idempotency::{self, Claim};
 use super::limit::Limits;
 use super::meter::{self, Ended, Kept, Said};
+use super::session::portal_session;
 use super::{Caller, GatewayError, quota};
 use crate::access::on_behalf;
 use crate::clock::fresh_id;
@@ -43,7 +44,8 @@ const STALLED: Duration = Duration::from_secs(15);
 pub struct Call {
     /// What the person said.
     pub input: String,
-    /// The conversation; a program may choose it, everyone else is given one.
+    /// The conversation; a program may choose it, everyone else is given one. Without it a program
+    /// begins a new one, and a member goes on with their own test chat.
     pub session_id: Option<String>,
     /// Changes of declared fields; only for programs.
     pub tweaks: Map<String, Value>,
@@ -120,7 +122,9 @@ async fn start(
     let (session_id, continued) = match (&admitted.caller, &call.session_id) {
         (Caller::Session(session), _) => (session.session.clone(), true),
         (Caller::Key(_) | Caller::Portal { .. }, Some(session)) => (session.clone(), true),
-        (Caller::Key(_) | Caller::Portal { .. }, None) => (fresh_id().simple().to_string(), false),
+        // A member has one test chat with an agent, which the page shows again.
+        (Caller::Portal { user, .. }, None) => (portal_session(*user), true),
+        (Caller::Key(_), None) => (fresh_id().simple().to_string(), false),
     };
     let (sender, events) = mpsc::channel(64);
     let failure = Arc::new(OnceLock::new());

@@ -5,6 +5,7 @@
 mod counting;
 mod keys;
 mod limits;
+mod members;
 mod pages;
 mod repeats;
 mod reports;
