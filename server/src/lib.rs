@@ -17,6 +17,7 @@ pub mod config;
 pub mod gateway;
 pub mod guard;
 pub mod http;
+pub mod json;
 pub mod portal;
 pub mod telemetry;
 pub mod upload;

@@ -8,6 +8,7 @@ use services::{Ctx, Error, Principal};
 use super::error::ApiError;
 use crate::guard::ClientIp;
 use crate::http::AppState;
+use crate::json;
 
 /// Who is asking, from where.
 #[derive(Clone, Debug)]
@@ -52,9 +53,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
             .map_err(|_| ApiError(Error::invalid("", "the body is too large or was cut off")))?;
         // An empty body is an empty object: actions need none.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes)
-            .map(Self)
-            .map_err(|error| ApiError(Error::invalid("", format!("the body is not the JSON that this takes: {error}"))))
+        json::read(bytes).map(Self).map_err(|wrong| ApiError(Error::invalid(wrong.field, wrong.problem)))
     }
 }
 

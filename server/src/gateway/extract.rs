@@ -12,6 +12,7 @@ use services::gateway::{Credential, GatewayError};
 use super::Refused;
 use crate::guard::ClientIp;
 use crate::http::AppState;
+use crate::json::{self, Problem};
 
 /// The largest body that a call may have: 32,000 characters, each written as twelve at most, and what surrounds them.
 const BODY: usize = 512 * 1024;
@@ -117,14 +118,10 @@ pub(crate) struct Raw(pub(crate) Bytes);
 impl Raw {
     /// Reads the body; the text of the error names the field.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, GatewayError> {
-        let wrong = |what: String| {
-            GatewayError::new(422, "invalid", format!("The body is not the JSON that this takes: {what}"))
-        };
-        // Serde would read an array as the fields in their order.
-        if self.0.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            return Err(wrong("it must be an object".to_owned()));
-        }
-        serde_json::from_slice(&self.0).map_err(|error| wrong(error.to_string()))
+        json::read(&self.0).map_err(|Problem { field, problem }| {
+            let detail = if field.is_empty() { problem } else { format!("{field} {problem}") };
+            GatewayError::new(422, "invalid", detail)
+        })
     }
 }
 

@@ -69,20 +69,19 @@ async fn what_is_wrong_with_a_body_is_said() {
         let keyed = keyed(app).await;
         let bearer = format!("Bearer {}", keyed.secret);
         let credential = [("authorization", bearer.as_str())];
-        for (body, word) in [
-            (json!({}), "input"),
-            (json!({"input": 7}), "invalid type"),
-            (json!({"input": "hello", "tweak": {}}), "tweak"),
-            (json!({"input": "hello", "tweaks": []}), "tweaks"),
-            (json!({"input": ""}), "input"),
-            (json!(["hello"]), "JSON"),
+        for (body, detail) in [
+            (json!({}), "input is required"),
+            (json!({"input": 7}), "input must be text, not a number"),
+            (
+                json!({"input": "hello", "tweak": {}}),
+                "tweak is not a field of this; it takes input, session_id, tweaks, stream",
+            ),
+            (json!({"input": "hello", "tweaks": []}), "tweaks must be an object, not a list"),
+            (json!({"input": ""}), "input must not be empty"),
+            (json!(["hello"]), "the body must be a JSON object"),
         ] {
             let answer = send(app, "POST", INVOKE, &credential, &body).await.expect(422);
-            assert_eq!(answer["error"], "invalid");
-            assert!(
-                answer["detail"].as_str().is_some_and(|detail| detail.contains(word)) || word == "tweaks",
-                "{body} {answer}"
-            );
+            assert_eq!(answer, json!({"error": "invalid", "detail": detail}), "{body}");
         }
         let long = json!({"input": "x".repeat(32_001)});
         assert_eq!(send(app, "POST", INVOKE, &credential, &long).await.expect(413)["error"], "too_large");

@@ -2,6 +2,7 @@
 
 mod access;
 mod app;
+mod bodies;
 mod gateway;
 mod guard;
 mod lists;
