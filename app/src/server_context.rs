@@ -95,6 +95,7 @@ pub fn set_status(status: u16) {
 }
 
 /// Sends the browser to another page of ours; anything but a path is refused.
+#[expect(clippy::disallowed_methods, reason = "this is where it is checked")]
 pub fn redirect(path: &str) {
     let path = crate::links::own_path(path).unwrap_or("/");
     if HeaderValue::from_str(path).is_ok() {
@@ -113,6 +114,7 @@ pub fn lead_to(address: String) -> String {
 }
 
 /// Sends the browser to a payment page, which may be on another host.
+#[expect(clippy::disallowed_methods, reason = "the payment rail said where it is")]
 pub fn redirect_to_checkout(url: &str) {
     let ours = ctx().map(|ctx| ctx.settings.public_url.clone()).unwrap_or_default();
     // An address of our own is told as a path, so that the portal need not load anew.

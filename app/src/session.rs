@@ -3,6 +3,8 @@
 //! What a newcomer gets wrong: signing in and out loads the page anew, on purpose. Everything that
 //! was rendered for somebody else is gone then, with and without JavaScript.
 
+#![cfg_attr(feature = "ssr", expect(clippy::unused_async, reason = "a server function waits in the browser"))]
+
 use domain::view::account::{MembershipView, Viewer};
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;

@@ -12,7 +12,6 @@ use rust_embed::RustEmbed;
 /// The site's files.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/../target/site"]
-
 pub struct Site;
 
 /// How long a file may be kept without asking.

@@ -202,6 +202,7 @@ pub enum LogFormat {
     Text,
 }
 
+#[expect(clippy::ref_option, reason = "serde calls it with the field")]
 fn hidden<S: serde::Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(_) => serializer.serialize_some("(set)"),
@@ -322,12 +323,10 @@ impl Config {
         let value = serde_json::to_value(self).unwrap_or_default();
         let mut text = String::new();
         for (section, keys) in value.as_object().into_iter().flatten() {
-            text.push_str(&format!("[{section}]\n"));
+            text += &["[", section, "]\n"].concat();
             for (key, value) in keys.as_object().into_iter().flatten() {
-                match value {
-                    serde_json::Value::Null => text.push_str(&format!("# {key} is not set\n")),
-                    other => text.push_str(&format!("{key} = {other}\n")),
-                }
+                let line = if value.is_null() { format!("# {key} is not set\n") } else { format!("{key} = {value}\n") };
+                text += &line;
             }
             text.push('\n');
         }

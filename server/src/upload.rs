@@ -36,7 +36,7 @@ pub async fn flow(
         Ok((page, Ok(()))) => Redirect::to(&links::with_notice(&page, "imported")).into_response(),
         Ok((page, Err(error))) => {
             let problem: String = error.to_string().chars().take(PROBLEM).collect();
-            let hex: String = problem.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex::encode(problem);
             let mut response = Redirect::to(&page).into_response();
             let cookie = format!("{UPLOAD_PROBLEM}={hex}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict");
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {

@@ -117,7 +117,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            wall_time: Duration::from_secs(120),
+            wall_time: Duration::from_mins(2),
             model_calls: 30,
             tokens: 1_000_000,
             input_bytes: 256 * 1024,

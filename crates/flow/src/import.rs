@@ -147,7 +147,6 @@ fn nests_too_deep(bytes: &[u8]) -> bool {
             (true, _) if escaped => escaped = false,
             (true, b'\\') => escaped = true,
             (true, b'"') => in_string = false,
-            (true, _) => {}
             (false, b'"') => in_string = true,
             (false, b'{' | b'[') => {
                 depth += 1;
@@ -156,7 +155,7 @@ fn nests_too_deep(bytes: &[u8]) -> bool {
                 }
             }
             (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            (false, _) => {}
+            _ => {}
         }
     }
     false

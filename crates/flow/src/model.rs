@@ -246,16 +246,16 @@ impl ModelResolver for ModelSet {
             });
         }
         let mut resolved = named.unwrap_or(&self.default).clone();
-        if named.is_some() || self.keep_flow_model {
-            if let Some(model) = choice.model.as_ref().filter(|it| !it.is_empty()) {
-                resolved.model.clone_from(model);
-            }
+        if (named.is_some() || self.keep_flow_model)
+            && let Some(model) = choice.model.as_ref().filter(|it| !it.is_empty())
+        {
+            resolved.model.clone_from(model);
         }
         // A key is only ever sent to the provider that the flow means, never to the default.
-        if let (true, Some(key)) = (named.is_some(), &choice.key) {
-            if let Some(provider) = resolved.provider.with_key(key.clone()) {
-                resolved.provider = provider;
-            }
+        if let (true, Some(key)) = (named.is_some(), &choice.key)
+            && let Some(provider) = resolved.provider.with_key(key.clone())
+        {
+            resolved.provider = provider;
         }
         Ok(resolved)
     }

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn no_number_of_keys_fills_the_memory() {
-        let throttle = Throttle::new(1, Duration::from_secs(3600));
+        let throttle = Throttle::new(1, Duration::from_hours(1));
         let start = Timestamp(1_000_000_000);
         for number in 0..CAPACITY + 3 {
             assert_eq!(throttle.hit(&number.to_string(), start.plus_seconds(i64::from(number > 0))), Ok(()));

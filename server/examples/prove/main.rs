@@ -4,6 +4,8 @@
 //! gateway over raw connections, so that the client costs as little as it can. All of it stays on
 //! loopback, and stops by itself.
 
+#![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
+
 mod bench;
 mod client;
 mod kill;

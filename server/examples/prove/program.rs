@@ -82,7 +82,7 @@ impl Program {
         }
         let began = Instant::now();
         self.child = Some(command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))?);
-        while began.elapsed() < Duration::from_secs(60) {
+        while began.elapsed() < Duration::from_mins(1) {
             if let Some(child) = &mut self.child
                 && let Some(status) = child.try_wait()?
             {

@@ -104,7 +104,8 @@ pub(super) struct Plan {
     requests_per_minute: i64,
     archived: bool,
     is_active: bool,
-    plan_type: String,
+    #[serde(rename = "plan_type")]
+    kind: String,
     max_amount: Option<i64>,
     resources_count: i64,
     organization_groups: Vec<Value>,
@@ -134,7 +135,7 @@ pub(super) fn plan_of(ctx: &Ctx, view: &PlanView) -> Plan {
         requests_per_minute: view.requests_per_minute,
         archived: view.archived,
         is_active: !view.archived,
-        plan_type: if view.monthly_quota.is_some() { "usage-limited" } else { "fixed" }.to_owned(),
+        kind: if view.monthly_quota.is_some() { "usage-limited" } else { "fixed" }.to_owned(),
         max_amount: None,
         resources_count: 0,
         organization_groups: Vec::new(),

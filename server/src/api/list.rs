@@ -14,9 +14,9 @@ use crate::http::AppState;
 
 /// What a list is asked for: its page, its filters (repeatable), the fields to answer.
 #[derive(Clone, Debug)]
-pub struct ListQuery {
+pub(crate) struct ListQuery {
     /// Which page; 10 rows unless asked otherwise, 300 at most.
-    pub paging: Paging,
+    pub(crate) paging: Paging,
     base: String,
     pairs: Vec<(String, String)>,
 }
@@ -44,17 +44,17 @@ impl FromRequestParts<AppState> for ListQuery {
 
 impl ListQuery {
     /// Returns every value of a filter.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns the first value of a filter that is not empty.
-    pub fn one(&self, name: &str) -> Option<&str> {
+    pub(crate) fn one(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// Reads a filter.
-    pub fn parsed<T: std::str::FromStr>(&self, name: &str) -> ApiResult<Option<T>> {
+    pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &str) -> ApiResult<Option<T>> {
         self.one(name)
             .map(|text| {
                 text.parse().map_err(|_| {
@@ -65,7 +65,7 @@ impl ListQuery {
     }
 
     /// Answers with one page.
-    pub fn answer<T: Serialize>(&self, page: Page<T>) -> ApiResult<Response> {
+    pub(crate) fn answer<T: Serialize>(&self, page: Page<T>) -> ApiResult<Response> {
         let mut rows = serde_json::to_value(&page.rows).map_err(|error| ApiError(services::Error::internal(error)))?;
         self.sparse(&mut rows);
         let mut response = Json(rows).into_response();
@@ -78,7 +78,7 @@ impl ListQuery {
     }
 
     /// Answers with the asked page of a whole list.
-    pub fn answer_all<T: Serialize>(&self, rows: Vec<T>) -> ApiResult<Response> {
+    pub(crate) fn answer_all<T: Serialize>(&self, rows: Vec<T>) -> ApiResult<Response> {
         let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let skip = usize::try_from(self.paging.offset()).unwrap_or(usize::MAX);
         let take = usize::try_from(self.paging.page_size).unwrap_or(usize::MAX);

@@ -12,13 +12,13 @@ use crate::json;
 
 /// Who is asking, from where.
 #[derive(Clone, Debug)]
-pub struct Who {
+pub(crate) struct Who {
     /// The caller.
-    pub principal: Principal,
+    pub(crate) principal: Principal,
     /// The caller's address.
-    pub ip: ClientIp,
+    pub(crate) ip: ClientIp,
     /// The caller's program.
-    pub user_agent: String,
+    pub(crate) user_agent: String,
 }
 
 impl FromRequestParts<AppState> for Who {
@@ -42,7 +42,7 @@ impl FromRequestParts<AppState> for Who {
 
 /// A JSON body; what is wrong with it is said as a validation error.
 #[derive(Clone, Debug)]
-pub struct Body<T>(pub T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
     type Rejection = ApiError;
@@ -58,7 +58,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
 }
 
 /// Reads a reference to a thing: an address, a path, or an identifier.
-pub fn reference<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, ApiError> {
+pub(crate) fn reference<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, ApiError> {
     text.trim()
         .trim_end_matches('/')
         .rsplit('/')
@@ -69,11 +69,11 @@ pub fn reference<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Api
 }
 
 /// Reads an identifier of the path; a wrong one is a thing that is not there.
-pub fn path_id<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, ApiError> {
+pub(crate) fn path_id<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError(Error::NotFound(what)))
 }
 
 /// Returns the address of a thing.
-pub fn url_of(ctx: &Ctx, collection: &str, id: impl std::fmt::Display) -> String {
+pub(crate) fn url_of(ctx: &Ctx, collection: &str, id: impl std::fmt::Display) -> String {
     format!("{}/api/{collection}/{id}/", ctx.settings.public_url)
 }

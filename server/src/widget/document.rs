@@ -86,7 +86,8 @@ impl<'a> Document<'a> {
                 .hidden
                 .iter()
                 .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escaped(value)))
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
             "starters" if self.messages.is_empty() && !self.is_away() => boot
                 .starters
                 .iter()
@@ -94,7 +95,8 @@ impl<'a> Document<'a> {
                     let text = escaped(starter);
                     format!("<button formnovalidate name=\"input\" value=\"{text}\">{text}</button>")
                 })
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
             "disclaimer" => escaped(language.text("disclaimer")),
             _ => String::new(),
         }

@@ -31,8 +31,8 @@ impl Language {
     /// Chooses the language of the page around, or else one that the visitor's browser asks for.
     pub(super) fn of(page: Option<&str>, headers: &HeaderMap) -> &'static Self {
         let asked = super::text(headers, "accept-language").unwrap_or_default();
-        let wanted = page.into_iter().chain(asked.split(','));
-        wanted.filter_map(Self::named).next().unwrap_or(&LANGUAGES[0])
+        let mut wanted = page.into_iter().chain(asked.split(','));
+        wanted.find_map(Self::named).unwrap_or(&LANGUAGES[0])
     }
 
     fn named(tag: &str) -> Option<&'static Self> {

@@ -207,8 +207,11 @@ const TABLE: &[Row] = &[
     ("POST", "/api-auth/logout/", none, Unknown, Open, Open),
 ];
 
+/// A door of the gateway: method, path, body, and what a user's token is told.
+type Door = (&'static str, &'static str, fn() -> Value, Is);
+
 /// The gateway's doors take keys, and no user token opens them.
-const GATEWAY: &[(&str, &str, fn() -> Value, Is)] = &[
+const GATEWAY: &[Door] = &[
     ("POST", "/api/agent-gateway/invoke/", || json!({"input": "hello"}), NeedsKey),
     ("POST", "/api/agent-gateway/validate/", none, NeedsKey),
     ("GET", "/api/agent-gateway/validate/", none, NeedsKey),

@@ -35,10 +35,10 @@ impl Inputs {
             }
             if let Some(value) = tweaked.and_then(|it| it.get(name)) {
                 inputs.values.insert(name.clone(), Value::Json(value.clone()));
-            } else if field.show || field.override_skip {
-                if let Some(value) = stored(node, field, variables)? {
-                    inputs.values.insert(name.clone(), value);
-                }
+            } else if (field.show || field.override_skip)
+                && let Some(value) = stored(node, field, variables)?
+            {
+                inputs.values.insert(name.clone(), value);
             }
         }
         for (name, value) in arriving {

@@ -25,7 +25,7 @@ pub(super) fn json_files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ImportE
             archive.by_index(index).map_err(|_| ImportError::Archive("a file in it is damaged or encrypted".into()))?;
         let name: String = file
             .name()
-            .map(|name| name.into_owned())
+            .map(std::borrow::Cow::into_owned)
             .unwrap_or_default()
             .chars()
             .filter(|c| !c.is_control())

@@ -54,7 +54,7 @@ impl OpenAiCompatible {
             key,
             attempts: 3,
             backoff: Duration::from_millis(300),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
         }
     }
 
@@ -77,7 +77,7 @@ impl OpenAiCompatible {
         self
     }
 
-    fn body(&self, request: &ModelRequest) -> Json {
+    fn body(request: &ModelRequest) -> Json {
         let mut messages = Vec::new();
         let system = request.full_system();
         if !system.is_empty() {
@@ -182,7 +182,7 @@ impl OpenAiCompatible {
         if request.stream && !text.is_empty() {
             tokens.token(&text).await.map_err(Failure::after)?;
         }
-        Ok(self.answer(request, text, usage(&json["usage"]), json["model"].as_str()))
+        Ok(Self::answer(request, text, usage(&json["usage"]), json["model"].as_str()))
     }
 
     async fn read_stream(
@@ -251,10 +251,10 @@ impl OpenAiCompatible {
                 started: !text.is_empty(),
             });
         }
-        Ok(self.answer(request, text, used, model.as_deref()))
+        Ok(Self::answer(request, text, used, model.as_deref()))
     }
 
-    fn answer(&self, request: &ModelRequest, text: String, used: Option<Usage>, model: Option<&str>) -> ModelAnswer {
+    fn answer(request: &ModelRequest, text: String, used: Option<Usage>, model: Option<&str>) -> ModelAnswer {
         let usage = used.unwrap_or_else(|| Usage {
             input_tokens: estimate_tokens(&request.full_system())
                 + request.messages.iter().map(|it| estimate_tokens(&it.text)).sum::<u64>(),
@@ -305,7 +305,7 @@ impl OpenAiCompatible {
 #[async_trait]
 impl ModelProvider for OpenAiCompatible {
     async fn complete(&self, request: &ModelRequest, tokens: &dyn TokenSink) -> Result<ModelAnswer, ModelError> {
-        let body = self.body(request);
+        let body = Self::body(request);
         let mut attempt = 1;
         loop {
             match self.attempt(request, &body, tokens).await {

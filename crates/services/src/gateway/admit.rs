@@ -247,7 +247,7 @@ fn count(ctx: &Ctx, caller: &Caller, agent: &Agent, now: Timestamp) -> Result<Li
     let mut buckets = Vec::with_capacity(4);
     match caller {
         Caller::Key(key) if key.view.kind == KeyKind::Publishable => {
-            buckets.push((key.view.id.0, plan.min(PUBLISHABLE_PER_MINUTE)))
+            buckets.push((key.view.id.0, plan.min(PUBLISHABLE_PER_MINUTE)));
         }
         Caller::Key(key) => buckets.push((key.view.id.0, plan)),
         Caller::Session(session) => {

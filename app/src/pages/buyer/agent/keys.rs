@@ -56,7 +56,7 @@ pub async fn keys(id: String) -> Result<KeyList, UiError> {
         .into_iter()
         .map(|key| KeyLine {
             made: key.created.day().to_string(),
-            used: key.last_used.map_or_else(|| "Never".to_owned(), |at| at.readable()),
+            used: key.last_used.map_or_else(|| "Never".to_owned(), domain::Timestamp::readable),
             ends: match (key.revoked, key.expires) {
                 (Some(at), _) => format!("Revoked {}", at.day()),
                 (None, Some(at)) if at <= now => format!("Expired {}", at.day()),

@@ -38,20 +38,17 @@ pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiE
         let live = keys.into_iter().find(|key| {
             key.kind == KeyKind::Publishable && key.revoked.is_none() && key.expires.is_none_or(|at| at > now)
         });
-        match live {
-            Some(key) => {
-                services::keys::set_origins(&ctx, &who, key.id, &origins).await.map_err(here::fail)?;
-            }
-            None => {
-                let new = domain::view::config::NewKey {
-                    name: "Widget".to_owned(),
-                    kind: KeyKind::Publishable,
-                    scopes: vec![KeyScope::Invoke],
-                    allowed_origins: origins,
-                    expires_in_days: None,
-                };
-                services::keys::create(&ctx, &who, config, new).await.map_err(here::fail)?;
-            }
+        if let Some(key) = live {
+            services::keys::set_origins(&ctx, &who, key.id, &origins).await.map_err(here::fail)?;
+        } else {
+            let new = domain::view::config::NewKey {
+                name: "Widget".to_owned(),
+                kind: KeyKind::Publishable,
+                scopes: vec![KeyScope::Invoke],
+                allowed_origins: origins,
+                expires_in_days: None,
+            };
+            services::keys::create(&ctx, &who, config, new).await.map_err(here::fail)?;
         }
     }
     here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "widget/"), "origins-saved"));

@@ -72,6 +72,7 @@ async fn a_key_that_is_revoked_while_it_is_read_does_not_stay() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "plays another process, which has decided already")]
 async fn another_process_learns_of_a_revocation() {
     on_every_ctx(async |t| {
         let bought = t.bought(Some(100), 600).await;
