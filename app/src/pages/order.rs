@@ -81,7 +81,8 @@ pub fn OrderPage() -> impl IntoView {
         |((id, watching), _)| get_order(id, watching),
     );
 
-    // A live page looks every second; a plain one is told to by its head.
+    // A live page looks every second; one that is not is loaded anew, by its `<noscript>` or by the
+    // shell's script for `data-again`.
     let navigate = use_navigate();
     let seen_waiting = StoredValue::new(false);
     live::every(std::time::Duration::from_secs(1), move || {
@@ -175,7 +176,7 @@ fn Found(order: OrderView, pay: ServerAction<PayOrder>, cancel: ServerAction<Can
     let again = watching(order.id);
     view! {
         <Title text=title.clone()/>
-        <div class="wrap wrap--narrow confirm">
+        <div class="wrap wrap--narrow confirm" data-again=waits.then(|| again.clone())>
             {waits.then(|| view! { <noscript inner_html=format!("<meta http-equiv=\"refresh\" content=\"2;url={again}\">")></noscript> })}
             <div class="stack" aria-live="polite">
                 <span class=mark><Icon sign/></span>

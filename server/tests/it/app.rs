@@ -33,6 +33,23 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Returns where the browser is led.
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Returns what is wrong with a form that was sent without JavaScript: it stands in the address
+    /// that the answer leads to.
+    pub(crate) fn form_error(&self) -> Option<app::UiError> {
+        use base64::Engine as _;
+
+        let address =
+            url::Url::parse("http://cmp.test/").and_then(|base| base.join(self.location())).expect("an address");
+        let (_, error) = address.query_pairs().find(|(name, _)| name == "__err")?;
+        let json = base64::engine::general_purpose::URL_SAFE.decode(error.as_bytes()).expect("base64");
+        Some(serde_json::from_slice(&json).expect("an error of ours"))
+    }
+
     /// Reads the body as JSON; an answer that is none is null.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
@@ -125,6 +142,44 @@ impl TestApp {
             assert!(answer.status.is_success(), "{place}: {method} {path} answered {}: {}", answer.status, answer.text);
             answer.json()
         }
+    }
+
+    /// Signs a browser in, and returns its cookie.
+    pub(crate) async fn sign_in(&self, name: &str) -> String {
+        let (email, ip) = (format!("{name}@example.com"), std::net::IpAddr::from([192, 0, 2, 1]));
+        let signed_in = services::identity::login(&self.ctx, &email, "a long enough password", ip, "a browser");
+        format!("cmp_session={}", signed_in.await.expect("signed in").session_cookie)
+    }
+
+    /// Opens an address as a browser without JavaScript does.
+    pub(crate) async fn open(&self, path: &str, cookie: Option<&str>) -> Answer {
+        let mut request = Request::get(path).header("accept", "text/html").header("sec-fetch-site", "same-origin");
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
+    /// Reads what a live page reads: a server function's answer with its status.
+    pub(crate) async fn load(&self, address: &str, cookie: Option<&str>) -> Answer {
+        let mut request = Request::get(address).header("accept", "application/json");
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
+    /// Sends a form as a browser without JavaScript does; `fields` are as they stand in the body.
+    pub(crate) async fn submit(&self, path: &str, cookie: Option<&str>, fields: &str) -> Answer {
+        let mut request = Request::post(path)
+            .header("accept", "text/html")
+            .header("sec-fetch-site", "same-origin")
+            .header("referer", "http://cmp.test/where-the-form-stood/")
+            .header("content-type", "application/x-www-form-urlencoded");
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        self.send(request.body(Body::from(fields.to_owned())).expect("a request")).await
     }
 
     /// Makes someone with an organization and a project.

@@ -6,6 +6,7 @@ mod bodies;
 mod gateway;
 mod guard;
 mod lists;
+mod pages;
 mod sandbox;
 mod story;
 mod widget;
