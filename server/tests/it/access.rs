@@ -233,6 +233,204 @@ const GATEWAY: &[Door] = &[
     ("GET", "/api/agent-gateway/health/", none, Open),
 ];
 
+/// What a server function is sent, and what each is answered.
+type UiRow = (&'static str, &'static str, &'static str, Is, Is, Is);
+
+/// The portal's server functions: method, address, fields; what a stranger, a member of another
+/// organization (`{foreign}`), and a member of the owning organization with the role `member` are answered.
+///
+/// They are sent as a browser without JavaScript does: with the cookie, as a form or in the address.
+const SERVER_FUNCTIONS: &[UiRow] = &[
+    // The catalog: for everyone.
+    ("GET", "/ui/catalog/categories", "", Open, Open, Open),
+    ("GET", "/ui/catalog/offerings", "filter[search]=parrot", Open, Open, Open),
+    ("GET", "/ui/catalog/offering", "id={offering}", Open, Open, Open),
+    ("GET", "/ui/catalog/plan", "id={plan}", Open, Open, Open),
+    ("GET", "/ui/catalog/provider", "id={provider}", Open, Open, Open),
+    (
+        "POST",
+        "/ui/catalog/review",
+        "offering={offering}&organization={buyer}&rating=5&title=Good&body=It+repeats+very+politely+indeed.",
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
+    (
+        "POST",
+        "/ui/catalog/review",
+        "offering={offering}&organization={foreign}&rating=5&title=Good&body=It+repeats+very+politely+indeed.",
+        Unknown,
+        Forbidden,
+        Hidden,
+    ),
+    ("GET", "/ui/demo/said", "offering={offering}", Open, Open, Open),
+    ("POST", "/ui/demo/say", "offering={offering}&input=hello", Open, Open, Open),
+    // Signing in and up.
+    ("GET", "/ui/session/viewer", "", Open, Open, Open),
+    ("POST", "/ui/session/log-in", "email=nobody%40example.com&password=wrong+wrong+wrong", Open, Open, Open),
+    ("POST", "/ui/session/register", "name=&email=&password=", Open, Open, Open),
+    ("POST", "/ui/session/theme", "theme=dark", Open, Open, Open),
+    ("POST", "/ui/buy/sign-up", "plan={plan}&name=&email=&password=&accept_terms=on", Open, Open, Open),
+    // Orders and subscriptions of the buyer.
+    ("POST", "/ui/buy/order", "plan={plan}&organization={buyer}&name=&accept_terms=on", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/order/get", "id={order}&watching=false", Unknown, Hidden, Open),
+    ("GET", "/ui/order/list", "organization={buyer}&page=1", Unknown, Hidden, Open),
+    ("POST", "/ui/order/pay", "id={order}", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/order/cancel", "id={order}", Unknown, Hidden, Forbidden),
+    // Who knows the address of a payment may pay; an address that nobody has is not there.
+    ("GET", "/ui/sandbox/checkout", "session={session}", Open, Open, Open),
+    ("POST", "/ui/sandbox/pay", "session={session}&number=4242&expiry=12/34&cvc=123&name=Ada", Open, Open, Open),
+    ("GET", "/ui/subscription/list", "organization={buyer}", Unknown, Hidden, Open),
+    ("GET", "/ui/subscription/deploy", "subscription={resource}", Unknown, Hidden, Open),
+    ("POST", "/ui/subscription/switch", "subscription={resource}&plan={plan}", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/subscription/end", "subscription={resource}", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/billing/payments", "organization={buyer}", Unknown, Hidden, Forbidden),
+    // The buyer's organization.
+    ("GET", "/ui/organization/get", "id={buyer}", Unknown, Hidden, Open),
+    ("GET", "/ui/organization/dashboard", "organization={buyer}", Unknown, Hidden, Open),
+    ("POST", "/ui/organization/save", "id={buyer}&name=Theirs&email=them%40example.com", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/team/list", "organization={buyer}", Unknown, Hidden, Open),
+    ("POST", "/ui/team/invite", "organization={buyer}&email=them%40example.com&role=owner", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/team/change", "organization={buyer}&subject={user}&what=remove", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/team/change", "organization={buyer}&subject={user}&what=member", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/team/change", "organization={buyer}&subject={invitation}&what=withdraw", Unknown, Hidden, Forbidden),
+    // With an organization of their own around someone else's things.
+    ("POST", "/ui/team/change", "organization={foreign}&subject={user}&what=remove", Unknown, Hidden, Hidden),
+    ("POST", "/ui/team/change", "organization={foreign}&subject={invitation}&what=withdraw", Unknown, Hidden, Hidden),
+    // The buyer's agent and keys.
+    ("GET", "/ui/agent/list", "organization={buyer}", Unknown, Hidden, Open),
+    ("GET", "/ui/agent/get", "id={config}", Unknown, Hidden, Open),
+    ("GET", "/ui/agent/said", "id={config}", Unknown, Hidden, Open),
+    ("POST", "/ui/agent/say", "id={config}&input=hello", Unknown, Hidden, Open),
+    ("GET", "/ui/agent/usage", "id={config}&days=30", Unknown, Hidden, Open),
+    ("GET", "/ui/agent/usage-now", "id={config}", Unknown, Hidden, Open),
+    (
+        "POST",
+        "/ui/agent/save-persona",
+        "id={config}&agent_name=Theirs&tone=casual&greeting_message=Hi&system_prompt_override=&avatar_url=",
+        Unknown,
+        Hidden,
+        Open,
+    ),
+    (
+        "POST",
+        "/ui/agent/save-branding",
+        "id={config}&primary_color=%23000000&logo_url=&welcome_message=&widget_position=bottom-right&widget_theme=light",
+        Unknown,
+        Hidden,
+        Open,
+    ),
+    ("POST", "/ui/agent/set-live", "id={config}&live=false", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/widget/embed", "id={config}", Unknown, Hidden, Open),
+    (
+        "POST",
+        "/ui/widget/origins",
+        "id={config}&allowed_origins=https%3A%2F%2Ftheirs.example",
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
+    ("GET", "/ui/keys/list", "id={config}", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/keys/create", "id={config}&name=theirs&scope=invoke", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/keys/end", "id={config}&key={key}&what=revoke", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/keys/end", "id={config}&key={key}&what=regenerate", Unknown, Hidden, Forbidden),
+    // The provider's side: another organization's to both.
+    ("GET", "/ui/provider/application", "organization={buyer}", Unknown, Hidden, Open),
+    (
+        "POST",
+        "/ui/provider/apply",
+        "organization={buyer}&description=We+would+like+to+sell+what+we+make.&website=",
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
+    ("GET", "/ui/provider/dashboard", "provider={provider}", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/agents", "provider={provider}", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/agent", "id={agent}", Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/ui/provider/create-agent",
+        "provider={provider}&name=Theirs&category=agents&description=Theirs",
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
+    ("POST", "/ui/provider/import-flow", "id={agent}&flow_definition=%7B%7D", Unknown, Hidden, Hidden),
+    ("POST", "/ui/provider/create-offering", "id={agent}", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/offerings", "provider={provider}", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/offering", "id={offering}", Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/ui/provider/save-offering",
+        "id={offering}&name=Theirs&tagline=&full_description=&greeting=&starters=&tags=&thumbnail=&terms=",
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
+    ("POST", "/ui/provider/move-offering", "id={offering}&what=pause", Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/ui/provider/save-plan",
+        "id={offering}&plan_name=Theirs&plan_description=&price=1&currency=USD&monthly_quota=",
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
+    ("POST", "/ui/provider/archive-plan", "id={offering}&plan={plan}", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/orders", "provider={provider}&page=1", Unknown, Hidden, Hidden),
+    ("POST", "/ui/provider/decide-order", "order={order}&what=approve&reason=", Unknown, Hidden, Hidden),
+    ("POST", "/ui/provider/decide-order", "order={order}&what=reject&reason=no", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/customers", "provider={provider}", Unknown, Hidden, Hidden),
+    // The operator's.
+    ("GET", "/ui/admin/overview", "", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/applications", "", Unknown, Forbidden, Forbidden),
+    (
+        "POST",
+        "/ui/admin/decide-application",
+        "organization={provider}&what=approve&reason=",
+        Unknown,
+        Forbidden,
+        Forbidden,
+    ),
+    (
+        "POST",
+        "/ui/admin/decide-application",
+        "organization={provider}&what=refuse&reason=no",
+        Unknown,
+        Forbidden,
+        Forbidden,
+    ),
+    (
+        "POST",
+        "/ui/admin/decide-application",
+        "organization={provider}&what=suspend&reason=no",
+        Unknown,
+        Forbidden,
+        Forbidden,
+    ),
+    (
+        "POST",
+        "/ui/admin/decide-application",
+        "organization={provider}&what=reinstate&reason=no",
+        Unknown,
+        Forbidden,
+        Forbidden,
+    ),
+    ("GET", "/ui/admin/submissions", "", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/submission", "id={submission}", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/decide-submission", "id={submission}&what=approve&reason=", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/decide-submission", "id={submission}&what=reject&reason=no", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/orders", "page=1", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/organizations", "search=&page=1", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/block", "organization={buyer}&blocked=true", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/users", "search=&page=1", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/lock", "user={user}&disabled=true", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/jobs", "", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/retry-job", "job={job}", Unknown, Forbidden, Forbidden),
+    // Ends the caller's own session, so it comes last.
+    ("POST", "/ui/session/log-out", "", Open, Open, Open),
+];
+
 struct Names<'a> {
     pairs: Vec<(&'a str, String)>,
 }
@@ -271,6 +469,8 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
             ("config", subscribed.config.clone()),
             ("key", key),
             ("session", "sb_unknown".to_owned()),
+            ("submission", "0".repeat(32)),
+            ("job", "0".repeat(32)),
         ],
     }
 }
@@ -291,7 +491,10 @@ async fn member(app: &TestApp, owner: &Account) -> Account {
 }
 
 fn check(problems: &mut Vec<String>, what: &str, who: &str, is: Is, answer: &crate::app::Answer) {
-    let status = answer.status.as_u16();
+    check_status(problems, what, who, is, answer.status.as_u16(), answer);
+}
+
+fn check_status(problems: &mut Vec<String>, what: &str, who: &str, is: Is, status: u16, answer: &crate::app::Answer) {
     let fine = match is {
         Open => status < 500 && status != 401 && status != 403,
         Unknown | NeedsKey => status == 401,
@@ -344,6 +547,77 @@ async fn everyone_who_should_be_refused_is() {
         drop(listed.operator);
     })
     .await;
+}
+
+#[tokio::test]
+async fn everyone_who_should_be_refused_by_a_server_function_is() {
+    on_every_app(async |app| {
+        let listed = list_an_offering(app).await;
+        let subscribed = subscribe(app, &listed).await;
+        let mut names = names(app, &listed, &subscribed).await;
+        let foreign = app.register("foreign").await;
+        member(app, &subscribed.buyer).await;
+        let owner = services::identity::principal_of_token(&app.ctx, &subscribed.buyer.token).await.expect("the owner");
+        let organization = subscribed.buyer.organization.parse().expect("an id");
+        let email = "guest@example.com";
+        services::organizations::invite(&app.ctx, &owner, organization, email, domain::Role::Member)
+            .await
+            .expect("invited");
+        let invitations = services::organizations::invitations(&app.ctx, &owner, organization).await.expect("a list");
+        names.pairs.push(("invitation", invitations[0].id.to_string()));
+        names.pairs.push(("user", owner.user().expect("signed in").user.id.to_string()));
+        names.pairs.push(("foreign", foreign.organization.clone()));
+        let (foreign, member) = (app.sign_in("foreign").await, app.sign_in("member").await);
+        let mut problems = Vec::new();
+        for &(method, path, fields, stranger_is, foreign_is, member_is) in SERVER_FUNCTIONS {
+            let filled = names.fill(fields);
+            let tries = [
+                (None, "a stranger", stranger_is),
+                (Some(foreign.as_str()), "a member of another organization", foreign_is),
+                (Some(member.as_str()), "a member without the right", member_is),
+            ];
+            for (cookie, who, is) in tries {
+                let (answer, status) = if method == "GET" {
+                    let answer = app.load(&format!("{path}?{filled}"), cookie).await;
+                    let status = answer.status.as_u16();
+                    (answer, status)
+                } else {
+                    // A plain form is always led on; what was wrong stands in the address.
+                    let answer = app.submit(path, cookie, &filled).await;
+                    let led = answer.status.as_u16();
+                    let status = if led == 302 { answer.form_error().map_or(302, |error| error.status()) } else { led };
+                    (answer, status)
+                };
+                let what = format!("{method} {path} {fields}");
+                // What could not be read was not tried.
+                if answer.text.contains("deserializ") || answer.text.contains("missing field") {
+                    problems.push(format!("{what} by {who} is not what it takes: {}", answer.text));
+                }
+                check_status(&mut problems, &what, who, is, status, &answer);
+            }
+        }
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        // None of it has happened.
+        let members = services::organizations::members(&app.ctx, &owner, organization).await.expect("a list");
+        assert_eq!(members.len(), 2);
+        let agent = app
+            .ok("GET", &format!("/api/provider-agents/{}/", listed.agent), &listed.provider.token, Value::Null)
+            .await;
+        assert_eq!(agent["name"], "Parrot");
+    })
+    .await;
+}
+
+#[test]
+fn the_table_names_every_server_function() {
+    let registered: BTreeSet<String> =
+        leptos::server_fn::axum::server_fn_paths().map(|(path, method)| format!("{method} {path}")).collect();
+    assert!(registered.len() > 70, "{registered:?}");
+    let tabled: BTreeSet<String> = SERVER_FUNCTIONS.iter().map(|row| format!("{} {}", row.0, row.1)).collect();
+    let missing: Vec<_> = registered.difference(&tabled).collect();
+    assert!(missing.is_empty(), "not tried: {missing:#?}");
+    let gone: Vec<_> = tabled.difference(&registered).collect();
+    assert!(gone.is_empty(), "tried, but not there: {gone:#?}");
 }
 
 #[test]
