@@ -95,7 +95,7 @@ pub fn SubmissionPage() -> impl IntoView {
     let form = FormState::of(decide);
     let source = move || (params.read().get("submission").unwrap_or_default(), decide.version().get());
     let found = Resource::new_blocking(source, |(id, _)| submission(id));
-    load(found, move |SubmissionDetail { submission, offering, report }| {
+    load(found, move |SubmissionDetail { submission, offering, full_description_html, report }| {
         let crumbs = vec![Crumb::new("Reviews", links::admin("submissions/"))];
         let badge = view! { <SubmissionBadge state=submission.state/> }.into_any();
         let waits = submission.state == SubmissionState::Pending;
@@ -134,7 +134,8 @@ pub fn SubmissionPage() -> impl IntoView {
                         <Card title="What buyers would read" text=offering.form.tagline.clone()>
                             <div class="stack">
                                 {(!note.is_empty()).then(|| view! { <Alert title="The provider says" text=note.clone()/> })}
-                                <p class="break">{offering.form.full_description.clone()}</p>
+                                // Made safe by services::markdown.
+                                <div class="prose break" inner_html=full_description_html.clone()></div>
                             </div>
                         </Card>
                         <Card title="What is in the flow"><ReportView report/></Card>

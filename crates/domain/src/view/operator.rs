@@ -69,6 +69,8 @@ pub struct SubmissionDetail {
     pub submission: SubmissionView,
     /// What would be listed.
     pub offering: OfferingEdit,
+    /// Its description as HTML that is safe to show.
+    pub full_description_html: String,
     /// What is in the flow.
     pub report: FlowReport,
 }

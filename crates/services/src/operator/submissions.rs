@@ -17,7 +17,7 @@ use super::Decision;
 use crate::{
     Ctx, Error, Principal, Result, audit,
     error::Checks,
-    mail,
+    mail, markdown,
     ports::Mail,
     provider::{edit_view, step},
 };
@@ -40,7 +40,9 @@ pub async fn submission(ctx: &Ctx, who: &Principal, id: SubmissionId) -> Result<
     let offering = offering_rows::get(&mut tx, row.view.offering_id).await?.ok_or(Error::NotFound("offering"))?;
     let (_, version) =
         store::agents::version(&mut tx, row.flow_version).await?.ok_or(Error::NotFound("flow version"))?;
-    Ok(SubmissionDetail { offering: edit_view(&mut tx, offering).await?, submission: row.view, report: version.report })
+    let offering = edit_view(&mut tx, offering).await?;
+    let full_description_html = markdown::to_html(&offering.form.full_description);
+    Ok(SubmissionDetail { offering, full_description_html, submission: row.view, report: version.report })
 }
 
 /// Lists what was submitted, or sends it back with a reason.
