@@ -1,11 +1,15 @@
 //! What public pages read. Each function is a public door: the use case behind it decides who may see what.
 
 use domain::view::Page;
+use domain::view::account::Viewer;
 use domain::view::catalog::{CategoryView, OfferingCard, OfferingView, PlanView, ProviderView};
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
+use crate::pages::offering::demo::Conversation;
+#[cfg(feature = "ssr")]
+use crate::pages::offering::demo::demo_said;
 
 /// How many products a page of the marketplace shows.
 #[cfg(feature = "ssr")]
@@ -19,48 +23,80 @@ pub async fn categories() -> Result<Vec<CategoryView>, UiError> {
     services::catalog::categories(&here::ctx()?).await.map_err(here::fail)
 }
 
-/// Returns a page of what is on sale. The arguments are the URL's: what cannot be read is left out.
+/// Returns the filter as it was understood, every category, and a page of what is on sale. The arguments
+/// are the URL's: what cannot be read is left out.
 #[server(prefix = "/ui", endpoint = "catalog/offerings", input = GetUrl)]
-pub async fn offerings(filter: Filter) -> Result<Page<OfferingCard>, UiError> {
-    use crate::server_context as here;
-    use domain::view::Paging;
-
-    let paging = Paging::clamped(filter.page.parse().unwrap_or(1), PAGE_SIZE);
-    services::catalog::offerings(&here::ctx()?, filter.query(), paging).await.map_err(here::fail)
+pub async fn offerings(filter: Filter) -> Result<(Filter, Vec<CategoryView>, Page<OfferingCard>), UiError> {
+    let found = on_sale(filter.clone()).await?;
+    Ok((filter, categories().await?, found))
 }
 
-/// Returns a product, by its identifier or its name in URLs.
+/// Returns a category, by its identifier or its name in URLs, every category, and a page of what it has.
+#[server(prefix = "/ui", endpoint = "catalog/category", input = GetUrl)]
+pub async fn category(
+    id: String,
+    page: String,
+) -> Result<(CategoryView, Vec<CategoryView>, Page<OfferingCard>), UiError> {
+    use crate::server_context as here;
+
+    let categories = categories().await?;
+    let known = id.parse().ok();
+    let category = categories
+        .iter()
+        .find(|category| category.slug == id || Some(category.id) == known)
+        .cloned()
+        .ok_or_else(|| here::fail(services::Error::NotFound("category")))?;
+    let found = on_sale(Filter { category: category.slug.clone(), page, ..Filter::default() }).await?;
+    Ok((category, categories, found))
+}
+
+/// Returns a provider that sells, and a page of what it sells.
+#[server(prefix = "/ui", endpoint = "catalog/provider", input = GetUrl)]
+pub async fn provider(id: String, page: String) -> Result<(ProviderView, Page<OfferingCard>), UiError> {
+    use crate::server_context as here;
+
+    let known = id.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let provider = services::catalog::provider(&here::ctx()?, known).await.map_err(here::fail)?;
+    let found = on_sale(Filter { provider: id, page, ..Filter::default() }).await?;
+    Ok((provider, found))
+}
+
+/// Returns a product, by its identifier or its name in URLs, what this visitor and its demo have said, and
+/// who is looking.
 #[server(prefix = "/ui", endpoint = "catalog/offering", input = GetUrl)]
-pub async fn offering(id: String) -> Result<OfferingView, UiError> {
+pub async fn offering(id: String) -> Result<(OfferingView, Conversation, Option<Viewer>), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    match id.parse() {
+    let offering = match id.parse() {
         Ok(id) => services::catalog::offering(&ctx, &who, id).await,
         Err(_) => services::catalog::offering_by_slug(&ctx, &who, &id).await,
     }
-    .map_err(here::fail)
+    .map_err(here::fail)?;
+    let said = if offering.demo { demo_said(&ctx, offering.card.id).await } else { Conversation::default() };
+    Ok((offering, said, who.viewer().cloned()))
 }
 
-/// Returns a plan and the product that it is a plan of.
+/// Returns a plan, the product that it is a plan of, and who is looking.
 #[server(prefix = "/ui", endpoint = "catalog/plan", input = GetUrl)]
-pub async fn plan(id: String) -> Result<(PlanView, OfferingView), UiError> {
+pub async fn plan(id: String) -> Result<(PlanView, OfferingView, Option<Viewer>), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("plan")))?;
     let (plan, card) = services::catalog::plan(&ctx, id).await.map_err(here::fail)?;
     let offering = services::catalog::offering(&ctx, &who, card.id).await.map_err(here::fail)?;
-    Ok((plan, offering))
+    Ok((plan, offering, who.viewer().cloned()))
 }
 
-/// Returns a provider that sells.
-#[server(prefix = "/ui", endpoint = "catalog/provider", input = GetUrl)]
-pub async fn provider(id: String) -> Result<ProviderView, UiError> {
+/// Returns a page of what is on sale.
+#[cfg(feature = "ssr")]
+async fn on_sale(filter: Filter) -> Result<Page<OfferingCard>, UiError> {
     use crate::server_context as here;
+    use domain::view::Paging;
 
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
-    services::catalog::provider(&here::ctx()?, id).await.map_err(here::fail)
+    let paging = Paging::clamped(filter.page.parse().unwrap_or(1), PAGE_SIZE);
+    services::catalog::offerings(&here::ctx()?, filter.query(), paging).await.map_err(here::fail)
 }
 
 /// What a visitor filters by: the marketplace's URL as it is written there.

@@ -12,9 +12,15 @@
     reason = "the component and server macros make public items without documentation"
 )]
 
+#[cfg(not(erase_components))]
+compile_error!("build with `--cfg erase_components`, as .cargo/config.toml says; RUSTFLAGS must repeat it");
+
+#[cfg(feature = "hydrate")]
+mod call;
 pub mod data;
 pub mod error;
 pub mod fmt;
+mod json;
 pub mod layout;
 pub mod links;
 pub mod pages;

@@ -10,20 +10,20 @@ use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
+use crate::ui::load::{Found, read_again};
 
 /// Who is looking, shared by every page through the context.
 #[derive(Clone, Copy)]
 pub struct Session {
-    /// The viewer, or nobody.
-    pub viewer: Resource<Result<Option<Viewer>, UiError>>,
-    changed: RwSignal<u32>,
+    viewer: Found<Option<Viewer>>,
+    changed: RwSignal<usize>,
 }
 
 impl Session {
     /// Makes the session and puts it into the context.
     pub fn provide() -> Self {
         let changed = RwSignal::new(0);
-        let viewer = Resource::new_blocking(move || changed.get(), |_| current_viewer());
+        let viewer = read_again(move || changed.get(), || CurrentViewer {});
         let session = Self { viewer, changed };
         provide_context(session);
         session
@@ -41,7 +41,7 @@ impl Session {
 
     /// Returns who is looking, once that is known.
     pub async fn viewer(self) -> Option<Viewer> {
-        self.viewer.await.ok().flatten()
+        self.viewer.get().await.ok().flatten()
     }
 
     /// Returns the viewer's membership of an organization, by its id in the URL.

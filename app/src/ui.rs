@@ -42,9 +42,9 @@ pub mod prelude {
     pub use super::dialog::Dialog;
     pub use super::empty::EmptyState;
     pub use super::error::{ErrorPage, FormAlert};
-    pub use super::form::{CheckField, ChoiceField, Field, FormState, SelectField, TextArea};
+    pub use super::form::{CheckField, ChoiceField, Field, FormAction, FormState, PostForm, SelectField, TextArea};
     pub use super::icon::{Icon, Sign};
-    pub use super::load::{load, load_part};
+    pub use super::load::{Found, load, load_part, read, read_again};
     pub use super::nav::{NavLink, SideNav, Tab, Tabs};
     pub use super::notice::Notices;
     pub use super::page_head::{Crumb, Crumbs, PageHead};

@@ -11,15 +11,15 @@ mod submissions;
 mod users;
 
 use leptos::prelude::*;
-use leptos_router::any_nested_route::IntoAnyNestedRoute as _;
+use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
-use leptos_router::{MatchNestedRoutes, SsrMode, StaticSegment, path};
+use leptos_router::{SsrMode, StaticSegment, path};
 
 use crate::layout::AdminLayout;
 
 /// The routes of the operator's pages.
 #[component(transparent)]
-pub fn AdminRoutes() -> impl MatchNestedRoutes + Clone {
+pub fn AdminRoutes() -> AnyNestedRoute {
     view! {
         <ParentRoute path=path!("/admin") view=AdminLayout ssr=SsrMode::Async>
             <Route path=StaticSegment("/") view=dashboard::DashboardPage ssr=SsrMode::Async/>
@@ -33,5 +33,4 @@ pub fn AdminRoutes() -> impl MatchNestedRoutes + Clone {
         </ParentRoute>
     }
     .into_inner()
-    .into_any_nested_route()
 }

@@ -5,14 +5,12 @@ mod order;
 use domain::Permission;
 use domain::view::account::Viewer;
 use domain::view::catalog::{OfferingView, PlanView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 
 use super::marketplace::Artwork;
 use super::register::PersonFields;
-use crate::session::Session;
 use crate::ui::live;
 use crate::ui::prelude::*;
 use crate::{data, fmt, links};
@@ -22,19 +20,12 @@ use order::{Order, SignUpAndOrder};
 #[component]
 pub fn BuyPage() -> impl IntoView {
     let params = use_params_map();
-    let session = Session::of_page();
     // The actions are made here, where the error of a plain form is in reach.
-    let order = ServerAction::<Order>::new();
-    let sign_up = ServerAction::<SignUpAndOrder>::new();
+    let order = FormAction::of::<Order>();
+    let sign_up = FormAction::of::<SignUpAndOrder>();
     live::load_answer(order);
     live::load_answer(sign_up);
-    let found = Resource::new_blocking(
-        move || params.with(|params| params.get("plan")).unwrap_or_default(),
-        move |plan| async move {
-            let (plan, offering) = data::plan(plan).await?;
-            Ok((plan, offering, session.viewer().await))
-        },
-    );
+    let found = read(move || data::Plan { id: params.read().get("plan").unwrap_or_default() });
     load(found, move |(plan, offering, viewer)| {
         let step = match viewer {
             Some(viewer) => {
@@ -62,7 +53,7 @@ fn pay_label(plan: &PlanView) -> &'static str {
 
 /// What is left to say for someone who is signed in.
 #[component]
-fn OrderForm(action: ServerAction<Order>, plan: PlanView, offering: OfferingView, viewer: Viewer) -> impl IntoView {
+fn OrderForm(action: FormAction, plan: PlanView, offering: OfferingView, viewer: Viewer) -> impl IntoView {
     let form = FormState::of(action);
     let buyers: Vec<(String, String)> = viewer
         .memberships
@@ -89,21 +80,21 @@ fn OrderForm(action: ServerAction<Order>, plan: PlanView, offering: OfferingView
     };
     view! {
         <div class="stack"><h1>"Almost there"</h1><p class="muted">{format!("Signed in as {}.", viewer.user.email)}</p></div>
-        <ActionForm action attr:class="form">
+        <PostForm action class="form">
             <FormAlert form/>
             <input type="hidden" name="plan" value=plan.id.to_string()/>
             {who}
             <Field form name="name" label="What to call it" value=offering.card.name.clone() required=true maxlength=80 hint="Only your team sees this."/>
             <Terms form terms=offering.terms.clone()/>
             <Submit label=pay_label(&plan) class="btn--lg" pending=form.pending/>
-        </ActionForm>
+        </PostForm>
     }
     .into_any()
 }
 
 /// Sign-up and order in one.
 #[component]
-fn NewcomerForm(action: ServerAction<SignUpAndOrder>, plan: PlanView, offering: OfferingView) -> impl IntoView {
+fn NewcomerForm(action: FormAction, plan: PlanView, offering: OfferingView) -> impl IntoView {
     let form = FormState::of(action);
     let here = use_location().pathname;
     let login = move || links::login_then(&here.get());
@@ -112,13 +103,13 @@ fn NewcomerForm(action: ServerAction<SignUpAndOrder>, plan: PlanView, offering: 
             <h1>"Tell us who you are"</h1>
             <p class="muted">"Have an account? "<a class="link" href=login>"Sign in"</a>" and come back here."</p>
         </div>
-        <ActionForm action attr:class="form">
+        <PostForm action class="form">
             <FormAlert form/>
             <input type="hidden" name="plan" value=plan.id.to_string()/>
             <PersonFields form/>
             <Terms form terms=offering.terms.clone()/>
             <Submit label=pay_label(&plan) class="btn--lg" pending=form.pending/>
-        </ActionForm>
+        </PostForm>
     }
 }
 

@@ -13,18 +13,18 @@ mod subscriptions;
 mod team;
 
 use leptos::prelude::*;
-use leptos_router::any_nested_route::IntoAnyNestedRoute as _;
+use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
-use leptos_router::{MatchNestedRoutes, SsrMode, StaticSegment, path};
+use leptos_router::{SsrMode, StaticSegment, path};
 
 pub(crate) use orders::table as orders_table;
-pub(crate) use sell::application;
+pub(crate) use sell::Application;
 
 use crate::layout::OrganizationLayout;
 
 /// The routes of an organization's pages.
 #[component(transparent)]
-pub fn BuyerRoutes() -> impl MatchNestedRoutes + Clone {
+pub fn BuyerRoutes() -> AnyNestedRoute {
     view! {
         <ParentRoute path=path!("/organizations/:organization") view=OrganizationLayout ssr=SsrMode::Async>
             <Route path=StaticSegment("/") view=dashboard::DashboardPage ssr=SsrMode::Async/>
@@ -45,5 +45,4 @@ pub fn BuyerRoutes() -> impl MatchNestedRoutes + Clone {
         </ParentRoute>
     }
     .into_inner()
-    .into_any_nested_route()
 }

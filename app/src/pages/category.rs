@@ -1,42 +1,22 @@
 //! One of the four categories, by its name or its identifier.
 
-use domain::view::Page;
-use domain::view::catalog::{CategoryView, OfferingCard};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::marketplace::Results;
-use crate::data::{self, Filter};
-use crate::error::UiError;
 use crate::ui::prelude::*;
-use crate::{fmt, links};
-
-type Shown = (CategoryView, Vec<CategoryView>, Page<OfferingCard>);
+use crate::{data, fmt, links};
 
 /// A category.
 #[component]
 pub fn CategoryPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let asked = Memo::new(move |_| {
-        let category = params.with(|params| params.get("category")).unwrap_or_default();
-        (category, query.with(|query| query.get("page")).unwrap_or_default())
+    let shown = read(move || data::Category {
+        id: params.read().get("category").unwrap_or_default(),
+        page: query.read().get("page").unwrap_or_default(),
     });
-    let shown = Resource::new_blocking(
-        move || asked.get(),
-        |(wanted, page)| async move {
-            let categories = data::categories().await?;
-            let id = wanted.parse().ok();
-            let category = categories
-                .iter()
-                .find(|category| category.slug == wanted || Some(category.id) == id)
-                .cloned()
-                .ok_or_else(|| UiError::NotFound("category".to_owned()))?;
-            let found = data::offerings(Filter { category: category.slug.clone(), page, ..Filter::default() }).await?;
-            Ok::<Shown, UiError>((category, categories, found))
-        },
-    );
     load(shown, |(category, categories, found)| {
         let chips = categories
             .into_iter()

@@ -1,7 +1,6 @@
 //! The sandbox rail's payment page: it looks and declines like a real one, and says that no money moves.
 
 use domain::view::order::SandboxCheckoutView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -71,10 +70,9 @@ pub async fn pay(
 #[component]
 pub fn CheckoutPage() -> impl IntoView {
     let params = use_params_map();
-    let action = ServerAction::<Pay>::new();
+    let action = FormAction::of::<Pay>();
     live::load_answer(action);
-    let found =
-        Resource::new_blocking(move || params.with(|params| params.get("session")).unwrap_or_default(), checkout);
+    let found = read(move || Checkout { session: params.read().get("session").unwrap_or_default() });
     view! {
         <Title text="Payment"/>
         <main id="main">{load(found, move |visit| view! { <Visit visit action/> }.into_any())}</main>
@@ -82,7 +80,7 @@ pub fn CheckoutPage() -> impl IntoView {
 }
 
 #[component]
-fn Visit(visit: SandboxCheckoutView, action: ServerAction<Pay>) -> impl IntoView {
+fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
     let form = FormState::of(action);
     let cards = TEST_CARDS
         .iter()
@@ -127,10 +125,10 @@ fn Visit(visit: SandboxCheckoutView, action: ServerAction<Pay>) -> impl IntoView
 }
 
 #[component]
-fn PayForm(form: FormState, action: ServerAction<Pay>, visit: SandboxCheckoutView) -> impl IntoView {
+fn PayForm(form: FormState, action: FormAction, visit: SandboxCheckoutView) -> impl IntoView {
     let asks = form.problem("confirmed");
     view! {
-        <ActionForm action attr:class="form" attr:autocomplete="off">
+        <PostForm action class="form" autocomplete="off">
             <FormAlert form/>
             <input type="hidden" name="session" value=visit.session/>
             <Field form name="number" label="Card number" required=true inputmode="numeric" autocomplete="cc-number" placeholder="4242 4242 4242 4242" maxlength=23 class="input--mono"/>
@@ -146,6 +144,6 @@ fn PayForm(form: FormState, action: ServerAction<Pay>, visit: SandboxCheckoutVie
                 </div>
             })}
             <Submit label=format!("Pay {}", visit.amount) look=Look::Accent class="btn--lg btn--block" pending=form.pending icon=Sign::Lock/>
-        </ActionForm>
+        </PostForm>
     }
 }

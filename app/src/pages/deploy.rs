@@ -28,7 +28,7 @@ pub async fn deploy(subscription: String) -> Result<String, UiError> {
 #[component]
 pub fn DeployPage() -> impl IntoView {
     let params = use_params_map();
-    let target = Resource::new_blocking(move || params.read().get("subscription").unwrap_or_default(), deploy);
+    let target = read(move || Deploy { subscription: params.read().get("subscription").unwrap_or_default() });
     load(target, |target| {
         view! { <div class="oops"><h1>"Your agent"</h1><LinkButton href=target label="Open it"/></div> }.into_any()
     })

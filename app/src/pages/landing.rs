@@ -9,24 +9,18 @@ use leptos_meta::{Meta, Title};
 
 use super::marketplace::OfferingTile;
 use crate::data::{self, Filter};
-use crate::error::UiError;
 use crate::ui::prelude::*;
 use crate::{fmt, links};
-
-type Shown = (Vec<CategoryView>, Page<OfferingCard>);
 
 /// The first page.
 #[component]
 pub fn LandingPage() -> impl IntoView {
-    let shown = Resource::new_blocking(
-        || (),
-        |()| async { Ok::<Shown, UiError>((data::categories().await?, data::offerings(Filter::default()).await?)) },
-    );
+    let shown = read(|| data::Offerings { filter: Filter::default() });
     view! {
         <Title text="AI agents, ready to work"/>
         <Meta name="description" content="A marketplace for AI agents. Try one on the spot, subscribe, and put it on your site in minutes. Build one in Langflow and sell it."/>
         <Hero/>
-        {load_part(shown, |(categories, offerings)| {
+        {load_part(shown, |(_, categories, offerings)| {
             view! {
                 <section class="section wrap" aria-labelledby="categories">
                     <div class="section-head"><div><h2 id="categories">"What are you looking for?"</h2><p>"Four kinds of help, all set up the same way."</p></div></div>

@@ -1,6 +1,5 @@
 //! Where to sign in.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -13,7 +12,7 @@ use crate::ui::prelude::*;
 /// The sign-in form.
 #[component]
 pub fn LoginPage() -> impl IntoView {
-    let action = ServerAction::<LogIn>::new();
+    let action = FormAction::of::<LogIn>();
     let form = FormState::of(action);
     live::load_answer(action);
     let query = use_query_map();
@@ -27,13 +26,13 @@ pub fn LoginPage() -> impl IntoView {
                     <h1>"Welcome back"</h1>
                     <p>"Sign in to your agents."</p>
                 </div>
-                <ActionForm action attr:class="form">
+                <PostForm action class="form">
                     <FormAlert form/>
                     <input type="hidden" name="next" value=next/>
                     <Field form name="email" label="E-mail" kind="email" required=true autocomplete="username" placeholder="you@company.com"/>
                     <Field form name="password" label="Password" kind="password" required=true autocomplete="current-password"/>
                     <Submit label="Sign in" class="btn--lg btn--block" pending=form.pending/>
-                </ActionForm>
+                </PostForm>
             </div>
             <p class="auth__other">"New here? "<a class="link" href=register>"Create an account"</a></p>
         </div>

@@ -8,25 +8,15 @@ use leptos_router::components::Form;
 use leptos_router::hooks::use_query_map;
 
 use crate::data::{self, Filter};
-use crate::error::UiError;
 use crate::ui::live;
 use crate::ui::prelude::*;
 use crate::{fmt, links};
-
-type Shown = (Filter, Vec<CategoryView>, Page<OfferingCard>);
 
 /// The marketplace.
 #[component]
 pub fn MarketplacePage() -> impl IntoView {
     let query = use_query_map();
-    let filter = Memo::new(move |_| query.with(Filter::of_query));
-    let shown = Resource::new_blocking(
-        move || filter.get(),
-        |filter| async move {
-            let found = data::offerings(filter.clone()).await?;
-            Ok::<Shown, UiError>((filter, data::categories().await?, found))
-        },
-    );
+    let shown = read(move || data::Offerings { filter: query.with(Filter::of_query) });
     load(shown, |(filter, categories, found)| {
         let title = match (filter.search.as_str(), categories.iter().find(|category| category.slug == filter.category))
         {

@@ -1,6 +1,6 @@
 //! A product: what it does, what it costs, what others say of it, and a demo to try.
 
-mod demo;
+pub(crate) mod demo;
 mod plans;
 mod reviews;
 
@@ -11,7 +11,6 @@ use leptos_meta::{Meta, Title};
 use leptos_router::hooks::use_params_map;
 
 use super::marketplace::Artwork;
-use crate::session::Session;
 use crate::ui::prelude::*;
 use crate::{data, fmt, links};
 use demo::{Say, Tryout};
@@ -22,21 +21,12 @@ use reviews::{Reviews, WriteReview};
 #[component]
 pub fn OfferingPage() -> impl IntoView {
     let params = use_params_map();
-    let session = Session::of_page();
     // The actions are made here, where the error of a plain form is in reach.
-    let say = ServerAction::<Say>::new();
-    let review = ServerAction::<WriteReview>::new();
-    let found = Resource::new_blocking(
-        move || (params.with(|params| params.get("offering")).unwrap_or_default(), review.version().get()),
-        move |(id, _)| async move {
-            let offering = data::offering(id).await?;
-            let said = if offering.demo {
-                demo::demo_said(offering.card.id.to_string()).await.unwrap_or_default()
-            } else {
-                Default::default()
-            };
-            Ok((offering, said, session.viewer().await))
-        },
+    let say = FormAction::of::<Say>();
+    let review = FormAction::of::<WriteReview>();
+    let found = read_again(
+        move || review.version().get(),
+        move || data::Offering { id: params.read().get("offering").unwrap_or_default() },
     );
     load(found, move |(offering, said, viewer)| {
         let card = offering.card.clone();

@@ -4,7 +4,6 @@
 use domain::OrderId;
 use domain::state::{OrderKind, OrderState};
 use domain::view::order::OrderView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
@@ -69,31 +68,25 @@ fn agent_of(order: &OrderView) -> Option<String> {
 pub fn OrderPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let pay = ServerAction::<PayOrder>::new();
-    let cancel = ServerAction::<CancelOrder>::new();
+    let pay = FormAction::of::<PayOrder>();
+    let cancel = FormAction::of::<CancelOrder>();
     live::load_answer(pay);
-    let asked = Memo::new(move |_| {
-        let id = params.with(|params| params.get("order")).unwrap_or_default();
-        (id, query.with(|query| query.get("watching").is_some()))
-    });
-    let found = Resource::new_blocking(
-        move || (asked.get(), cancel.version().get()),
-        |((id, watching), _)| get_order(id, watching),
-    );
+    let watching = Memo::new(move |_| query.with(|query| query.get("watching").is_some()));
+    let asked = move || GetOrder { id: params.read().get("order").unwrap_or_default(), watching: watching.get() };
+    let found = read_again(move || cancel.version().get(), asked);
 
     // A live page looks every second; one that is not is loaded anew, by its `<noscript>` or by the
     // shell's script for `data-again`.
     let navigate = use_navigate();
     let seen_waiting = StoredValue::new(false);
     live::every(std::time::Duration::from_secs(1), move || {
-        let order = found.try_get_untracked().flatten().and_then(Result::ok);
-        let Some(order) = order else { return };
+        let Some(order) = found.peek() else { return };
         if !order.state.is_final() {
             seen_waiting.set_value(true);
-            if order.state != OrderState::PendingConsumer || asked.get_untracked().1 {
+            if order.state != OrderState::PendingConsumer || watching.get_untracked() {
                 found.refetch();
             }
-        } else if (seen_waiting.get_value() || asked.get_untracked().1)
+        } else if (seen_waiting.get_value() || watching.get_untracked())
             && let Some(agent) = agent_of(&order)
         {
             navigate(&agent, leptos_router::NavigateOptions { replace: true, ..Default::default() });
@@ -104,7 +97,7 @@ pub fn OrderPage() -> impl IntoView {
 }
 
 #[component]
-fn Found(order: OrderView, pay: ServerAction<PayOrder>, cancel: ServerAction<CancelOrder>) -> impl IntoView {
+fn Found(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoView {
     let name = order.offering_name.clone();
     let (mark, sign, title, text) = match (order.state, order.kind) {
         (OrderState::PendingConsumer, _) => (
@@ -190,7 +183,7 @@ fn Found(order: OrderView, pay: ServerAction<PayOrder>, cancel: ServerAction<Can
 }
 
 #[component]
-fn NextStep(order: OrderView, pay: ServerAction<PayOrder>, cancel: ServerAction<CancelOrder>) -> impl IntoView {
+fn NextStep(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoView {
     let id = StoredValue::new(order.id.to_string());
     let paying = FormState::of(pay);
     let canceling = FormState::of(cancel);
@@ -203,16 +196,16 @@ fn NextStep(order: OrderView, pay: ServerAction<PayOrder>, cancel: ServerAction<
         <div class="row">
             {agent.map(|href| view! { <LinkButton href label="Set up your agent" class="btn--lg" icon_after=Sign::ArrowRight/> })}
             {pays.then(|| view! {
-                <ActionForm action=pay>
+                <PostForm action=pay>
                     <input type="hidden" name="id" value=id.get_value()/>
                     <Submit label=format!("Pay {}", order.amount) class="btn--lg" pending=paying.pending/>
-                </ActionForm>
+                </PostForm>
             })}
             {cancels.then(|| view! {
-                <ActionForm action=cancel>
+                <PostForm action=cancel>
                     <input type="hidden" name="id" value=id.get_value()/>
                     <Submit label="Cancel the order" look=Look::Ghost pending=canceling.pending/>
-                </ActionForm>
+                </PostForm>
             })}
             {order.state.is_final().then(|| view! { <LinkButton href=links::organization(order.organization_id, "orders/") label="All orders" look=Look::Secondary class="btn--lg"/> })}
         </div>

@@ -14,15 +14,15 @@ mod revenue;
 mod settings;
 
 use leptos::prelude::*;
-use leptos_router::any_nested_route::IntoAnyNestedRoute as _;
+use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
-use leptos_router::{MatchNestedRoutes, SsrMode, path};
+use leptos_router::{SsrMode, path};
 
 use crate::layout::ProviderLayout;
 
 /// The routes of a provider's pages.
 #[component(transparent)]
-pub fn ProviderRoutes() -> impl MatchNestedRoutes + Clone {
+pub fn ProviderRoutes() -> AnyNestedRoute {
     view! {
         <ParentRoute path=path!("/providers/:provider") view=ProviderLayout ssr=SsrMode::Async>
             <Route path=path!("/dashboard/") view=dashboard::DashboardPage ssr=SsrMode::Async/>
@@ -38,5 +38,4 @@ pub fn ProviderRoutes() -> impl MatchNestedRoutes + Clone {
         </ParentRoute>
     }
     .into_inner()
-    .into_any_nested_route()
 }

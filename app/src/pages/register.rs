@@ -1,6 +1,5 @@
 //! Where to sign up. An organization and a project are made on the way; nobody is asked about them.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -13,7 +12,7 @@ use crate::ui::prelude::*;
 /// The sign-up form.
 #[component]
 pub fn RegisterPage() -> impl IntoView {
-    let action = ServerAction::<Register>::new();
+    let action = FormAction::of::<Register>();
     let form = FormState::of(action);
     live::load_answer(action);
     let query = use_query_map();
@@ -27,12 +26,12 @@ pub fn RegisterPage() -> impl IntoView {
                     <h1>"Create your account"</h1>
                     <p>"Free, and ready at once. To buy agents, or to sell them."</p>
                 </div>
-                <ActionForm action attr:class="form">
+                <PostForm action class="form">
                     <FormAlert form/>
                     <input type="hidden" name="next" value=next/>
                     <PersonFields form/>
                     <Submit label="Create account" class="btn--lg btn--block" pending=form.pending/>
-                </ActionForm>
+                </PostForm>
             </div>
             <p class="auth__other">"Have an account? "<a class="link" href=login>"Sign in"</a></p>
         </div>

@@ -1,36 +1,22 @@
 //! A provider's public page.
 
-use domain::view::Page;
-use domain::view::catalog::{OfferingCard, ProviderView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::marketplace::Results;
-use crate::data::{self, Filter};
-use crate::error::UiError;
 use crate::ui::prelude::*;
-use crate::{fmt, links};
-
-type Shown = (ProviderView, Page<OfferingCard>);
+use crate::{data, fmt, links};
 
 /// What a provider says of itself, and what it sells.
 #[component]
 pub fn StorefrontPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let asked = Memo::new(move |_| {
-        let provider = params.with(|params| params.get("provider")).unwrap_or_default();
-        (provider, query.with(|query| query.get("page")).unwrap_or_default())
+    let shown = read(move || data::Provider {
+        id: params.read().get("provider").unwrap_or_default(),
+        page: query.read().get("page").unwrap_or_default(),
     });
-    let shown = Resource::new_blocking(
-        move || asked.get(),
-        |(provider, page)| async move {
-            let seller = data::provider(provider.clone()).await?;
-            let found = data::offerings(Filter { provider, page, ..Filter::default() }).await?;
-            Ok::<Shown, UiError>((seller, found))
-        },
-    );
     load(shown, |(provider, found)| {
         view! {
             <Title text=provider.name.clone()/>

@@ -1,13 +1,96 @@
 //! Forms: labelled controls that show what was wrong with them.
 //!
-//! A form is an `ActionForm` around a `ServerAction`; [`FormState`] is what its controls need to know of
+//! A form is an [`PostForm`] around a [`FormAction`]; [`FormState`] is what its controls need to know of
 //! it. What a newcomer gets wrong: controls are uncontrolled. `value` is what they start with, and what
 //! the person types stays theirs, also when the server refuses it.
 
+use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
+use leptos::server::ServerActionError;
 use leptos::server_fn::ServerFn;
+use leptos::server_fn::error::ServerFnUrlError;
 
 use crate::error::UiError;
+
+/// A server function that forms are sent to, and what came of the last one.
+#[derive(Clone, Copy)]
+pub struct FormAction {
+    address: &'static str,
+    answer: RwSignal<Option<Result<String, UiError>>>,
+    pending: RwSignal<bool>,
+    version: RwSignal<usize>,
+}
+
+impl FormAction {
+    /// Makes the action of a server function. Make it where a page begins: the error of a form that was
+    /// sent without JavaScript is in reach there.
+    pub fn of<S: ServerFn<Error = UiError>>() -> Self {
+        Self::at(S::PATH, S::url())
+    }
+
+    fn at(path: &str, address: &'static str) -> Self {
+        let refused = use_context::<ServerActionError>()
+            .filter(|error| error.path() == path)
+            .map(|error| Err(ServerFnUrlError::<UiError>::decode_err(error.err())));
+        Self { address, answer: RwSignal::new(refused), pending: RwSignal::new(false), version: RwSignal::new(0) }
+    }
+
+    /// Returns how often a form was answered; pages that read again after a form follow it.
+    pub fn version(self) -> RwSignal<usize> {
+        self.version
+    }
+
+    /// Returns the address that a form was answered with, if it was answered with one.
+    pub fn address(self) -> Option<String> {
+        self.answer.with(|answer| crate::json::read(answer.as_ref()?.as_ref().ok()?).ok())
+    }
+
+    /// Sends a form as a live page does.
+    fn submit(self, event: &SubmitEvent) {
+        #[cfg(feature = "hydrate")]
+        {
+            if event.default_prevented() {
+                return;
+            }
+            // A form that cannot be read is left to the browser.
+            let Ok(form) = leptos::form::form_data_from_event(event) else { return };
+            let Ok(form) = web_sys::UrlSearchParams::new_with_str_sequence_sequence(&form) else { return };
+            event.prevent_default();
+            let form = String::from(form.to_string());
+            self.pending.set(true);
+            leptos::task::spawn_local(async move {
+                let answer = crate::call::post(self.address, form).await;
+                // The answer may have led to another page, and this one's signals are gone.
+                self.answer.try_set(Some(answer));
+                self.pending.try_set(false);
+                self.version.try_update(|version| *version += 1);
+            });
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = event;
+    }
+}
+
+/// A form that is sent to a server function, with and without JavaScript.
+#[component]
+pub fn PostForm(
+    /// Where it is sent.
+    action: FormAction,
+    /// Its classes.
+    #[prop(optional)]
+    class: Option<&'static str>,
+    /// Whether browsers may fill it in: `off` where they must not.
+    #[prop(optional)]
+    autocomplete: Option<&'static str>,
+    /// Its controls.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <form method="post" action=action.address class=class autocomplete=autocomplete on:submit=move |event| action.submit(&event)>
+            {children()}
+        </form>
+    }
+}
 
 /// What the controls of a form know of its action.
 #[derive(Clone, Copy)]
@@ -20,18 +103,9 @@ pub struct FormState {
 
 impl FormState {
     /// Looks at an action.
-    pub fn of<S>(action: ServerAction<S>) -> Self
-    where
-        S: ServerFn<Error = UiError> + Clone + Send + Sync + 'static,
-        S::Output: Send + Sync + 'static,
-    {
-        let value = action.value();
-        Self {
-            error: Signal::derive(move || {
-                value.with(|value| value.as_ref().and_then(|result| result.as_ref().err().cloned()))
-            }),
-            pending: action.pending().into(),
-        }
+    pub fn of(action: FormAction) -> Self {
+        let error = move || action.answer.with(|answer| answer.as_ref()?.as_ref().err().cloned());
+        Self { error: Signal::derive(error), pending: action.pending.into() }
     }
 
     /// Returns what is wrong with a control.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use super::form::FormAction;
+
 /// Marks the document as live, which shows what needs JavaScript.
 pub fn mark_live() {
     #[cfg(feature = "hydrate")]
@@ -74,16 +76,11 @@ pub fn load_anew(address: &str) {
     let _ = address;
 }
 
-/// Loads what a form's action answered with, as after signing in.
-pub fn load_answer<S>(action: ServerAction<S>)
-where
-    S: leptos::server_fn::ServerFn<Output = String, Error = crate::UiError> + Clone + Send + Sync + 'static,
-{
+/// Loads what a form was answered with, as after signing in.
+pub fn load_answer(action: FormAction) {
     Effect::new(move |_| {
-        action.value().with(|value| {
-            if let Some(Ok(address)) = value {
-                load_anew(address);
-            }
-        });
+        if let Some(address) = action.address() {
+            load_anew(&address);
+        }
     });
 }

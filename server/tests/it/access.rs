@@ -246,7 +246,8 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/catalog/offerings", "filter[search]=parrot", Open, Open, Open),
     ("GET", "/ui/catalog/offering", "id={offering}", Open, Open, Open),
     ("GET", "/ui/catalog/plan", "id={plan}", Open, Open, Open),
-    ("GET", "/ui/catalog/provider", "id={provider}", Open, Open, Open),
+    ("GET", "/ui/catalog/provider", "id={provider}&page=1", Open, Open, Open),
+    ("GET", "/ui/catalog/category", "id=agents&page=1", Open, Open, Open),
     (
         "POST",
         "/ui/catalog/review",
@@ -263,7 +264,6 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
         Forbidden,
         Hidden,
     ),
-    ("GET", "/ui/demo/said", "offering={offering}", Open, Open, Open),
     ("POST", "/ui/demo/say", "offering={offering}&input=hello", Open, Open, Open),
     // Signing in and up.
     ("GET", "/ui/session/viewer", "", Open, Open, Open),

@@ -205,7 +205,7 @@ impl Job<'_> {
             include_bytes!("parts.rs").to_vec(),
             include_bytes!("rename.rs").to_vec(),
         ];
-        let mut files = vec![root.join("Cargo.lock"), root.join("Cargo.toml")];
+        let mut files = vec![root.join("Cargo.lock"), root.join("Cargo.toml"), root.join(".cargo/config.toml")];
         for input in inputs {
             files.extend(workspace::files(&root.join(input))?);
         }

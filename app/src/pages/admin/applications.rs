@@ -2,7 +2,6 @@
 
 use domain::state::ProviderState;
 use domain::view::provider::ApplicationView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
@@ -41,9 +40,9 @@ pub async fn decide_application(organization: String, what: String, reason: Stri
 /// Who asks to sell, and who sells.
 #[component]
 pub fn ApplicationsPage() -> impl IntoView {
-    let decide = ServerAction::<DecideApplication>::new();
+    let decide = FormAction::of::<DecideApplication>();
     let form = FormState::of(decide);
-    let found = Resource::new_blocking(move || decide.version().get(), |_| applications());
+    let found = read_again(move || decide.version().get(), || Applications {});
     load(found, move |found| {
         let none = found.is_empty();
         let cards = found.into_iter().map(|application| card(application, decide)).collect_view();
@@ -59,7 +58,7 @@ pub fn ApplicationsPage() -> impl IntoView {
     })
 }
 
-fn card(application: ApplicationView, decide: ServerAction<DecideApplication>) -> impl IntoView {
+fn card(application: ApplicationView, decide: FormAction) -> impl IntoView {
     let form = FormState::of(decide);
     let id = application.organization_id.to_string();
     let badge = view! { <ProviderBadge state=application.state/> }.into_any();
@@ -79,7 +78,7 @@ fn card(application: ApplicationView, decide: ServerAction<DecideApplication>) -
     let website = application.website.clone();
     view! {
         <Card title=application.organization_name.clone() text=format!("Applied {}", application.applied) end=badge>
-            <ActionForm action=decide attr:class="stack">
+            <PostForm action=decide class="stack">
                 <p>{application.description.clone()}</p>
                 {(!website.is_empty()).then(|| view! { <p class="small"><a href=website.clone() rel="external noopener nofollow">{website.clone()}</a></p> })}
                 {reason}
@@ -90,7 +89,7 @@ fn card(application: ApplicationView, decide: ServerAction<DecideApplication>) -
                     view! { <input type="hidden" name="reason" value=""/> }.into_any()
                 }}
                 <div class="row">{buttons}</div>
-            </ActionForm>
+            </PostForm>
         </Card>
     }
 }

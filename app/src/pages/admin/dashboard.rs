@@ -20,7 +20,7 @@ pub async fn overview() -> Result<AdminOverview, UiError> {
 /// How the marketplace goes.
 #[component]
 pub fn DashboardPage() -> impl IntoView {
-    let figures = Resource::new_blocking(|| (), |()| overview());
+    let figures = read(|| Overview {});
     load(figures, |figures| {
         let waits = [
             (figures.applications, "organization asks to sell", "organizations ask to sell", "applications/"),

@@ -1,7 +1,6 @@
 //! Work that happens later, and what gave up.
 
 use domain::view::operator::JobView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
@@ -32,8 +31,8 @@ pub async fn retry_job(job: String) -> Result<(), UiError> {
 /// Work that happens later.
 #[component]
 pub fn JobsPage() -> impl IntoView {
-    let retry = ServerAction::<RetryJob>::new();
-    let found = Resource::new_blocking(move || retry.version().get(), |_| jobs());
+    let retry = FormAction::of::<RetryJob>();
+    let found = read_again(move || retry.version().get(), || Jobs {});
     load(found, move |jobs| {
         let body = if jobs.is_empty() {
             view! { <EmptyState icon=Sign::Clock title="Nothing waits" text="Mail, provisioning and refunds are done as they come."/> }.into_any()
@@ -43,10 +42,10 @@ pub fn JobsPage() -> impl IntoView {
                 .map(|job| {
                     let again = job.dead.then(|| {
                         view! {
-                            <ActionForm action=retry>
+                            <PostForm action=retry>
                                 <input type="hidden" name="job" value=job.id.to_string()/>
                                 <Submit label="Try again" look=Look::Secondary class="btn--sm"/>
-                            </ActionForm>
+                            </PostForm>
                         }
                     });
                     let state = if job.dead {

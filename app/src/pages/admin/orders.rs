@@ -25,7 +25,7 @@ pub async fn all_orders(page: String) -> Result<Page<OrderView>, UiError> {
 #[component]
 pub fn OrdersPage() -> impl IntoView {
     let query = use_query_map();
-    let found = Resource::new_blocking(move || query.read().get("page").unwrap_or_default(), all_orders);
+    let found = read(move || AllOrders { page: query.read().get("page").unwrap_or_default() });
     load(found, |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
         let body = if page.rows.is_empty() {

@@ -2,7 +2,6 @@
 
 use domain::view::Page;
 use domain::view::operator::OrganizationRowView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use server_fn::codec::GetUrl;
@@ -37,12 +36,15 @@ pub async fn block(organization: String, blocked: bool) -> Result<(), UiError> {
 #[component]
 pub fn OrganizationsPage() -> impl IntoView {
     let query = use_query_map();
-    let act = ServerAction::<Block>::new();
-    let source = move || {
+    let act = FormAction::of::<Block>();
+    let asked = move || {
         let query = query.read();
-        (query.get("search").unwrap_or_default(), query.get("page").unwrap_or_default(), act.version().get())
+        AllOrganizations {
+            search: query.get("search").unwrap_or_default(),
+            page: query.get("page").unwrap_or_default(),
+        }
     };
-    let found = Resource::new_blocking(source, |(search, page, _)| all_organizations(search, page));
+    let found = read_again(move || act.version().get(), asked);
     load(found, move |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
         let rows = page
@@ -59,11 +61,11 @@ pub fn OrganizationsPage() -> impl IntoView {
                         <td>{row.provider}</td>
                         <td class="nowrap">{row.created}</td>
                         <td>
-                            <ActionForm action=act>
+                            <PostForm action=act>
                                 <input type="hidden" name="organization" value=row.id.to_string()/>
                                 <input type="hidden" name="blocked" value=(!row.blocked).to_string()/>
                                 <Submit label look class="btn--sm"/>
-                            </ActionForm>
+                            </PostForm>
                         </td>
                     </tr>
                 }

@@ -2,7 +2,6 @@
 
 use domain::state::SubmissionState;
 use domain::view::operator::{SubmissionDetail, SubmissionView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use server_fn::codec::GetUrl;
@@ -52,7 +51,7 @@ pub async fn decide_submission(id: String, what: String, reason: String) -> Resu
 /// What waits for review, and what was decided.
 #[component]
 pub fn SubmissionsPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| submissions());
+    let found = read(|| Submissions {});
     load(found, |found| {
         let body = if found.is_empty() {
             view! { <EmptyState icon=Sign::Inbox title="Nothing to review" text="Listings that providers submit wait here."/> }.into_any()
@@ -91,10 +90,10 @@ pub fn SubmissionsPage() -> impl IntoView {
 #[component]
 pub fn SubmissionPage() -> impl IntoView {
     let params = use_params_map();
-    let decide = ServerAction::<DecideSubmission>::new();
+    let decide = FormAction::of::<DecideSubmission>();
     let form = FormState::of(decide);
-    let source = move || (params.read().get("submission").unwrap_or_default(), decide.version().get());
-    let found = Resource::new_blocking(source, |(id, _)| submission(id));
+    let id = move || params.read().get("submission").unwrap_or_default();
+    let found = read_again(move || decide.version().get(), move || Submission { id: id() });
     load(found, move |SubmissionDetail { submission, offering, full_description_html, report }| {
         let crumbs = vec![Crumb::new("Reviews", links::admin("submissions/"))];
         let badge = view! { <SubmissionBadge state=submission.state/> }.into_any();
@@ -111,7 +110,7 @@ pub fn SubmissionPage() -> impl IntoView {
             .collect_view();
         let decision = if waits {
             view! {
-                <ActionForm action=decide attr:class="stack">
+                <PostForm action=decide class="stack">
                     <FormAlert form/>
                     <input type="hidden" name="id" value=id/>
                     <TextArea form name="reason" label="Reason, if not" rows=3 maxlength=500 hint="The provider reads it."/>
@@ -119,7 +118,7 @@ pub fn SubmissionPage() -> impl IntoView {
                         <Submit label="Approve" name="what" value="approve" pending=form.pending/>
                         <Submit label="Send back" look=Look::Danger name="what" value="refuse" pending=form.pending/>
                     </div>
-                </ActionForm>
+                </PostForm>
             }
             .into_any()
         } else {

@@ -2,7 +2,6 @@
 
 use domain::view::Page;
 use domain::view::operator::UserRowView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use server_fn::codec::GetUrl;
@@ -37,12 +36,12 @@ pub async fn lock(user: String, disabled: bool) -> Result<(), UiError> {
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let query = use_query_map();
-    let act = ServerAction::<Lock>::new();
-    let source = move || {
+    let act = FormAction::of::<Lock>();
+    let asked = move || {
         let query = query.read();
-        (query.get("search").unwrap_or_default(), query.get("page").unwrap_or_default(), act.version().get())
+        Users { search: query.get("search").unwrap_or_default(), page: query.get("page").unwrap_or_default() }
     };
-    let found = Resource::new_blocking(source, |(search, page, _)| users(search, page));
+    let found = read_again(move || act.version().get(), asked);
     load(found, move |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
         let rows = page
@@ -58,11 +57,11 @@ pub fn UsersPage() -> impl IntoView {
                         <td>{row.organizations.join(", ")}</td>
                         <td class="nowrap">{row.created}</td>
                         <td>
-                            <ActionForm action=act>
+                            <PostForm action=act>
                                 <input type="hidden" name="user" value=row.user.id.to_string()/>
                                 <input type="hidden" name="disabled" value=(!row.disabled).to_string()/>
                                 <Submit label look class="btn--sm"/>
-                            </ActionForm>
+                            </PostForm>
                         </td>
                     </tr>
                 }

@@ -31,9 +31,9 @@ pub async fn agent(id: String) -> Result<ConfigView, UiError> {
 }
 
 /// Reads the agent that the address names, anew whenever `changed` does.
-fn agent_of_page(changed: impl Fn() -> usize + Send + Sync + 'static) -> Resource<Result<ConfigView, UiError>> {
+fn agent_of_page(changed: impl Fn() -> usize + Send + Sync + 'static) -> Found<ConfigView> {
     let id = agent_id();
-    Resource::new_blocking(move || (id(), changed()), |(id, _)| agent(id))
+    read_again(changed, move || Agent { id: id() })
 }
 
 /// Returns the agent's id in the address.

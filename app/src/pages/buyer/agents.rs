@@ -27,7 +27,7 @@ pub async fn agents(organization: String) -> Result<Vec<ConfigView>, UiError> {
 #[component]
 pub fn AgentsPage() -> impl IntoView {
     let params = use_params_map();
-    let found = Resource::new_blocking(move || params.read().get("organization").unwrap_or_default(), agents);
+    let found = read(move || Agents { organization: params.read().get("organization").unwrap_or_default() });
     load(found, |agents| {
         let body = if agents.is_empty() {
             view! {

@@ -24,7 +24,7 @@ pub async fn payments(organization: String) -> Result<Vec<PaymentView>, UiError>
 #[component]
 pub fn BillingPage() -> impl IntoView {
     let params = use_params_map();
-    let found = Resource::new_blocking(move || params.read().get("organization").unwrap_or_default(), payments);
+    let found = read(move || Payments { organization: params.read().get("organization").unwrap_or_default() });
     load(found, |payments| {
         let body = if payments.is_empty() {
             view! { <EmptyState icon=Sign::Card title="Nothing paid yet" text="Payments and refunds are listed here."/> }.into_any()

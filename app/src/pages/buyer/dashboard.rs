@@ -27,8 +27,8 @@ pub async fn organization_dashboard(organization: String) -> Result<(Organizatio
 #[component]
 pub fn DashboardPage() -> impl IntoView {
     let params = use_params_map();
-    let found =
-        Resource::new_blocking(move || params.read().get("organization").unwrap_or_default(), organization_dashboard);
+    let organization = move || params.read().get("organization").unwrap_or_default();
+    let found = read(move || OrganizationDashboard { organization: organization() });
     load(found, |(organization, figures)| {
         let id = organization.id;
         let body = if figures.subscriptions.is_empty() && figures.orders.is_empty() {

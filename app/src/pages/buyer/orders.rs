@@ -26,9 +26,10 @@ pub async fn orders(organization: String, page: String) -> Result<Page<OrderView
 #[component]
 pub fn OrdersPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
-    let source =
-        move || (params.read().get("organization").unwrap_or_default(), query.read().get("page").unwrap_or_default());
-    let found = Resource::new_blocking(source, |(organization, page)| orders(organization, page));
+    let found = read(move || Orders {
+        organization: params.read().get("organization").unwrap_or_default(),
+        page: query.read().get("page").unwrap_or_default(),
+    });
     load(found, |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
         let body = if page.rows.is_empty() {

@@ -2,7 +2,6 @@
 
 use domain::state::ProviderState;
 use domain::view::provider::ApplicationView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use server_fn::codec::GetUrl;
@@ -38,9 +37,9 @@ pub async fn apply(organization: String, description: String, website: String) -
 pub fn SellPage() -> impl IntoView {
     let params = use_params_map();
     let organization = move || params.read().get("organization").unwrap_or_default();
-    let send = ServerAction::<Apply>::new();
+    let send = FormAction::of::<Apply>();
     let form = FormState::of(send);
-    let found = Resource::new_blocking(move || (organization(), send.version().get()), |(id, _)| application(id));
+    let found = read_again(move || send.version().get(), move || Application { organization: organization() });
     load(found, move |application| {
         let id = organization();
         let state = application.as_ref().map(|application| application.state);
@@ -53,7 +52,7 @@ pub fn SellPage() -> impl IntoView {
                 <PageHead title="Start selling" text="Build an agent as a flow in Langflow, import it here, set plans, and publish."/>
                 {standing}
                 {may_apply.then(|| view! {
-                    <ActionForm action=send attr:class="stack">
+                    <PostForm action=send class="stack">
                         <FormAlert form/>
                         <Card title="Apply" text="The marketplace’s operator reads every application." foot=view! { <Submit label="Apply" pending=form.pending/> }.into_any()>
                             <div class="stack">
@@ -62,7 +61,7 @@ pub fn SellPage() -> impl IntoView {
                                 <Field form name="website" kind="url" label="Web site" value=website placeholder="https://…"/>
                             </div>
                         </Card>
-                    </ActionForm>
+                    </PostForm>
                 })}
             </div>
         }

@@ -1,7 +1,6 @@
 //! An organization's name and address.
 
 use domain::view::account::OrganizationView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use server_fn::codec::GetUrl;
@@ -35,15 +34,15 @@ pub async fn save_organization(id: String, name: String, email: String) -> Resul
 #[component]
 pub fn SettingsPage() -> impl IntoView {
     let params = use_params_map();
-    let save = ServerAction::<SaveOrganization>::new();
+    let save = FormAction::of::<SaveOrganization>();
     let form = FormState::of(save);
-    let source = move || (params.read().get("organization").unwrap_or_default(), save.version().get());
-    let found = Resource::new_blocking(source, |(id, _)| organization(id));
+    let id = move || params.read().get("organization").unwrap_or_default();
+    let found = read_again(move || save.version().get(), move || Organization { id: id() });
     load(found, move |view| {
         view! {
             <div class="page">
                 <PageHead title="Settings" text="Who you are here."/>
-                <ActionForm action=save attr:class="stack">
+                <PostForm action=save class="stack">
                     <FormAlert form/>
                     <Card title="Organization" foot=view! { <Submit label="Save" pending=form.pending/> }.into_any()>
                         <div class="stack">
@@ -52,7 +51,7 @@ pub fn SettingsPage() -> impl IntoView {
                             <Field form name="email" kind="email" label="E-mail" value=view.email required=true hint="Where we write to about the organization."/>
                         </div>
                     </Card>
-                </ActionForm>
+                </PostForm>
             </div>
         }
         .into_any()

@@ -3,7 +3,6 @@
 use domain::state::SubscriptionState;
 use domain::view::catalog::PlanView;
 use domain::view::order::SubscriptionView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
@@ -75,11 +74,11 @@ pub async fn end_subscription(subscription: String) -> Result<(), UiError> {
 #[component]
 pub fn SubscriptionsPage() -> impl IntoView {
     let params = use_params_map();
-    let switch = ServerAction::<SwitchPlan>::new();
-    let end = ServerAction::<EndSubscription>::new();
+    let switch = FormAction::of::<SwitchPlan>();
+    let end = FormAction::of::<EndSubscription>();
     let changed = move || switch.version().get() + end.version().get();
-    let source = move || (params.read().get("organization").unwrap_or_default(), changed());
-    let found = Resource::new_blocking(source, |(organization, _)| subscriptions(organization));
+    let organization = move || params.read().get("organization").unwrap_or_default();
+    let found = read_again(changed, move || Subscriptions { organization: organization() });
     load(found, move |lines| {
         let body = if lines.is_empty() {
             view! {
@@ -103,7 +102,7 @@ pub fn SubscriptionsPage() -> impl IntoView {
     })
 }
 
-fn card(line: Line, switch: ServerAction<SwitchPlan>, end: ServerAction<EndSubscription>) -> impl IntoView {
+fn card(line: Line, switch: FormAction, end: FormAction) -> impl IntoView {
     let Line { subscription, plans } = line;
     let id = subscription.id.to_string();
     let form = FormState::of(switch);
@@ -118,11 +117,11 @@ fn card(line: Line, switch: ServerAction<SwitchPlan>, end: ServerAction<EndSubsc
     let switching = (changeable && !options.is_empty()).then(|| {
         let id = switch_id;
         view! {
-            <ActionForm action=switch attr:class="row row--end">
+            <PostForm action=switch class="row row--end">
                 <input type="hidden" name="subscription" value=id.clone()/>
                 <SelectField form name="plan" label="Another plan" options id=format!("plan-{id}")/>
                 <Submit label="Switch" look=Look::Secondary pending=form.pending/>
-            </ActionForm>
+            </PostForm>
             <p class="muted tiny">"A dearer plan is paid for now and holds at once. A cheaper one holds at once; nothing is paid back."</p>
         }
     });
@@ -131,10 +130,10 @@ fn card(line: Line, switch: ServerAction<SwitchPlan>, end: ServerAction<EndSubsc
         view! {
             <Dialog id=format!("end-{id}") opener="End it" opener_class="btn btn--danger btn--sm" title="End this subscription?">
                 <p>"The agent stops answering now, and its keys stop working. What is paid for this month is not given back."</p>
-                <ActionForm action=end attr:class="stack">
+                <PostForm action=end class="stack">
                     <input type="hidden" name="subscription" value=id.clone()/>
                     <Submit label="End it" look=Look::DangerSolid/>
-                </ActionForm>
+                </PostForm>
             </Dialog>
         }
     });

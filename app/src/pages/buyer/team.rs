@@ -2,7 +2,6 @@
 
 use domain::Role;
 use domain::view::account::{InvitationView, MemberView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
@@ -84,11 +83,11 @@ pub async fn change(organization: String, subject: String, what: String) -> Resu
 pub fn TeamPage() -> impl IntoView {
     let params = use_params_map();
     let organization = move || params.read().get("organization").unwrap_or_default();
-    let inviting = ServerAction::<Invite>::new();
-    let changing = ServerAction::<Change>::new();
+    let inviting = FormAction::of::<Invite>();
+    let changing = FormAction::of::<Change>();
     let form = FormState::of(inviting);
-    let source = move || (organization(), inviting.version().get() + changing.version().get());
-    let found = Resource::new_blocking(source, |(organization, _)| team(organization));
+    let changed = move || inviting.version().get() + changing.version().get();
+    let found = read_again(changed, move || Team { organization: organization() });
     load(found, move |team| {
         let id = organization();
         let manages = team.manages;
@@ -97,12 +96,12 @@ pub fn TeamPage() -> impl IntoView {
             let actions = manages.then(|| {
                 let other = if member.role == Role::Member { ("admin", "Make admin") } else { ("member", "Make member") };
                 view! {
-                    <ActionForm action=changing attr:class="row row--sm row--nowrap">
+                    <PostForm action=changing class="row row--sm row--nowrap">
                         <input type="hidden" name="organization" value=organization/>
                         <input type="hidden" name="subject" value=subject/>
                         <Submit label=other.1 look=Look::Ghost class="btn--sm" name="what" value=other.0/>
                         <Submit label="Remove" look=Look::Danger class="btn--sm" name="what" value="remove"/>
-                    </ActionForm>
+                    </PostForm>
                 }
             });
             view! {
@@ -122,11 +121,11 @@ pub fn TeamPage() -> impl IntoView {
                     <td>{role_name(invitation.role)}</td>
                     <td class="nowrap">"Open until "{invitation.expires}</td>
                     <td>
-                        <ActionForm action=changing>
+                        <PostForm action=changing>
                             <input type="hidden" name="organization" value=organization/>
                             <input type="hidden" name="subject" value=subject/>
                             <Submit label="Take back" look=Look::Ghost class="btn--sm" name="what" value="withdraw"/>
-                        </ActionForm>
+                        </PostForm>
                     </td>
                 </tr>
             }
@@ -150,7 +149,7 @@ pub fn TeamPage() -> impl IntoView {
                     </div>
                 </Card>
                 {manages.then(|| view! {
-                    <ActionForm action=inviting attr:class="stack">
+                    <PostForm action=inviting class="stack">
                         <FormAlert form/>
                         <Card title="Invite someone" text="They get a mail with a link that holds for fourteen days." foot=view! { <Submit label="Invite" pending=form.pending/> }.into_any()>
                             <div class="stack">
@@ -159,7 +158,7 @@ pub fn TeamPage() -> impl IntoView {
                                 <SelectField form name="role" label="Role" options=roles value="member"/>
                             </div>
                         </Card>
-                    </ActionForm>
+                    </PostForm>
                 })}
             </div>
         }

@@ -4,7 +4,6 @@ use domain::view::catalog::OfferingView;
 use domain::view::chat::ChatMessage;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
 use crate::ui::chat::{ChatPanel, PlainForm};
@@ -13,20 +12,14 @@ use crate::ui::prelude::*;
 /// A conversation with a demo: which, and what was said.
 pub type Conversation = (Option<String>, Vec<ChatMessage>);
 
-/// Returns what this visitor and the demo have said.
-#[server(prefix = "/ui", endpoint = "demo/said", input = GetUrl)]
-pub async fn demo_said(offering: String) -> Result<Conversation, UiError> {
-    use crate::server_context as here;
-
-    let ctx = here::ctx()?;
-    let Some(session) = here::cookie(&cookie_of(&offering)) else {
-        return Ok((None, Vec::new()));
+/// Returns what this visitor and the demo have said: nothing where that cannot be had.
+#[cfg(feature = "ssr")]
+pub(crate) async fn demo_said(ctx: &services::Ctx, offering: domain::OfferingId) -> Conversation {
+    let Some(session) = crate::server_context::cookie(&cookie_of(&offering.to_string())) else {
+        return Conversation::default();
     };
-    let Ok(id) = offering.parse() else {
-        return Ok((None, Vec::new()));
-    };
-    let messages = services::gateway::demo_messages(&ctx, id, &session).await.map_err(here::fail)?;
-    Ok(if messages.is_empty() { (None, messages) } else { (Some(session), messages) })
+    let messages = services::gateway::demo_messages(ctx, offering, &session).await.unwrap_or_default();
+    if messages.is_empty() { Conversation::default() } else { (Some(session), messages) }
 }
 
 /// Says something to the demo, for pages without JavaScript, and leads back to the conversation.
@@ -58,7 +51,7 @@ fn cookie_of(offering: &str) -> String {
 
 /// The demo.
 #[component]
-pub(super) fn Tryout(offering: OfferingView, said: Conversation, say: ServerAction<Say>) -> impl IntoView {
+pub(super) fn Tryout(offering: OfferingView, said: Conversation, say: FormAction) -> impl IntoView {
     let form = FormState::of(say);
     let (session, messages) = said;
     let id = offering.card.id.to_string();

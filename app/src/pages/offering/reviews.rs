@@ -3,7 +3,6 @@
 use domain::Permission;
 use domain::view::account::Viewer;
 use domain::view::catalog::{OfferingView, ReviewView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use crate::error::UiError;
@@ -31,11 +30,7 @@ pub async fn write_review(
 
 /// The reviews.
 #[component]
-pub(super) fn Reviews(
-    offering: OfferingView,
-    viewer: Option<Viewer>,
-    action: ServerAction<WriteReview>,
-) -> impl IntoView {
+pub(super) fn Reviews(offering: OfferingView, viewer: Option<Viewer>, action: FormAction) -> impl IntoView {
     let form = FormState::of(action);
     let buyers: Vec<(String, String)> = viewer
         .map(|viewer| viewer.memberships)
@@ -96,12 +91,7 @@ fn Review(review: ReviewView) -> impl IntoView {
 }
 
 #[component]
-fn ReviewForm(
-    form: FormState,
-    action: ServerAction<WriteReview>,
-    id: String,
-    buyers: Vec<(String, String)>,
-) -> impl IntoView {
+fn ReviewForm(form: FormState, action: FormAction, id: String, buyers: Vec<(String, String)>) -> impl IntoView {
     let ratings = [(5, "Excellent"), (4, "Good"), (3, "Fair"), (2, "Poor"), (1, "Bad")]
         .into_iter()
         .map(|(stars, word)| (stars.to_string(), format!("{stars} — {word}")))
@@ -110,7 +100,7 @@ fn ReviewForm(
         <details class="card" open=move || form.error.with(Option::is_some)>
             <summary class="card__head"><strong>"Write a review"</strong></summary>
             <div class="card__body">
-                <ActionForm action attr:class="form">
+                <PostForm action class="form">
                     <FormAlert form/>
                     <input type="hidden" name="offering" value=id/>
                     <div class="form__row">
@@ -120,7 +110,7 @@ fn ReviewForm(
                     <Field form name="title" label="In a few words" required=true maxlength=100/>
                     <TextArea form name="body" label="In more" required=true maxlength=4000 hint="Reviews are public, with your name and your organization's."/>
                     <div class="form__actions"><Submit label="Publish the review" pending=form.pending/></div>
-                </ActionForm>
+                </PostForm>
             </div>
         </details>
     }

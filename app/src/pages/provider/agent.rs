@@ -1,7 +1,6 @@
 //! One agent of a provider: importing its flow, what was found in it, its versions, its listing.
 
 use domain::view::agent::{AgentView, FlowVersionView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
@@ -65,12 +64,12 @@ pub async fn create_offering(id: String) -> Result<(), UiError> {
 #[component]
 pub fn AgentPage() -> impl IntoView {
     let params = use_params_map();
-    let import = ServerAction::<ImportFlow>::new();
-    let offer = ServerAction::<CreateOffering>::new();
+    let import = FormAction::of::<ImportFlow>();
+    let offer = FormAction::of::<CreateOffering>();
     let form = FormState::of(import);
     let offer_form = FormState::of(offer);
-    let source = move || (params.read().get("agent").unwrap_or_default(), import.version().get());
-    let found = Resource::new_blocking(source, |(id, _)| provider_agent(id));
+    let id = move || params.read().get("agent").unwrap_or_default();
+    let found = read_again(move || import.version().get(), move || ProviderAgent { id: id() });
     load(found, move |AgentDetail { agent, versions, problem }| {
         let crumbs = vec![Crumb::new("Agents", links::provider(agent.organization_id, "agents/"))];
         let id = agent.id.to_string();
@@ -82,12 +81,12 @@ pub fn AgentPage() -> impl IntoView {
                 view! { <div class="row row--between">{badge}<LinkButton href=href label="Edit the listing" look=Look::Secondary/></div> }.into_any()
             }
             None => view! {
-                <ActionForm action=offer attr:class="stack">
+                <PostForm action=offer class="stack">
                     <FormAlert form=offer_form/>
                     <p class="muted small">"Describe it, set plans, and submit it for review."</p>
                     <input type="hidden" name="id" value=offered/>
                     <Submit label="Make a listing" pending=offer_form.pending/>
-                </ActionForm>
+                </PostForm>
             }
             .into_any(),
         };
@@ -138,12 +137,12 @@ pub fn AgentPage() -> impl IntoView {
                             </form>
                         </Card>
                         <Card title="Or paste it">
-                            <ActionForm action=import attr:class="stack">
+                            <PostForm action=import class="stack">
                                 <FormAlert form/>
                                 <input type="hidden" name="id" value=pasted/>
                                 <TextArea form name="flow_definition" label="Flow as JSON" rows=6 required=true class="textarea--code"/>
                                 <Submit label="Import" look=Look::Secondary pending=form.pending/>
-                            </ActionForm>
+                            </PostForm>
                         </Card>
                     </div>
                 </div>

@@ -1,7 +1,6 @@
 //! A provider's agents, and making one.
 
 use domain::view::agent::AgentView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use server_fn::codec::GetUrl;
@@ -43,7 +42,7 @@ pub async fn create_agent(
 pub fn AgentsPage() -> impl IntoView {
     let params = use_params_map();
     let provider = move || params.read().get("provider").unwrap_or_default();
-    let found = Resource::new_blocking(provider, provider_agents);
+    let found = read(move || ProviderAgents { provider: provider() });
     load(found, move |agents| {
         let create = links::provider(provider(), "agents/create/");
         let first = create.clone();
@@ -93,9 +92,9 @@ fn card(agent: AgentView) -> impl IntoView {
 pub fn CreatePage() -> impl IntoView {
     let params = use_params_map();
     let provider = move || params.read().get("provider").unwrap_or_default();
-    let create = ServerAction::<CreateAgent>::new();
+    let create = FormAction::of::<CreateAgent>();
     let form = FormState::of(create);
-    let categories = Resource::new_blocking(|| (), |()| crate::data::categories());
+    let categories = read(|| crate::data::Categories {});
     load(categories, move |categories| {
         let id = provider();
         let options = categories
@@ -106,7 +105,7 @@ pub fn CreatePage() -> impl IntoView {
         view! {
             <div class="page">
                 <PageHead title="Make an agent" text="A name first; its flow comes next." crumbs/>
-                <ActionForm action=create attr:class="stack">
+                <PostForm action=create class="stack">
                     <FormAlert form/>
                     <Card foot=view! { <Submit label="Make it" pending=form.pending/> }.into_any()>
                         <div class="stack">
@@ -116,7 +115,7 @@ pub fn CreatePage() -> impl IntoView {
                             <TextArea form name="description" label="In a sentence" rows=2 maxlength=300/>
                         </div>
                     </Card>
-                </ActionForm>
+                </PostForm>
             </div>
         }
         .into_any()

@@ -23,7 +23,7 @@ pub async fn customers(provider: String) -> Result<Vec<CustomerView>, UiError> {
 #[component]
 pub fn CustomersPage() -> impl IntoView {
     let params = use_params_map();
-    let found = Resource::new_blocking(move || params.read().get("provider").unwrap_or_default(), customers);
+    let found = read(move || Customers { provider: params.read().get("provider").unwrap_or_default() });
     load(found, |customers| {
         let body = if customers.is_empty() {
             view! { <EmptyState icon=Sign::Users title="No customers yet" text="Organizations that subscribe to one of your agents are listed here."/> }.into_any()

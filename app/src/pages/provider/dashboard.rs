@@ -24,8 +24,7 @@ pub async fn dashboard(provider: String) -> Result<ProviderDashboard, UiError> {
 #[component]
 pub fn DashboardPage() -> impl IntoView {
     let params = use_params_map();
-    let id = move || params.read().get("provider").unwrap_or_default();
-    let figures = Resource::new_blocking(id, dashboard);
+    let figures = read(move || Dashboard { provider: params.read().get("provider").unwrap_or_default() });
     load(figures, |figures| {
         let trend: Vec<i64> = figures.trend.iter().map(|(_, calls)| *calls).collect();
         let states = figures

@@ -5,7 +5,6 @@
 use domain::Currency;
 use domain::state::OfferingState;
 use domain::view::provider::OfferingEdit;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use server_fn::codec::GetUrl;
@@ -143,13 +142,13 @@ pub async fn move_offering(id: String, what: String, note: Option<String>) -> Re
 #[component]
 pub fn OfferingPage() -> impl IntoView {
     let params = use_params_map();
-    let save = ServerAction::<SaveOffering>::new();
-    let plan = ServerAction::<SavePlan>::new();
-    let archive = ServerAction::<ArchivePlan>::new();
-    let step = ServerAction::<MoveOffering>::new();
+    let save = FormAction::of::<SaveOffering>();
+    let plan = FormAction::of::<SavePlan>();
+    let archive = FormAction::of::<ArchivePlan>();
+    let step = FormAction::of::<MoveOffering>();
     let changed = move || save.version().get() + plan.version().get() + archive.version().get() + step.version().get();
-    let source = move || (params.read().get("offering").unwrap_or_default(), changed());
-    let found = Resource::new_blocking(source, |(id, _)| provider_offering(id));
+    let id = move || params.read().get("offering").unwrap_or_default();
+    let found = read_again(changed, move || ProviderOffering { id: id() });
     load(found, move |edit| {
         let form = FormState::of(save);
         let id = edit.id.to_string();
@@ -177,7 +176,7 @@ pub fn OfferingPage() -> impl IntoView {
                 <FormAlert form=FormState::of(archive)/>
                 <div class="columns">
                     <div class="stack">
-                        <ActionForm action=save attr:class="stack">
+                        <PostForm action=save class="stack">
                             <FormAlert form/>
                             <Card title="What buyers read" foot=view! { <Submit label="Save" pending=form.pending/> }.into_any()>
                                 <div class="stack">
@@ -194,7 +193,7 @@ pub fn OfferingPage() -> impl IntoView {
                                     <CheckField name="manual_approval" label="Look at each order first" hint="Buyers wait until you accept. Leave it off, and they start within seconds." checked=words.manual_approval switch=true/>
                                 </div>
                             </Card>
-                        </ActionForm>
+                        </PostForm>
                     </div>
                     <div class="stack">{steps}{plans}</div>
                 </div>
@@ -205,7 +204,7 @@ pub fn OfferingPage() -> impl IntoView {
 }
 
 /// How a listing stands, and its next steps.
-fn way(edit: &OfferingEdit, step: ServerAction<MoveOffering>) -> AnyView {
+fn way(edit: &OfferingEdit, step: FormAction) -> AnyView {
     let id = edit.id.to_string();
     let pending = FormState::of(step).pending;
     let button = |what: &'static str, label: &'static str, look: Look| {
@@ -254,20 +253,20 @@ fn way(edit: &OfferingEdit, step: ServerAction<MoveOffering>) -> AnyView {
         .then(|| view! { <a href=links::offering(edit.id)>"See it in the marketplace"</a> });
     view! {
         <Card title="On the marketplace">
-            <ActionForm action=step attr:class="stack">
+            <PostForm action=step class="stack">
                 <p class="muted small">{text}</p>
                 {reason}{missing}{note}
                 <input type="hidden" name="id" value=id/>
                 <div class="row">{buttons}</div>
                 {public}
-            </ActionForm>
+            </PostForm>
         </Card>
     }
     .into_any()
 }
 
 /// A listing's plans, and making one.
-fn plans(edit: &OfferingEdit, plan: ServerAction<SavePlan>, archive: ServerAction<ArchivePlan>) -> AnyView {
+fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView {
     let form = FormState::of(plan);
     let id = edit.id.to_string();
     let rows = edit
@@ -281,11 +280,11 @@ fn plans(edit: &OfferingEdit, plan: ServerAction<SavePlan>, archive: ServerActio
                 view! { <Badge text="Off sale"/> }.into_any()
             } else {
                 view! {
-                    <ActionForm action=archive>
+                    <PostForm action=archive>
                         <input type="hidden" name="id" value=offering/>
                         <input type="hidden" name="plan" value=plan/>
                         <Submit label="Take off sale" look=Look::Ghost class="btn--sm"/>
-                    </ActionForm>
+                    </PostForm>
                 }
                 .into_any()
             };
@@ -303,7 +302,7 @@ fn plans(edit: &OfferingEdit, plan: ServerAction<SavePlan>, archive: ServerActio
         <Card title="Plans" text="A price never changes for those who have it: take a plan off sale and make a new one.">
             <div class="stack">
                 <ul class="stack">{rows}</ul>
-                <ActionForm action=plan attr:class="stack">
+                <PostForm action=plan class="stack">
                     <FormAlert form/>
                     <input type="hidden" name="id" value=id/>
                     <Field form name="plan_name" label="Plan" placeholder="Starter" required=true maxlength=60/>
@@ -312,7 +311,7 @@ fn plans(edit: &OfferingEdit, plan: ServerAction<SavePlan>, archive: ServerActio
                     <Field form name="monthly_quota" label="Calls a month" placeholder="1000" inputmode="numeric" hint="Empty means without a limit."/>
                     <Field form name="plan_description" label="In a sentence" maxlength=200/>
                     <Submit label="Add the plan" look=Look::Secondary pending=form.pending/>
-                </ActionForm>
+                </PostForm>
             </div>
         </Card>
     }

@@ -25,7 +25,7 @@ pub async fn provider_offerings(provider: String) -> Result<Vec<OfferingEdit>, U
 pub fn OfferingsPage() -> impl IntoView {
     let params = use_params_map();
     let provider = move || params.read().get("provider").unwrap_or_default();
-    let found = Resource::new_blocking(provider, provider_offerings);
+    let found = read(move || ProviderOfferings { provider: provider() });
     load(found, move |offerings| {
         let body = if offerings.is_empty() {
             view! {

@@ -3,7 +3,6 @@
 use domain::state::OrderState;
 use domain::view::Page;
 use domain::view::order::OrderView;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use server_fn::codec::GetUrl;
@@ -47,16 +46,13 @@ pub async fn decide_order(order: String, what: String, reason: String) -> Result
 #[component]
 pub fn OrdersPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
-    let decide = ServerAction::<DecideOrder>::new();
+    let decide = FormAction::of::<DecideOrder>();
     let form = FormState::of(decide);
-    let source = move || {
-        (
-            params.read().get("provider").unwrap_or_default(),
-            query.read().get("page").unwrap_or_default(),
-            decide.version().get(),
-        )
+    let asked = move || ProviderOrders {
+        provider: params.read().get("provider").unwrap_or_default(),
+        page: query.read().get("page").unwrap_or_default(),
     };
-    let found = Resource::new_blocking(source, |(provider, page, _)| provider_orders(provider, page));
+    let found = read_again(move || decide.version().get(), asked);
     load(found, move |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
         let waiting = page
@@ -68,14 +64,14 @@ pub fn OrdersPage() -> impl IntoView {
                 let id = order.id.to_string();
                 view! {
                     <Card title=title text=format!("Paid {}", order.amount)>
-                        <ActionForm action=decide attr:class="stack">
+                        <PostForm action=decide class="stack">
                             <input type="hidden" name="order" value=id.clone()/>
                             <TextArea form name="reason" label="Why not, if not" rows=2 maxlength=500 id=format!("reason-{id}")/>
                             <div class="row">
                                 <Submit label="Accept" name="what" value="accept" pending=form.pending/>
                                 <Submit label="Refuse and pay back" look=Look::Danger name="what" value="refuse" pending=form.pending/>
                             </div>
-                        </ActionForm>
+                        </PostForm>
                     </Card>
                 }
             })

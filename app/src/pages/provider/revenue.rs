@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::dashboard::dashboard;
+use super::dashboard::Dashboard;
 use crate::ui::prelude::*;
 
 /// What was paid for a provider's listings.
 #[component]
 pub fn RevenuePage() -> impl IntoView {
     let params = use_params_map();
-    let figures = Resource::new_blocking(move || params.read().get("provider").unwrap_or_default(), dashboard);
+    let figures = read(move || Dashboard { provider: params.read().get("provider").unwrap_or_default() });
     load(figures, |figures| {
         let amounts = |amounts: &[domain::Money]| {
             if amounts.is_empty() {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::links;
-use crate::pages::buyer::application;
+use crate::pages::buyer::Application;
 use crate::ui::prelude::*;
 
 /// A provider's settings.
@@ -13,7 +13,7 @@ use crate::ui::prelude::*;
 pub fn SettingsPage() -> impl IntoView {
     let params = use_params_map();
     let provider = move || params.read().get("provider").unwrap_or_default();
-    let found = Resource::new_blocking(provider, application);
+    let found = read(move || Application { organization: provider() });
     load(found, move |application: Option<ApplicationView>| {
         let Some(application) = application else {
             return view! {

@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
 
 use super::{Bubble, Talk, Who};
-use crate::fmt;
+use crate::{fmt, json};
 
 const UNREACHABLE: &str = "The answer did not arrive. Check your connection and send it again.";
 
@@ -95,7 +95,7 @@ fn next_event(buffer: &mut Vec<u8>) -> Option<StreamEvent> {
             .filter_map(|line| line.strip_prefix("data:"))
             .map(|data| data.strip_prefix(' ').unwrap_or(data))
             .collect();
-        if let Ok(event) = serde_json::from_str(&data.join("\n")) {
+        if let Ok(event) = json::read(&data.join("\n")) {
             return Some(event);
         }
     }

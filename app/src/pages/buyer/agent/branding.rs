@@ -1,6 +1,5 @@
 //! How an agent looks.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::{agent_of_page, head};
@@ -37,7 +36,7 @@ pub async fn save_branding(
 /// How an agent looks.
 #[component]
 pub fn BrandingPage() -> impl IntoView {
-    let save = ServerAction::<SaveBranding>::new();
+    let save = FormAction::of::<SaveBranding>();
     let form = FormState::of(save);
     let agent = agent_of_page(move || save.version().get());
     load(agent, move |view| {
@@ -55,7 +54,7 @@ pub fn BrandingPage() -> impl IntoView {
         view! {
             <div class="page">
                 {head(&view, "Your colours on your visitors’ screens.")}
-                <ActionForm action=save attr:class="stack">
+                <PostForm action=save class="stack">
                     <FormAlert form/>
                     <Card title="Branding" foot=view! { <Submit label="Save" pending=form.pending/> }.into_any()>
                         <div class="stack">
@@ -68,7 +67,7 @@ pub fn BrandingPage() -> impl IntoView {
                             <SelectField form name="widget_theme" label="Light or dark" options=themes value=settings.widget_theme.to_string()/>
                         </div>
                     </Card>
-                </ActionForm>
+                </PostForm>
             </div>
         }
         .into_any()

@@ -39,11 +39,11 @@ pub async fn say_to_agent(id: String, input: String) -> Result<(), UiError> {
 /// The test chat.
 #[component]
 pub fn ChatPage() -> impl IntoView {
-    let say = ServerAction::<SayToAgent>::new();
+    let say = FormAction::of::<SayToAgent>();
     let form = FormState::of(say);
     let agent = agent_of_page(move || say.version().get());
     let id = agent_id();
-    let history = Resource::new_blocking(move || (id(), say.version().get()), |(id, _)| said(id));
+    let history = read_again(move || say.version().get(), move || Said { id: id() });
     load(agent, move |view| {
         let endpoint = format!("/ui-stream/chat/{}/", view.id);
         let header = head(&view, "What your visitors will hear. These calls count like any other.");

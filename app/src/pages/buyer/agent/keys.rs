@@ -5,7 +5,6 @@
 
 use domain::state::KeyKind;
 use domain::view::config::{ConfigView, KeyView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use server_fn::codec::GetUrl;
@@ -128,14 +127,14 @@ pub async fn end_key(id: String, key: String, what: String) -> Result<(), UiErro
 /// An agent's keys.
 #[component]
 pub fn KeysPage() -> impl IntoView {
-    let create = ServerAction::<CreateKey>::new();
-    let end = ServerAction::<EndKey>::new();
+    let create = FormAction::of::<CreateKey>();
+    let end = FormAction::of::<EndKey>();
     let form = FormState::of(create);
     let end_form = FormState::of(end);
     let changed = move || create.version().get() + end.version().get();
     let agent = agent_of_page(|| 0);
     let id = agent_id();
-    let found = Resource::new_blocking(move || (id(), changed()), |(id, _)| keys(id));
+    let found = read_again(changed, move || Keys { id: id() });
     load(agent, move |view| {
         let header = head(&view, "For programs that call this agent. A key is shown once; we keep only its digest.");
         let list = load_part(found, {
@@ -147,7 +146,7 @@ pub fn KeysPage() -> impl IntoView {
                 {header}
                 <FormAlert form=end_form/>
                 {list}
-                <ActionForm action=create attr:class="stack">
+                <PostForm action=create class="stack">
                     <FormAlert form/>
                     <Card title="Make a key" text="For a server or a script. For a web page, use the widget’s own key." foot=view! { <Submit label="Make a key" icon=Sign::Key pending=form.pending/> }.into_any()>
                         <div class="stack">
@@ -160,14 +159,14 @@ pub fn KeysPage() -> impl IntoView {
                             ]/>
                         </div>
                     </Card>
-                </ActionForm>
+                </PostForm>
             </div>
         }
         .into_any()
     })
 }
 
-fn list(view: &ConfigView, found: KeyList, end: ServerAction<EndKey>) -> AnyView {
+fn list(view: &ConfigView, found: KeyList, end: FormAction) -> AnyView {
     let fresh = found.fresh.clone().map(|key| {
         let example = format!(
             "curl {} \\\n  -H \"Authorization: Bearer {key}\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"input\": \"Hello\"}}'",
@@ -201,7 +200,7 @@ fn list(view: &ConfigView, found: KeyList, end: ServerAction<EndKey>) -> AnyView
     .into_any()
 }
 
-fn row(config: String, line: KeyLine, end: ServerAction<EndKey>) -> impl IntoView {
+fn row(config: String, line: KeyLine, end: FormAction) -> impl IntoView {
     let KeyLine { key, made, used, ends, dead } = line;
     let scopes = key.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let for_pages = key.kind == KeyKind::Publishable;
@@ -211,12 +210,12 @@ fn row(config: String, line: KeyLine, end: ServerAction<EndKey>) -> impl IntoVie
     let actions = (!dead).then(|| {
         let id = key.id.to_string();
         view! {
-            <ActionForm action=end attr:class="row row--sm row--nowrap">
+            <PostForm action=end class="row row--sm row--nowrap">
                 <input type="hidden" name="id" value=config/>
                 <input type="hidden" name="key" value=id/>
                 <Submit label="Regenerate" look=Look::Ghost class="btn--sm" name="what" value="regenerate"/>
                 <Submit label="Revoke" look=Look::Danger class="btn--sm" name="what" value="revoke"/>
-            </ActionForm>
+            </PostForm>
         }
     });
     view! {

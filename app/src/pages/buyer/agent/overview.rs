@@ -2,7 +2,6 @@
 
 use domain::state::Capability;
 use domain::view::config::{ConfigView, UsageView};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
@@ -38,11 +37,11 @@ pub async fn set_live(id: String, live: bool) -> Result<(), UiError> {
 /// What is left to do, and how it does.
 #[component]
 pub fn OverviewPage() -> impl IntoView {
-    let switch = ServerAction::<SetLive>::new();
+    let switch = FormAction::of::<SetLive>();
     let form = FormState::of(switch);
     let agent = agent_of_page(move || switch.version().get());
     let id = agent_id();
-    let usage = Resource::new_blocking(id, usage_now);
+    let usage = read(move || UsageNow { id: id() });
     load(agent, move |view| {
         let steps = first_steps(&view);
         let quota = view.monthly_quota;
@@ -79,12 +78,12 @@ pub fn OverviewPage() -> impl IntoView {
                             </div>
                         </Card>
                         <Card title=if live { "It is live" } else { "It is paused" }>
-                            <ActionForm action=switch attr:class="stack">
+                            <PostForm action=switch class="stack">
                                 <p class="muted small">{state}</p>
                                 <input type="hidden" name="id" value=view.id.to_string()/>
                                 <input type="hidden" name="live" value=(!live).to_string()/>
                                 <Submit label=if live { "Pause it" } else { "Go live" } look=if live { Look::Secondary } else { Look::Primary } pending=form.pending/>
-                            </ActionForm>
+                            </PostForm>
                         </Card>
                     </div>
                 </div>

@@ -1,6 +1,5 @@
 //! What an agent is called and how it speaks.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::{agent_of_page, head};
@@ -37,7 +36,7 @@ pub async fn save_persona(
 /// What an agent is called and how it speaks.
 #[component]
 pub fn PersonaPage() -> impl IntoView {
-    let save = ServerAction::<SavePersona>::new();
+    let save = FormAction::of::<SavePersona>();
     let form = FormState::of(save);
     let agent = agent_of_page(move || save.version().get());
     load(agent, move |view| {
@@ -51,7 +50,7 @@ pub fn PersonaPage() -> impl IntoView {
         view! {
             <div class="page">
                 {head(&view, "Who your visitors talk to.")}
-                <ActionForm action=save attr:class="stack">
+                <PostForm action=save class="stack">
                     <FormAlert form/>
                     <Card title="Persona" foot=view! { <Submit label="Save" pending=form.pending/> }.into_any()>
                         <div class="stack">
@@ -64,7 +63,7 @@ pub fn PersonaPage() -> impl IntoView {
                             <Field form name="avatar_url" kind="url" label="Picture" value=settings.avatar_url placeholder="https://…" hint="An address that starts with https://. Without one it shows its initials."/>
                         </div>
                     </Card>
-                </ActionForm>
+                </PostForm>
             </div>
         }
         .into_any()

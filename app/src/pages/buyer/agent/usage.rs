@@ -27,10 +27,7 @@ pub async fn usage(id: String, days: String) -> Result<UsageView, UiError> {
 pub fn UsagePage() -> impl IntoView {
     let agent = agent_of_page(|| 0);
     let (id, query) = (agent_id(), use_query_map());
-    let usage = Resource::new_blocking(
-        move || (id(), query.read().get("days").unwrap_or_default()),
-        |(id, days)| usage(id, days),
-    );
+    let usage = read(move || Usage { id: id(), days: query.read().get("days").unwrap_or_default() });
     load(agent, move |view| {
         let header = head(&view, "Every call, counted exactly once. Failed calls cost nothing.");
         let figures = load_part(usage, move |usage| {

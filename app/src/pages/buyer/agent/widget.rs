@@ -1,7 +1,6 @@
 //! Putting an agent on a page: which pages may show it, and what to paste into them.
 
 use domain::view::config::WidgetEmbed;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;
 
@@ -58,11 +57,11 @@ pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiE
 /// Putting an agent on a page.
 #[component]
 pub fn WidgetPage() -> impl IntoView {
-    let save = ServerAction::<SaveOrigins>::new();
+    let save = FormAction::of::<SaveOrigins>();
     let form = FormState::of(save);
     let agent = agent_of_page(move || save.version().get());
     let id = agent_id();
-    let found = Resource::new_blocking(move || (id(), save.version().get()), |(id, _)| embed(id));
+    let found = read_again(move || save.version().get(), move || Embed { id: id() });
     load(agent, move |view| {
         let header = head(&view, "Two lines on your site, and visitors can ask.");
         let origins = view.settings.allowed_origins.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
@@ -70,7 +69,7 @@ pub fn WidgetPage() -> impl IntoView {
         view! {
             <div class="page">
                 {header}
-                <ActionForm action=save attr:class="stack">
+                <PostForm action=save class="stack">
                     <FormAlert form/>
                     <Card title="1 · Your pages" text="The widget works on these and nowhere else." foot=view! { <Submit label="Save" pending=form.pending/> }.into_any()>
                         <div class="stack">
@@ -79,7 +78,7 @@ pub fn WidgetPage() -> impl IntoView {
                                 hint="One address a line, without a path. https://*.example.com stands for every direct subdomain."/>
                         </div>
                     </Card>
-                </ActionForm>
+                </PostForm>
                 {load_part(found, move |embed| match embed.publishable_key {
                     Some(_) => view! {
                         <Card title="2 · Paste this" text="Anywhere in your page, best before the end of its body. The key in it is no secret: it works on your pages alone.">
