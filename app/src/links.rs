@@ -13,6 +13,11 @@ pub const REGISTER: &str = "/register/";
 /// The operator's first page.
 pub const ADMIN: &str = "/admin/";
 
+/// Where an invitation is accepted.
+pub fn invitation(token: &str) -> String {
+    format!("/invitation/{}/", escape(token))
+}
+
 /// A category's page, by slug.
 pub fn category(slug: &str) -> String {
     format!("/marketplace-category/{slug}/")

@@ -6,6 +6,7 @@ pub mod buyer;
 pub mod category;
 pub mod checkout;
 pub mod deploy;
+pub mod invitation;
 pub mod landing;
 pub mod login;
 pub mod marketplace;

@@ -4,8 +4,8 @@ mod dashboard;
 
 pub use dashboard::dashboard;
 
-use domain::view::account::{InvitationView, MemberView, OrganizationView, ProjectView};
-use domain::{Email, InvitationId, OrganizationId, Permission, ProjectId, Role, UserId};
+use domain::view::account::{InvitationOffer, InvitationView, MemberView, OrganizationView, ProjectView};
+use domain::{Email, InvitationId, OrganizationId, Permission, ProjectId, Role, Timestamp, UserId};
 use store::organizations::{self as rows, InvitationRow, OrganizationRow, ProjectRow};
 use store::{Scope, Tenant, Tx};
 
@@ -202,15 +202,32 @@ pub async fn invite(ctx: &Ctx, who: &Principal, id: OrganizationId, email: &str,
     Ok(())
 }
 
+/// Returns what an invitation offers to whoever holds it; nobody need be signed in.
+pub async fn invitation(ctx: &Ctx, token: &str) -> Result<InvitationOffer> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let row = open_invitation(&mut tx, token, ctx.now()).await?;
+    let organization = rows::get(&mut tx, row.organization_id).await?.ok_or(Error::NotFound("organization"))?;
+    Ok(InvitationOffer {
+        organization_name: organization.name,
+        email: row.email.parse().map_err(Error::internal)?,
+        role: row.role,
+        expires: row.expires_at.day().to_string(),
+    })
+}
+
+async fn open_invitation(tx: &mut Tx, token: &str, now: Timestamp) -> Result<InvitationRow> {
+    rows::invitation(tx, &secret::digest(token))
+        .await?
+        .filter(|row| row.accepted_at.is_none() && row.expires_at > now)
+        .ok_or(Error::NotFound("invitation, or it has expired"))
+}
+
 /// Accepts an invitation that was sent to the caller's address.
 pub async fn accept_invitation(ctx: &Ctx, who: &Principal, token: &str) -> Result<OrganizationId> {
     let viewer = who.user()?;
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
-    let row = rows::invitation(&mut tx, &secret::digest(token))
-        .await?
-        .filter(|row| row.accepted_at.is_none() && row.expires_at > now)
-        .ok_or(Error::NotFound("invitation, or it has expired"))?;
+    let row = open_invitation(&mut tx, token, now).await?;
     if row.email != viewer.user.email.as_str() {
         return Err(Error::Forbidden("this invitation was sent to another address; sign in with that one"));
     }

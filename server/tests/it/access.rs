@@ -294,6 +294,9 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("POST", "/ui/team/change", "organization={buyer}&subject={user}&what=remove", Unknown, Hidden, Forbidden),
     ("POST", "/ui/team/change", "organization={buyer}&subject={user}&what=member", Unknown, Hidden, Forbidden),
     ("POST", "/ui/team/change", "organization={buyer}&subject={invitation}&what=withdraw", Unknown, Hidden, Forbidden),
+    // Whoever holds an invitation sees what it offers; its address alone accepts it.
+    ("GET", "/ui/invitation/get", "token={token}", Open, Open, Open),
+    ("POST", "/ui/invitation/accept", "token={token}", Unknown, Forbidden, Forbidden),
     // With an organization of their own around someone else's things.
     ("POST", "/ui/team/change", "organization={foreign}&subject={user}&what=remove", Unknown, Hidden, Hidden),
     ("POST", "/ui/team/change", "organization={foreign}&subject={invitation}&what=withdraw", Unknown, Hidden, Hidden),
@@ -567,6 +570,7 @@ async fn everyone_who_should_be_refused_by_a_server_function_is() {
         names.pairs.push(("invitation", invitations[0].id.to_string()));
         names.pairs.push(("user", owner.user().expect("signed in").user.id.to_string()));
         names.pairs.push(("foreign", foreign.organization.clone()));
+        names.pairs.push(("token", testkit::invitation_token(&app.ctx.store, &app.mailer, email).await));
         let (foreign, member) = (app.sign_in("foreign").await, app.sign_in("member").await);
         let mut problems = Vec::new();
         for &(method, path, fields, stranger_is, foreign_is, member_is) in SERVER_FUNCTIONS {

@@ -1,9 +1,58 @@
 //! Pages as a browser gets them, before any script has run.
 
+use app::UiError;
+use domain::Role;
 use serde_json::json;
 
 use crate::app::on_every_app;
 use crate::story::{list_an_offering, subscribe};
+
+#[tokio::test]
+async fn an_invited_visitor_signs_up_on_the_way_and_becomes_a_member_without_scripts() {
+    on_every_app(async |app| {
+        let ada = app.register("ada").await;
+        let owner = services::identity::principal_of_token(&app.ctx, &ada.token).await.expect("the owner");
+        let organization = ada.organization.parse().expect("an id");
+        services::organizations::invite(&app.ctx, &owner, organization, "bob@example.com", Role::Admin)
+            .await
+            .expect("invited");
+        let token = testkit::invitation_token(&app.ctx.store, &app.mailer, "bob@example.com").await;
+        let page = format!("/invitation/{token}/");
+
+        let unknown = app.open("/invitation/nonsense/", None).await;
+        assert_eq!(unknown.status.as_u16(), 404, "{}", unknown.text);
+        let visitor = app.open(&page, None).await;
+        assert_eq!(visitor.status.as_u16(), 200, "{}", visitor.text);
+        assert!(visitor.text.contains("Join ada’s organization") && visitor.text.contains("bob@example.com"));
+        for way in ["/login/", "/register/"] {
+            assert!(visitor.text.contains(&format!(r#"href="{way}?next={page}""#)), "{way}: {}", visitor.text);
+        }
+        let asked = app.submit("/ui/invitation/accept", None, &format!("token={token}")).await;
+        assert_eq!(asked.form_error(), Some(UiError::SignedOut));
+
+        // Someone else who is signed in is told whose it is.
+        app.register("eve").await;
+        let eve = app.sign_in("eve").await;
+        let other = app.open(&page, Some(&eve)).await;
+        assert!(other.text.contains("you are signed in as eve@example.com"), "{}", other.text);
+        assert!(!other.text.contains("Accept the invitation"));
+
+        let form = format!("name=Bob&email=bob%40example.com&password=a+long+enough+password&next={page}");
+        let signed_up = app.submit("/ui/session/register", None, &form).await;
+        assert_eq!(signed_up.location(), page);
+        let bob = app.sign_in("bob").await;
+        let own = app.open(&page, Some(&bob)).await;
+        assert!(own.text.contains("Accept the invitation"), "{}", own.text);
+        let joined = app.submit("/ui/invitation/accept", Some(&bob), &format!("token={token}")).await;
+        assert_eq!(joined.form_error(), None);
+        let inside = joined.location().to_owned();
+        assert_eq!(inside, format!("/organizations/{organization}/?notice=joined"));
+        assert_eq!(app.open(&inside, Some(&bob)).await.status.as_u16(), 200);
+        let again = app.submit("/ui/invitation/accept", Some(&bob), &format!("token={token}")).await;
+        assert!(matches!(again.form_error(), Some(UiError::NotFound(_))));
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn an_order_that_waits_is_looked_at_again_without_scripts_and_when_they_fail() {

@@ -98,3 +98,16 @@ pub struct InvitationView {
     /// Until when it holds, readable.
     pub expires: String,
 }
+
+/// What someone who holds an invitation is shown before they accept it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationOffer {
+    /// The organization's name.
+    pub organization_name: String,
+    /// The address that it was sent to; only who has this address can accept.
+    pub email: Email,
+    /// As what.
+    pub role: Role,
+    /// Until when it holds, readable.
+    pub expires: String,
+}

@@ -94,12 +94,19 @@ async fn an_invitation_comes_by_mail_and_is_for_its_address_alone() {
         let waiting = organizations::invitations(ctx, &ada.who, id).await.expect("invitations");
         assert_eq!((waiting.len(), waiting[0].email.as_str(), waiting[0].role), (1, "bob@example.com", Role::Admin));
 
+        // Whoever holds it is told what it offers, before they sign in or up.
+        let offer = organizations::invitation(ctx, &token).await.expect("an offer");
+        assert_eq!((offer.organization_name.as_str(), offer.role), ("ada’s organization", Role::Admin));
+        assert_eq!((offer.email.as_str(), offer.expires.as_str()), ("bob@example.com", "5 Dec 2026"));
+        hidden(organizations::invitation(ctx, "nonsense").await);
+
         let eve = t.register("eve@example.com").await;
         forbidden(organizations::accept_invitation(ctx, &eve.who, &token).await);
         hidden(organizations::accept_invitation(ctx, &eve.who, "nonsense").await);
         let bob = t.register("bob@example.com").await;
         assert_eq!(organizations::accept_invitation(ctx, &bob.who, &token).await.expect("accepted"), id);
         hidden(organizations::accept_invitation(ctx, &bob.who, &token).await);
+        hidden(organizations::invitation(ctx, &token).await);
         let bob = t.refreshed(bob).await;
         assert_eq!(roles(&t, &bob.who, id).await, [("ada".to_owned(), Role::Owner), ("bob".to_owned(), Role::Admin)]);
         assert!(organizations::invitations(ctx, &ada.who, id).await.expect("invitations").is_empty());
