@@ -62,6 +62,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/marketplace-service-provider/:provider/") view=pages::storefront::StorefrontPage ssr=SsrMode::Async/>
                     <Route path=path!("/login/") view=pages::login::LoginPage ssr=SsrMode::Async/>
                     <Route path=path!("/register/") view=pages::register::RegisterPage ssr=SsrMode::Async/>
+                    <Route path=path!("/password/") view=pages::password::PasswordPage ssr=SsrMode::Async/>
+                    <Route path=path!("/password/:token/") view=pages::password::SetPasswordPage ssr=SsrMode::Async/>
                     <Route path=path!("/invitation/:token/") view=pages::invitation::InvitationPage ssr=SsrMode::Async/>
                     <Route path=path!("/buy/:plan/") view=pages::buy::BuyPage ssr=SsrMode::Async/>
                     <Route path=path!("/marketplace-order/:order/") view=pages::order::OrderPage ssr=SsrMode::Async/>

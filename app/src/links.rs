@@ -10,6 +10,8 @@ pub const MARKETPLACE: &str = "/marketplace/";
 pub const LOGIN: &str = "/login/";
 /// Where to sign up.
 pub const REGISTER: &str = "/register/";
+/// Where someone who has lost their password asks for a link; the link's page is below it.
+pub const PASSWORD: &str = "/password/";
 /// The operator's first page.
 pub const ADMIN: &str = "/admin/";
 

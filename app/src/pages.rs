@@ -13,6 +13,7 @@ pub mod marketplace;
 pub mod not_found;
 pub mod offering;
 pub mod order;
+pub mod password;
 pub mod provider;
 pub mod register;
 pub mod storefront;

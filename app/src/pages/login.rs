@@ -34,7 +34,7 @@ pub fn LoginPage() -> impl IntoView {
                     <Submit label="Sign in" class="btn--lg btn--block" pending=form.pending/>
                 </PostForm>
             </div>
-            <p class="auth__other">"New here? "<a class="link" href=register>"Create an account"</a></p>
+            <p class="auth__other">"New here? "<a class="link" href=register>"Create an account"</a>" · "<a class="link" href=links::PASSWORD>"Lost your password?"</a></p>
         </div>
     }
 }

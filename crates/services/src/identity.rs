@@ -4,6 +4,11 @@
 //! answers the same, after the same work, for a wrong password and an unknown address; signing up
 //! with a taken address answers as any other sign-up that we refuse, and the owner gets a mail.
 
+mod reset;
+
+pub(crate) use reset::send_reset;
+pub use reset::{request_reset, reset_is_open, reset_password};
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -41,6 +46,10 @@ pub(crate) struct SignInLimits {
     by_ip: Throttle,
     /// One mail an hour that tells the owner of an address of somebody's try.
     notices: Throttle,
+    /// Three letters to one address that let its owner set a password, then one every twenty minutes.
+    resets_by_account: Throttle,
+    /// Twenty such letters that one place asks for at once, then one a minute.
+    resets_by_ip: Throttle,
 }
 
 impl Default for SignInLimits {
@@ -49,6 +58,8 @@ impl Default for SignInLimits {
             by_account: Throttle::new(10, Duration::from_mins(1)),
             by_ip: Throttle::new(100, Duration::from_secs(3)),
             notices: Throttle::new(1, Duration::from_hours(1)),
+            resets_by_account: Throttle::new(3, Duration::from_mins(20)),
+            resets_by_ip: Throttle::new(20, Duration::from_mins(1)),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{JobId, OrderId, PaymentId, Timestamp};
+use domain::{Email, JobId, OrderId, PaymentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::orders;
 use crate::ports::Mail;
+use crate::{identity, orders};
 
 /// How long a job may run before another process takes it for dead.
 const LEASE_SECONDS: i64 = 120;
@@ -32,6 +32,11 @@ const AT_ONCE: usize = 4;
 pub enum Job {
     /// Send a message.
     Mail(Mail),
+    /// Write to someone who has lost their password, if the address is somebody's.
+    PasswordReset {
+        /// Where to.
+        email: Email,
+    },
     /// Believe an event that a payment rail delivered.
     RailEvent {
         /// The rail.
@@ -118,6 +123,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
     let job: Job = serde_json::from_value(value).map_err(|error| Error::invalid("payload", error.to_string()))?;
     match job {
         Job::Mail(mail) => ctx.mailer.send(&mail).await.map_err(Error::internal),
+        Job::PasswordReset { email } => identity::send_reset(ctx, &email).await,
         Job::RailEvent { rail, event } => orders::handle_event(ctx, &rail, &event).await,
         Job::SandboxEvent { session } => orders::deliver_sandbox_event(ctx, &session).await,
         Job::Fulfil { order } => orders::fulfil(ctx, order, row.attempts).await,
@@ -182,11 +188,12 @@ fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
     tracing::warn!(%error, "a job's end could not be written down; it is run again");
 }
 
-/// Removes what has expired: sessions, and orders that nobody paid.
+/// Removes what has expired: sessions, links that set a password, and orders that nobody paid.
 pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
     store::identity::delete_expired_sessions(&mut tx, now).await?;
+    store::identity::delete_expired_resets(&mut tx, now).await?;
     tx.commit().await?;
     orders::expire_checkouts(ctx).await
 }

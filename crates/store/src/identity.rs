@@ -191,11 +191,57 @@ pub async fn delete_session(tx: &mut Tx, token_hash: &[u8]) -> Result<(), Error>
     Ok(())
 }
 
-/// Signs a person out everywhere: browsers and tokens.
+/// Signs a person out everywhere: browsers, tokens, and links that would set another password.
 pub async fn delete_credentials(tx: &mut Tx, user: UserId) -> Result<(), Error> {
     tx.query("DELETE FROM user_sessions WHERE user_id = $1").bind(user).execute().await?.any();
     tx.query("DELETE FROM user_tokens WHERE user_id = $1").bind(user).execute().await?.any();
+    tx.query("DELETE FROM password_resets WHERE user_id = $1").bind(user).execute().await?.any();
     Ok(())
+}
+
+/// Writes a link that lets a person set another password; the token is stored as its hash.
+pub async fn insert_reset(
+    tx: &mut Tx,
+    user: UserId,
+    token_hash: &[u8],
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    tx.query("INSERT INTO password_resets (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+        .bind(token_hash.to_vec())
+        .bind(user)
+        .bind(now)
+        .bind(expires_at)
+        .execute()
+        .await?
+        .exactly_one()
+}
+
+/// Finds whose password a link sets, unless it has expired.
+pub async fn reset(tx: &mut Tx, token_hash: &[u8], now: Timestamp) -> Result<Option<UserId>, Error> {
+    let row: Option<(UserId,)> = tx
+        .query("SELECT user_id FROM password_resets WHERE token_hash = $1 AND expires_at > $2")
+        .bind(token_hash.to_vec())
+        .bind(now)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(user,)| user))
+}
+
+/// Uses a link up, and returns whose password it sets, unless it has expired or was used.
+pub async fn take_reset(tx: &mut Tx, token_hash: &[u8], now: Timestamp) -> Result<Option<UserId>, Error> {
+    let row: Option<(UserId,)> = tx
+        .query("DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id")
+        .bind(token_hash.to_vec())
+        .bind(now)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(user,)| user))
+}
+
+/// Removes links that have expired; returns how many.
+pub async fn delete_expired_resets(tx: &mut Tx, now: Timestamp) -> Result<u64, Error> {
+    Ok(tx.query("DELETE FROM password_resets WHERE expires_at <= $1").bind(now).execute().await?.affected)
 }
 
 /// Removes browsers that have expired; returns how many.

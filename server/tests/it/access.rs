@@ -269,6 +269,9 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/session/viewer", "", Open, Open, Open),
     ("POST", "/ui/session/log-in", "email=nobody%40example.com&password=wrong+wrong+wrong", Open, Open, Open),
     ("POST", "/ui/session/register", "name=&email=&password=", Open, Open, Open),
+    ("POST", "/ui/password/ask", "email=nobody%40example.com", Open, Open, Open),
+    ("GET", "/ui/password/open", "token=nonsense", Open, Open, Open),
+    ("POST", "/ui/password/set", "token=nonsense&password=a+long+enough+password", Open, Open, Open),
     ("POST", "/ui/session/theme", "theme=dark", Open, Open, Open),
     ("POST", "/ui/buy/sign-up", "plan={plan}&name=&email=&password=&accept_terms=on", Open, Open, Open),
     // Orders and subscriptions of the buyer.

@@ -81,3 +81,49 @@ async fn an_order_that_waits_is_looked_at_again_without_scripts_and_when_they_fa
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_lost_password_is_set_anew_without_scripts() {
+    on_every_app(async |app| {
+        let ada = app.register("ada").await;
+        let before = app.sign_in("ada").await;
+        assert!(app.open("/login/", None).await.text.contains(r#"href="/password/""#));
+        assert_eq!(app.open("/password/", None).await.status.as_u16(), 200);
+        // Known or unknown, the answer is the same.
+        for email in ["ada%40example.com", "nobody%40example.com"] {
+            let asked = app.submit("/ui/password/ask", None, &format!("email={email}")).await;
+            assert_eq!((asked.status.as_u16(), asked.location()), (302, "/password/?sent=1"));
+        }
+        assert!(app.open("/password/?sent=1", None).await.text.contains("Look into your mail"));
+        let mut link = None;
+        for _ in 0..200 {
+            link = app.mailer.sent().iter().find_map(|mail| {
+                mail.text.lines().find_map(|line| line.strip_prefix("http://cmp.test").map(str::to_owned))
+            });
+            if link.is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        let link = link.expect("a letter with a link");
+        assert_eq!(app.mailer.sent().len(), 1);
+
+        let page = app.open(&link, None).await;
+        assert_eq!(page.status.as_u16(), 200, "{}", page.text);
+        assert!(page.text.contains("Set another password"));
+        let token = link.split('/').nth(2).expect("a token");
+        let set = async |password: &str| {
+            app.submit("/ui/password/set", None, &format!("token={token}&password={password}")).await
+        };
+        assert!(matches!(set("short").await.form_error(), Some(UiError::Invalid(_))));
+        assert_eq!(set("quite+another+password").await.location(), "/login/?notice=password-changed");
+        assert!(matches!(set("a+third+password").await.form_error(), Some(UiError::NotFound(_))));
+        assert_eq!(app.open(&link, None).await.status.as_u16(), 404);
+        // What was signed in is not any more.
+        assert_eq!(app.load("/ui/session/viewer", Some(&before)).await.json(), json!(null));
+        app.call("GET", "/api/users/me/", Some(&ada.token), &json!(null)).await.expect(401);
+        let form = "email=ada%40example.com&password=quite+another+password";
+        assert_eq!(app.submit("/ui/session/log-in", None, form).await.form_error(), None);
+    })
+    .await;
+}

@@ -276,3 +276,133 @@ async fn an_operator_is_made_once_and_has_the_password_that_was_given_last() {
     })
     .await;
 }
+
+/// Returns the token in the last letter that lets its reader set a password.
+async fn reset_token(t: &TestCtx) -> String {
+    t.run_jobs().await;
+    let sent = t.mailer.sent();
+    let token = sent.iter().rev().find_map(|mail| {
+        let (_, after) = mail.text.split_once("http://cmp.test/password/")?;
+        after.split('/').next().filter(|token| token.len() == 43).map(str::to_owned)
+    });
+    token.expect("a letter with a link")
+}
+
+#[tokio::test]
+async fn a_lost_password_is_set_anew_with_a_link_that_works_once() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        let api = identity::issue_token(&t.ctx, "ada@example.com", PASSWORD, IP).await.expect("a token");
+        identity::request_reset(&t.ctx, " ADA@example.com", IP).await.expect("asked");
+        let token = reset_token(&t).await;
+        assert_eq!(t.mailer.sent().last().expect("a letter").to.as_str(), "ada@example.com");
+        identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("asked again");
+        let other = reset_token(&t).await;
+        assert_ne!(token, other);
+
+        // Asking changes nothing, and the database does not hold the token.
+        identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await.expect("signed in");
+        identity::reset_is_open(&t.ctx, &token).await.expect("open");
+        let mut tx = t.ctx.store.read(store::Scope::System).await.expect("a transaction");
+        let stored = store::identity::reset(&mut tx, token.as_bytes(), t.ctx.now()).await.expect("a read");
+        assert_eq!(stored, None);
+        drop(tx);
+
+        let short = identity::reset_password(&t.ctx, &token, "short").await;
+        assert!(matches!(short, Err(Error::Invalid(problems)) if problems[0].0 == "password"));
+        identity::reset_password(&t.ctx, &token, "quite another password").await.expect("set");
+        // Every browser, token and link of hers has ended.
+        assert_eq!(identity::principal_of_cookie(&t.ctx, &ada.cookie).await.expect("one"), Principal::Visitor);
+        assert_eq!(identity::principal_of_token(&t.ctx, &api).await.expect("one"), Principal::Visitor);
+        for used in [&token, &other] {
+            assert!(matches!(identity::reset_is_open(&t.ctx, used).await, Err(Error::NotFound(_))));
+            let again = identity::reset_password(&t.ctx, used, "a third password").await;
+            assert!(matches!(again, Err(Error::NotFound(_))));
+        }
+        refusal(identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await);
+        identity::login(&t.ctx, "ada@example.com", "quite another password", IP, "").await.expect("signed in");
+        t.run_jobs().await;
+        let told = t.mailer.sent().pop().expect("a letter");
+        assert!(told.subject.contains("was changed"), "{}", told.subject);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_who_use_one_link_at_once_do_not_both_set_a_password() {
+    on_every_ctx(async |t: TestCtx| {
+        t.register("ada@example.com").await;
+        identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("asked");
+        let token = reset_token(&t).await;
+        let (one, two) = tokio::join!(
+            identity::reset_password(&t.ctx, &token, "the first password"),
+            identity::reset_password(&t.ctx, &token, "the second password"),
+        );
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_sets_a_password_holds_for_an_hour_and_not_for_who_is_locked_out() {
+    on_every_ctx(async |t: TestCtx| {
+        let ada = t.register("ada@example.com").await;
+        identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("asked");
+        let token = reset_token(&t).await;
+        t.clock.advance_seconds(3599);
+        identity::reset_is_open(&t.ctx, &token).await.expect("open");
+        t.clock.advance_seconds(1);
+        let late = identity::reset_password(&t.ctx, &token, "quite another password").await;
+        assert!(matches!(late, Err(Error::NotFound(_))));
+        services::jobs::sweep(&t.ctx).await.expect("swept");
+
+        identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("asked");
+        let token = reset_token(&t).await;
+        let operator = t.operator().await;
+        operator::set_user_disabled(&t.ctx, &operator, ada.user, true).await.expect("locked out");
+        let locked = identity::reset_password(&t.ctx, &token, "quite another password").await;
+        assert!(matches!(locked, Err(Error::NotFound(_))));
+        let letters = t.mailer.sent().len();
+        identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("answered alike");
+        t.run_jobs().await;
+        assert_eq!(t.mailer.sent().len(), letters);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn asking_for_another_password_does_not_tell_who_has_an_account() {
+    on_every_ctx(async |t: TestCtx| {
+        t.register("ada@example.com").await;
+        // Known, unknown, and the samples' seller, who has no password: each is one job, and the same answer.
+        for email in ["ada@example.com", "nobody@example.com", "samples@cmp.invalid"] {
+            for _ in 0..3 {
+                identity::request_reset(&t.ctx, email, IP).await.expect("the same answer");
+            }
+            let fourth = identity::request_reset(&t.ctx, email, IP).await;
+            let Err(Error::TooMany { retry_after, .. }) = fourth else { panic!("{fourth:?}") };
+            assert_eq!(retry_after, Duration::from_secs(1200));
+        }
+        t.run_jobs().await;
+        let to: Vec<String> = t.mailer.sent().iter().map(|mail| mail.to.to_string()).collect();
+        assert_eq!(to, ["ada@example.com"; 3]);
+        assert!(matches!(identity::request_reset(&t.ctx, "ada", IP).await, Err(Error::Invalid(_))));
+        t.clock.advance_seconds(1200);
+        identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("after the wait");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_place_cannot_have_letters_sent_to_many_addresses() {
+    on_every_ctx(async |t: TestCtx| {
+        for number in 0..20 {
+            identity::request_reset(&t.ctx, &format!("guess{number}@example.com"), IP).await.expect("asked");
+        }
+        let refused = identity::request_reset(&t.ctx, "guess@example.com", IP).await;
+        assert!(matches!(refused, Err(Error::TooMany { .. })));
+        let elsewhere = IpAddr::from([192, 0, 2, 9]);
+        identity::request_reset(&t.ctx, "guess@example.com", elsewhere).await.expect("asked");
+    })
+    .await;
+}

@@ -123,6 +123,30 @@ async fn tokens_are_found_by_their_hash_and_the_oldest_go_first() {
 }
 
 #[tokio::test]
+async fn a_link_that_sets_a_password_works_once_and_until_it_expires() {
+    on_every_database(async |store: Store| {
+        let mut tx = write(&store).await;
+        let ada = person(1, "ada@example.com");
+        identity::insert_user(&mut tx, &ada).await.expect("inserted");
+        let until = NOW.plus_seconds(3600);
+        for hash in [b"one", b"two"] {
+            identity::insert_reset(&mut tx, ada.id, hash, NOW, until).await.expect("inserted");
+        }
+        assert_eq!(identity::reset(&mut tx, b"one", NOW).await.expect("a read"), Some(ada.id));
+        assert_eq!(identity::reset(&mut tx, b"one", until).await.expect("a read"), None, "expired");
+        assert_eq!(identity::take_reset(&mut tx, b"one", until).await.expect("an answer"), None, "expired");
+        assert_eq!(identity::take_reset(&mut tx, b"one", NOW).await.expect("an answer"), Some(ada.id));
+        assert_eq!(identity::take_reset(&mut tx, b"one", NOW).await.expect("an answer"), None, "used");
+        assert_eq!(identity::delete_expired_resets(&mut tx, NOW).await.expect("swept"), 0);
+        assert_eq!(identity::delete_expired_resets(&mut tx, until).await.expect("swept"), 1);
+        identity::insert_reset(&mut tx, ada.id, b"three", NOW, until).await.expect("inserted");
+        identity::delete_credentials(&mut tx, ada.id).await.expect("deleted");
+        assert_eq!(identity::reset(&mut tx, b"three", NOW).await.expect("a read"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn memberships_leave_out_blocked_organizations_and_tell_who_sells() {
     on_every_database(async |store: Store| {
         let mut tx = write(&store).await;
