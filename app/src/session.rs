@@ -83,7 +83,7 @@ pub async fn register(name: String, email: String, password: String, next: Optio
     let ctx = here::ctx()?;
     let browser = here::request_header(&http::header::USER_AGENT).unwrap_or_default();
     let form = services::identity::Register { name, email, password };
-    let signed_up = services::identity::register(&ctx, form, &browser).await.map_err(here::fail)?;
+    let signed_up = services::identity::register(&ctx, form, here::caller_ip(), &browser).await.map_err(here::fail)?;
     here::set_session(&signed_up.session_cookie);
     Ok(land(&signed_up.viewer, next.as_deref()))
 }

@@ -44,6 +44,8 @@ pub(crate) struct SignInLimits {
     by_account: Throttle,
     /// A hundred tries from one address of the network at once, then one every three seconds.
     by_ip: Throttle,
+    /// A hundred people who sign up from one place at once, then one every ten seconds.
+    sign_ups: Throttle,
     /// One mail an hour that tells the owner of an address of somebody's try.
     notices: Throttle,
     /// Three letters to one address that let its owner set a password, then one every twenty minutes.
@@ -57,6 +59,7 @@ impl Default for SignInLimits {
         Self {
             by_account: Throttle::new(10, Duration::from_mins(1)),
             by_ip: Throttle::new(100, Duration::from_secs(3)),
+            sign_ups: Throttle::new(100, Duration::from_secs(10)),
             notices: Throttle::new(1, Duration::from_hours(1)),
             resets_by_account: Throttle::new(3, Duration::from_mins(20)),
             resets_by_ip: Throttle::new(20, Duration::from_mins(1)),
@@ -85,7 +88,7 @@ pub struct SignedIn {
 }
 
 /// Makes a person with an organization, its default project, and a signed-in browser.
-pub async fn register(ctx: &Ctx, form: Register, user_agent: &str) -> Result<SignedIn> {
+pub async fn register(ctx: &Ctx, form: Register, ip: IpAddr, user_agent: &str) -> Result<SignedIn> {
     let mut checks = Checks::default();
     let name = checks.text("name", &form.name, 1, 80);
     let email: Option<Email> = checks.parse("email", &form.email);
@@ -93,6 +96,11 @@ pub async fn register(ctx: &Ctx, form: Register, user_agent: &str) -> Result<Sig
     checks.done()?;
     let email = email.ok_or_else(|| Error::invalid("email", "is required"))?;
 
+    // Whoever makes accounts by the thousand also makes us hash and write by the thousand.
+    ctx.sign_in_limits().sign_ups.hit(&network_key(ip), ctx.now()).map_err(|retry_after| Error::TooMany {
+        message: "many people have signed up from here just now".to_owned(),
+        retry_after,
+    })?;
     // Hashed before anyone looks whether the address is taken: the work is the same either way.
     let hash = secret::hash_password(&form.password, ctx.settings.argon2_memory_kib).await?;
     let now = ctx.now();

@@ -95,7 +95,7 @@ impl TestCtx {
     pub async fn register(&self, email: &str) -> Seller {
         let name = email.split('@').next().unwrap().to_owned();
         let form = Register { name, email: email.to_owned(), password: PASSWORD.to_owned() };
-        let signed_in = identity::register(&self.ctx, form, "a test").await.unwrap();
+        let signed_in = identity::register(&self.ctx, form, IP, "a test").await.unwrap();
         let membership = signed_in.viewer.memberships.first().unwrap();
         Seller {
             user: signed_in.viewer.user.id,

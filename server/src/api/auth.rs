@@ -113,11 +113,11 @@ fn user(state: &AppState, viewer: &Viewer, token: Option<String>) -> User {
 
 /// Makes a user with an organization and a default project, and answers a token.
 #[utoipa::path(post, path = "/api-auth/register/", tag = "users", request_body = Registration,
-    responses((status = 201, body = User), (status = 400, description = "what is wrong, by field")))]
+    responses((status = 201, body = User), (status = 400, description = "what is wrong, by field"), (status = 429, description = "too many from one place")))]
 async fn register(State(state): State<AppState>, who: Who, Body(body): Body<Registration>) -> ApiResult<Response> {
     let form =
         services::identity::Register { name: body.name, email: body.email.clone(), password: body.password.clone() };
-    let signed_up = services::identity::register(&state.ctx, form, &who.user_agent).await?;
+    let signed_up = services::identity::register(&state.ctx, form, who.ip.0, &who.user_agent).await?;
     services::identity::logout(&state.ctx, &signed_up.session_cookie).await?;
     let token = services::identity::issue_token(&state.ctx, &body.email, &body.password, who.ip.0).await?;
     Ok((StatusCode::CREATED, Json(user(&state, &signed_up.viewer, Some(token)))).into_response())

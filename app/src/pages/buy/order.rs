@@ -34,7 +34,7 @@ pub async fn sign_up_and_order(
     let ctx = here::ctx()?;
     let browser = here::request_header(&http::header::USER_AGENT).unwrap_or_default();
     let form = services::identity::Register { name, email, password };
-    let signed_up = services::identity::register(&ctx, form, &browser).await.map_err(here::fail)?;
+    let signed_up = services::identity::register(&ctx, form, here::caller_ip(), &browser).await.map_err(here::fail)?;
     here::set_session(&signed_up.session_cookie);
     let buyer = signed_up.viewer.memberships.first().map(|membership| membership.organization_id);
     let who = services::Principal::User(signed_up.viewer);

@@ -24,7 +24,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
 async fn signing_up_makes_an_organization_and_a_project_without_asking() {
     on_every_ctx(async |t: TestCtx| {
         let signed_in =
-            identity::register(&t.ctx, form(" Ada@Example.com ", PASSWORD), "Firefox").await.expect("signed up");
+            identity::register(&t.ctx, form(" Ada@Example.com ", PASSWORD), IP, "Firefox").await.expect("signed up");
         assert_eq!(signed_in.viewer.user.email.as_str(), "ada@example.com");
         assert!(!signed_in.viewer.user.operator);
         let [membership] = signed_in.viewer.memberships.as_slice() else { panic!("one organization") };
@@ -42,7 +42,7 @@ async fn namesakes_get_organizations_of_their_own() {
         let mut slugs = Vec::new();
         for number in 0..7 {
             let form = form(&format!("ada{number}@example.com"), PASSWORD);
-            let viewer = identity::register(&t.ctx, form, "").await.expect("signed up").viewer;
+            let viewer = identity::register(&t.ctx, form, IP, "").await.expect("signed up").viewer;
             let who = Principal::User(viewer);
             slugs.extend(
                 services::organizations::list(&t.ctx, &who).await.expect("a list").into_iter().map(|row| row.slug),
@@ -60,11 +60,11 @@ async fn namesakes_get_organizations_of_their_own() {
 async fn every_wrong_field_of_a_sign_up_is_named_at_once() {
     on_every_ctx(async |t: TestCtx| {
         let wrong = Register { name: " ".to_owned(), email: "ada".to_owned(), password: "short".to_owned() };
-        let Err(Error::Invalid(problems)) = identity::register(&t.ctx, wrong, "").await else { panic!("taken") };
+        let Err(Error::Invalid(problems)) = identity::register(&t.ctx, wrong, IP, "").await else { panic!("taken") };
         let fields: Vec<_> = problems.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["name", "email", "password"]);
         let long = form("ada@example.com", &"x".repeat(201));
-        assert!(matches!(identity::register(&t.ctx, long, "").await, Err(Error::Invalid(_))));
+        assert!(matches!(identity::register(&t.ctx, long, IP, "").await, Err(Error::Invalid(_))));
     })
     .await;
 }
@@ -75,7 +75,7 @@ async fn a_taken_address_is_told_to_its_owner_alone_and_once_an_hour() {
         t.register("ada@example.com").await;
         for _ in 0..3 {
             // Not even the right password says that there is an account.
-            let refused = refusal(identity::register(&t.ctx, form("ada@example.com", PASSWORD), "").await);
+            let refused = refusal(identity::register(&t.ctx, form("ada@example.com", PASSWORD), IP, "").await);
             assert!(refused.contains("could not sign you up"), "{refused}");
         }
         t.run_jobs().await;
@@ -84,7 +84,7 @@ async fn a_taken_address_is_told_to_its_owner_alone_and_once_an_hour() {
         assert_eq!(sent[0].to.as_str(), "ada@example.com");
         assert!(sent[0].text.contains("http://cmp.test/login/"), "{}", sent[0].text);
         t.clock.advance_seconds(3600);
-        refusal(identity::register(&t.ctx, form("ada@example.com", PASSWORD), "").await);
+        refusal(identity::register(&t.ctx, form("ada@example.com", PASSWORD), IP, "").await);
         t.run_jobs().await;
         assert_eq!(t.mailer.sent().len(), 2);
     })
@@ -144,6 +144,29 @@ async fn one_place_cannot_try_many_addresses() {
         let refused = identity::login(&t.ctx, "guess@example.com", "not the password", ip(500), "").await;
         assert!(matches!(refused, Err(Error::TooMany { .. })), "a /64 is one place");
         refusal(identity::login(&t.ctx, "guess@example.com", "not the password", IP, "").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_place_cannot_sign_up_thousands() {
+    on_every_ctx(async |t: TestCtx| {
+        let wrong = Register { name: String::new(), ..form("ada@example.com", PASSWORD) };
+        assert!(matches!(identity::register(&t.ctx, wrong, IP, "").await, Err(Error::Invalid(_))));
+        for number in 0..100 {
+            let form = form(&format!("ada{number}@example.com"), PASSWORD);
+            identity::register(&t.ctx, form, IP, "").await.expect("signed up");
+        }
+        let refused = identity::register(&t.ctx, form("eve@example.com", PASSWORD), IP, "").await;
+        let Err(Error::TooMany { retry_after, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(retry_after, Duration::from_secs(10));
+        // A taken address is refused like any other.
+        let taken = identity::register(&t.ctx, form("ada1@example.com", PASSWORD), IP, "").await;
+        assert!(matches!(taken, Err(Error::TooMany { .. })));
+        let elsewhere = IpAddr::from([192, 0, 2, 9]);
+        identity::register(&t.ctx, form("eve@example.com", PASSWORD), elsewhere, "").await.expect("signed up");
+        t.clock.advance_seconds(10);
+        identity::register(&t.ctx, form("bob@example.com", PASSWORD), IP, "").await.expect("signed up");
     })
     .await;
 }
