@@ -55,6 +55,11 @@ pub fn agent(organization: impl Display, config: impl Display, rest: &str) -> St
     format!("/organizations/{organization}/agents/{config}/{rest}")
 }
 
+/// An agent's usage as a table for a spreadsheet, from one day to another.
+pub fn usage_table(config: impl Display, from: &str, to: &str) -> String {
+    format!("/api/customer-agent-configs/{config}/usage_csv/?from={from}&to={to}")
+}
+
 /// A page of a provider.
 pub fn provider(id: impl Display, rest: &str) -> String {
     format!("/providers/{id}/{rest}")

@@ -138,6 +138,7 @@ const TABLE: &[Row] = &[
         Forbidden,
     ),
     ("GET", "/api/customer-agent-configs/{config}/usage/", none, Unknown, Hidden, Open),
+    ("GET", "/api/customer-agent-configs/{config}/usage_csv/", none, Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/invocations/", none, Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/widget_embed/", none, Unknown, Hidden, Open),
     ("GET", "/api/agent-api-keys/", none, Unknown, Empty, Empty),

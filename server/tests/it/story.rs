@@ -187,6 +187,31 @@ async fn a_provider_lists_a_buyer_pays_and_the_agent_answers() {
         assert_eq!((usage["api_calls"].as_i64(), usage["used"].as_i64()), (Some(1), Some(1)), "{usage}");
         assert_eq!(usage["recent"][0]["request_id"], answer["request_id"]);
 
+        // The page links to the same as a table; a browser asks with its cookie.
+        let cookie = app.sign_in("buyer").await;
+        let page =
+            format!("/organizations/{}/agents/{}/usage/?days=7", subscribed.buyer.organization, subscribed.config);
+        let page = app.open(&page, Some(&cookie)).await;
+        let address = format!("{config}usage_csv/?from=");
+        let link = page.text.split("href=\"").find(|link| link.starts_with(&address)).expect("a link to the table");
+        let link = link.split('"').next().expect("its end").replace("&amp;", "&");
+        let table = app.open(&link, Some(&cookie)).await;
+        assert_eq!(table.headers["content-type"], "text/csv; charset=utf-8");
+        let lines: Vec<&str> = table.text.lines().collect();
+        assert_eq!(
+            (lines.len(), lines[0]),
+            (8, "date,calls,failed_calls,input_tokens,output_tokens"),
+            "{}",
+            table.text
+        );
+        let today = format!(
+            "{},1,0,{},{}",
+            usage["to"].as_str().expect("a day"),
+            usage["input_tokens"],
+            usage["output_tokens"]
+        );
+        assert_eq!(lines[7], today);
+
         let revoked = app
             .ok(
                 "POST",

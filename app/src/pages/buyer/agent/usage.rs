@@ -9,6 +9,7 @@ use server_fn::codec::GetUrl;
 use super::{agent_id, agent_of_page, head};
 use crate::error::UiError;
 use crate::fmt;
+use crate::links;
 use crate::ui::prelude::*;
 
 /// Returns how much an agent was used in the last so many days, or this month where nothing is said.
@@ -30,10 +31,12 @@ pub fn UsagePage() -> impl IntoView {
     let usage = read(move || Usage { id: id(), days: query.read().get("days").unwrap_or_default() });
     load(agent, move |view| {
         let header = head(&view, "Every call, counted exactly once. Failed calls cost nothing.");
+        let config = view.id;
         let figures = load_part(usage, move |usage| {
             let points = usage.days.iter().map(|day| (day.day.clone(), day.calls)).collect::<Vec<_>>();
             let rows = usage.recent.iter().cloned().map(row).collect_view();
             let none = usage.recent.is_empty();
+            let table = links::usage_table(config, &usage.from, &usage.to);
             view! {
                 <div class="stack">
                     <nav class="chips" aria-label="Time">
@@ -46,7 +49,9 @@ pub fn UsagePage() -> impl IntoView {
                         <Stat label="Tokens read" value=fmt::count(usage.input_tokens)/>
                         <Stat label="Tokens written" value=fmt::count(usage.output_tokens)/>
                     </div>
-                    <Card title="By day"><BarChart title="Calls by day" points/></Card>
+                    <Card title="By day" end=view! { <LinkButton href=table label="Download as CSV" look=Look::Secondary class="btn--sm" external=true/> }.into_any()>
+                        <BarChart title="Calls by day" points/>
+                    </Card>
                     <Card title="This month’s plan"><Meter label="Calls this month" used=usage.used limit=usage.monthly_quota/></Card>
                     {if none {
                         view! { <EmptyState icon=Sign::Activity title="No calls yet" text="Talk to it in the test chat, or call it with a key."/> }.into_any()
