@@ -12,8 +12,9 @@ use serde_json::Value as Json;
 
 use crate::{
     components::{self, Kind},
-    engine::{active_nodes, finds_cycle},
+    engine::{active_nodes, finds_cycle, is_tool_output},
     flow::{Flow, Node, Position, RemovedSecret},
+    tool,
 };
 
 /// What a whole flow is to this engine.
@@ -118,6 +119,10 @@ pub enum NeedKind {
     KnowledgeBase,
     /// Access to the web.
     Web,
+    /// A file.
+    File,
+    /// A database that can be asked.
+    Database,
 }
 
 impl Need {
@@ -145,6 +150,10 @@ impl std::fmt::Display for Need {
             NeedKind::KnowledgeBase if name.is_empty() => write!(out, "a knowledge base"),
             NeedKind::KnowledgeBase => write!(out, "the knowledge base {name}"),
             NeedKind::Web => write!(out, "access to the web"),
+            NeedKind::File if name.is_empty() => write!(out, "a file to read"),
+            NeedKind::File => write!(out, "the file {name}"),
+            NeedKind::Database if name.is_empty() => write!(out, "a database"),
+            NeedKind::Database => write!(out, "the database {name}"),
         }
     }
 }
@@ -165,7 +174,7 @@ pub fn check(flow: &Flow) -> Report {
         .iter()
         .zip(&active)
         .map(|(node, runs)| {
-            let Found { class, reason, advice } = classify(node);
+            let Found { class, reason, advice } = classify(flow, node);
             NodeReport {
                 id: node.id.clone(),
                 display_name: node.display_name.clone(),
@@ -200,33 +209,68 @@ pub fn check(flow: &Flow) -> Report {
     }
 }
 
-/// Says what a node is to this engine.
-pub(crate) fn classify(node: &Node) -> Found {
+/// Says what a node is to this engine, in its flow.
+pub(crate) fn classify(flow: &Flow, node: &Node) -> Found {
     let canonical = components::canonical_type(&node.component);
     if let Some((reason, advice)) = known::never(node, canonical) {
         return Found { class: NodeClass::Never, reason, advice };
     }
-    if components::find(&node.component).is_none() {
+    let Some(component) = components::find(&node.component) else {
         let (reason, advice) = known::unsupported(canonical);
         return Found { class: NodeClass::Unsupported, reason, advice };
-    }
+    };
     match &node.code_hash {
         // Nothing but ours could have been meant: the export carries no code that could differ.
-        None => native(),
-        Some(hash) if hashes::is_known(canonical, hash) => native(),
-        Some(_) if node.edited => Found {
-            class: NodeClass::Review,
-            reason: "its code was changed in Studio, and changed code is not run here".into(),
-            advice:
-                "Replace it by a fresh component of the same kind, or have the operator compare it with the original."
+        None => {}
+        Some(hash) if hashes::is_known(canonical, hash) => {}
+        Some(_) if node.edited => {
+            return Found {
+                class: NodeClass::Review,
+                reason: "its code was changed in Studio, and changed code is not run here".into(),
+                advice: "Replace it by a fresh component of the same kind, or have the operator compare it with the original."
                     .into(),
-        },
-        Some(_) => Found {
-            class: NodeClass::Review,
-            reason: "its code is of a Langflow version that we do not know, or was changed".into(),
-            advice: "Update the component in Studio and export again, or ask the operator to look at it.".into(),
-        },
+            };
+        }
+        Some(_) => {
+            return Found {
+                class: NodeClass::Review,
+                reason: "its code is of a Langflow version that we do not know, or was changed".into(),
+                advice: "Update the component in Studio and export again, or ask the operator to look at it.".into(),
+            };
+        }
     }
+    match missing_part(flow, node, component) {
+        Some(part) => Found {
+            class: NodeClass::Unsupported,
+            reason: format!("it is used for {part}, which this engine does not have"),
+            advice: "Use another output or setting of it, or run the flow on a remote Langflow.".into(),
+        },
+        None => native(),
+    }
+}
+
+/// Finds an output, tool or setting of a component that is not written here.
+fn missing_part(flow: &Flow, node: &Node, component: &dyn components::Component) -> Option<String> {
+    let used = || flow.edges.iter().filter(|edge| edge.source == node.id && !edge.closes_loop);
+    let (as_tools, as_values): (Vec<_>, Vec<_>) = used().partition(|edge| is_tool_output(node, &edge.output));
+    let outputs = component.outputs();
+    if let Some(edge) = as_values.iter().find(|edge| !outputs.is_empty() && !outputs.contains(&edge.output.as_str())) {
+        return Some(format!("the output {:?}", edge.output));
+    }
+    if !as_tools.is_empty() {
+        let offers = component.tools();
+        if offers.is_empty() {
+            return Some("a tool".into());
+        }
+        let rows = tool::described(node).into_iter().flatten();
+        for row in rows.filter(|row| row["status"] != Json::Bool(false)) {
+            let tag = row["tags"][0].as_str().unwrap_or_default();
+            if !offers.iter().any(|(method, _)| tool::is_method(tag, method)) && !component.brings_own_tools() {
+                return Some(format!("the tool {tag:?}"));
+            }
+        }
+    }
+    component.missing(node)
 }
 
 fn native() -> Found {
@@ -268,14 +312,12 @@ fn problems(flow: &Flow, active: &[bool]) -> Vec<String> {
         problems.push("No output is connected to the Chat Input, so a message never gets an answer.".into());
     }
     let place = |id: &str| flow.nodes.iter().position(|it| it.id == id);
-    // A loop component is how a circle is meant; what is inside of one is checked by the engine that runs it.
-    let has_loop = flow.edges.iter().any(|edge| edge.closes_loop);
     let ends = flow
         .edges
         .iter()
         .filter(|edge| !edge.closes_loop)
         .filter_map(|edge| Some((place(&edge.source)?, place(&edge.target)?)));
-    if let Some(at) = finds_cycle(flow.nodes.len(), ends).filter(|_| !has_loop) {
+    if let Some(at) = finds_cycle(flow.nodes.len(), ends) {
         problems.push(format!(
             "Its connections go round in a circle at {}; use a Loop component for that.",
             flow.nodes[at].display_name
@@ -355,7 +397,7 @@ fn needs(flow: &Flow) -> Vec<Need> {
 }
 
 /// Reads the name of a knowledge base, which newer versions wrap in an object.
-fn knowledge_base_name(node: &Node) -> String {
+pub(crate) fn knowledge_base_name(node: &Node) -> String {
     let value =
         ["knowledge_base", "kb_name", "memory_base"].iter().find_map(|name| node.fields.get(*name)).map(|it| &it.value);
     match value {

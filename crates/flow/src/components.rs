@@ -3,17 +3,45 @@
 //! To add one: write `components/<name>.rs` with a type that implements [`Component`], add it to [`ALL`],
 //! and add its type to `data/generate-code-hashes.py`, whose table decides which code of it is known.
 
+mod agent;
+mod api_request;
+mod arxiv;
+mod batch_run;
+mod calculator;
 mod chat_input;
 mod chat_output;
+mod combine_text;
+mod conditional_router;
+mod current_date;
+mod file;
+mod knowledge;
 mod language_model;
+mod loop_items;
 mod memory;
+mod memory_base;
+mod message_to_data;
+mod models;
+mod parse_data;
+mod parser;
 mod prompt;
+mod save_to_file;
+mod search_api;
+mod split_text;
+mod sql;
+mod structured_output;
+mod tavily;
 pub(crate) mod template;
 mod text_input;
 mod text_output;
+mod type_converter;
+mod url;
+mod vendor_model;
+mod web_search;
+mod webhook;
 
 use async_trait::async_trait;
 
+use self::{search_api::SearchApi, vendor_model::VendorModel};
 use crate::{
     check::Need,
     engine::{Call, ComponentError, OutputMessage},
@@ -22,14 +50,73 @@ use crate::{
 };
 
 /// Every component, in the order of Studio's menu.
-static ALL: [&dyn Component; 7] = [
+static ALL: &[&dyn Component] = &[
     &chat_input::ChatInput,
     &text_input::TextInput,
     &chat_output::ChatOutput,
     &text_output::TextOutput,
+    &webhook::Webhook,
     &prompt::Prompt,
     &language_model::LanguageModel,
+    &VendorModel { types: &["OpenAIModel", "OpenAIModelComponent"], provider: "OpenAI" },
+    &VendorModel { types: &["AnthropicModel", "AnthropicModelComponent"], provider: "Anthropic" },
+    &VendorModel {
+        types: &["GoogleGenerativeAIModel", "GoogleGenerativeAIComponent"],
+        provider: "Google Generative AI",
+    },
+    &VendorModel { types: &["OllamaModel", "ChatOllamaComponent"], provider: "Ollama" },
+    &VendorModel { types: &["GroqModel", "GroqModelComponent"], provider: "Groq" },
+    &VendorModel { types: &["MistralModel", "MistralAIModelComponent"], provider: "MistralAI" },
+    &VendorModel { types: &["AzureOpenAIModel", "AzureChatOpenAIComponent"], provider: "Azure OpenAI" },
+    &VendorModel { types: &["LMStudioModel", "LMStudioModelComponent"], provider: "LM Studio" },
+    &VendorModel { types: &["NovitaModel", "NovitaModelComponent"], provider: "Novita AI" },
+    &VendorModel { types: &["SambaNovaModel", "SambaNovaComponent"], provider: "SambaNova" },
+    &VendorModel { types: &["DeepSeekModelComponent"], provider: "DeepSeek" },
+    &VendorModel { types: &["OpenRouterComponent"], provider: "OpenRouter" },
+    &agent::Agent,
+    &agent::ToolCallingAgent,
     &memory::Memory,
+    &memory_base::MemoryBase,
+    &knowledge::Knowledge,
+    &structured_output::StructuredOutput,
+    &batch_run::BatchRun,
+    &conditional_router::ConditionalRouter,
+    &loop_items::Loop,
+    &parser::Parser,
+    &parse_data::ParseData,
+    &type_converter::TypeConverter,
+    &combine_text::CombineText,
+    &message_to_data::MessageToData,
+    &split_text::SplitText,
+    &file::File,
+    &save_to_file::SaveToFile,
+    &calculator::Calculator,
+    &calculator::CalculatorTool,
+    &current_date::CurrentDate,
+    &url::Pages,
+    &url::UrlContentFetcher,
+    &web_search::WebSearch,
+    &web_search::NewsSearch,
+    &web_search::RssReader,
+    &api_request::ApiRequest,
+    &arxiv::ArXiv,
+    &tavily::Tavily,
+    &SearchApi {
+        types: &["SearchComponent"],
+        tools: &[
+            ("fetch_content_dataframe", "dataframe"),
+            ("fetch_content", "data"),
+            ("fetch_content_text", "text"),
+            ("as_dataframe", "dataframe"),
+        ],
+        takes: &[],
+    },
+    &SearchApi {
+        types: &["SearchAPI", "SearchAPIComponent"],
+        tools: &[("search_api", "api_run_model")],
+        takes: &[("query", "input_value")],
+    },
+    &sql::Sql,
 ];
 
 /// What a component is to the planner.
@@ -39,6 +126,8 @@ pub(crate) enum Kind {
     ChatInput,
     /// Asks a language model.
     Model,
+    /// Runs other components once for each item.
+    Loop,
     /// Is part of what the flow answers.
     Output,
     /// Anything else.
@@ -61,6 +150,31 @@ pub(crate) trait Component: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
+    /// Returns the outputs that it computes; empty when they depend on the node.
+    fn outputs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns what it offers to agents: the method that an export names, and the output that answers.
+    fn tools(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Returns which arguments its tools take, and the field that each fills; empty where the export says it.
+    fn takes(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Tells whether its tools are only known when it runs.
+    fn brings_own_tools(&self) -> bool {
+        false
+    }
+
+    /// Returns a setting of a node that is not written here, `the mode "Ingest"`.
+    fn missing(&self, _node: &Node) -> Option<String> {
+        None
+    }
+
     /// Returns what keeps a node from running, for people.
     fn problems(&self, _node: &Node) -> Vec<String> {
         Vec::new()
@@ -71,21 +185,33 @@ pub(crate) trait Component: Send + Sync + std::fmt::Debug {
 }
 
 /// What a component computed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outputs {
-    values: Vec<(&'static str, Value)>,
+    values: Vec<(String, Value)>,
     message: Option<OutputMessage>,
+    closed: Vec<String>,
 }
 
 impl Outputs {
     /// Makes a single output.
-    pub(crate) fn one(name: &'static str, value: Value) -> Self {
-        Self { values: vec![(name, value)], message: None }
+    pub(crate) fn one(name: &str, value: Value) -> Self {
+        Self { values: vec![(name.to_owned(), value)], ..Self::default() }
+    }
+
+    /// Says that nothing behind an output runs, except what another output reaches, too.
+    pub(crate) fn close(mut self, name: &str) -> Self {
+        self.closed.push(name.to_owned());
+        self
+    }
+
+    /// Returns the outputs behind which nothing runs.
+    pub(crate) fn closed(&self) -> &[String] {
+        &self.closed
     }
 
     /// Adds an output.
-    pub(crate) fn add(&mut self, name: &'static str, value: Value) {
-        self.values.push((name, value));
+    pub(crate) fn add(&mut self, name: &str, value: Value) {
+        self.values.push((name.to_owned(), value));
     }
 
     /// Says that this is also what the flow answers.
@@ -96,11 +222,11 @@ impl Outputs {
 
     /// Returns an output by its name.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.values.iter().find(|(it, _)| *it == name).map(|(_, value)| value)
+        self.values.iter().find(|(it, _)| it == name).map(|(_, value)| value)
     }
 
     /// Returns all outputs.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(&'static str, Value)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, Value)> {
         self.values.iter()
     }
 
@@ -140,7 +266,7 @@ mod tests {
     fn a_component_is_found_under_each_of_its_names() {
         assert_eq!(canonical_type("Prompt"), "Prompt Template");
         assert_eq!(canonical_type("ext:core:ChatInput@official"), "ChatInput");
-        assert_eq!(canonical_type("ext:openai:OpenAIModelComponent@official"), "OpenAIModelComponent");
+        assert_eq!(canonical_type("ext:openai:OpenAIModelComponent@official"), "OpenAIModel");
         assert!(find("PythonREPLComponent").is_none());
     }
 

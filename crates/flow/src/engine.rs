@@ -9,7 +9,11 @@ mod plan;
 mod schedule;
 mod tweaks;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -17,34 +21,64 @@ use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
-    context::{Call, ComponentError},
+    context::{Call, ComponentError, Context},
     inputs::Inputs,
-    plan::{Plan, active_nodes, finds_cycle},
+    plan::{Plan, active_nodes, finds_cycle, is_tool_output},
 };
 use crate::{
     flow::Flow,
     memory::{MemoryStore, NoMemory},
     model::{ModelError, ModelResolver, ModelSet, Usage},
     retrieve::Retriever,
+    sql::{Databases, NoDatabases},
+    web::{NoWeb, Web},
 };
 
 /// Runs flows. Built once and shared.
 #[derive(Clone, Debug)]
 pub struct Engine {
     models: Arc<dyn ModelResolver>,
+    web: Arc<dyn Web>,
+    databases: Arc<dyn Databases>,
     limits: Limits,
     accepts_reviewed: bool,
+    clock: fn() -> SystemTime,
 }
 
 impl Engine {
     /// Makes an engine that asks these models.
     pub fn new(models: Arc<dyn ModelResolver>) -> Self {
-        Self { models, limits: Limits::default(), accepts_reviewed: false }
+        Self {
+            models,
+            web: Arc::new(NoWeb),
+            databases: Arc::new(NoDatabases),
+            limits: Limits::default(),
+            accepts_reviewed: false,
+            clock: system_time,
+        }
     }
 
     /// Makes an engine that needs no network.
     pub fn offline() -> Self {
         Self::new(Arc::new(ModelSet::offline()))
+    }
+
+    /// Lets components read from the web, through this client and no other.
+    pub fn with_web(mut self, web: Arc<dyn Web>) -> Self {
+        self.web = web;
+        self
+    }
+
+    /// Lets components ask these databases.
+    pub fn with_databases(mut self, databases: Arc<dyn Databases>) -> Self {
+        self.databases = databases;
+        self
+    }
+
+    /// Sets what tells the time to components that ask.
+    pub fn with_clock(mut self, clock: fn() -> SystemTime) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Sets the limits of each run.
@@ -84,7 +118,7 @@ impl Engine {
             return Err(RunError::Input("the message is empty".into()));
         }
         let tweaked = tweaks::apply(flow, &request.tweaks)?;
-        let context = context::Context::new(&request, events, self.models.as_ref(), self.limits);
+        let context = context::Context::new(&request, events, self);
         let work = schedule::run(flow, &plan, &tweaked, &context);
         tokio::select! {
             // A caller who is gone must not win against an answer by chance.
@@ -104,6 +138,10 @@ pub struct Limits {
     pub wall_time: Duration,
     /// How often it may ask a model.
     pub model_calls: usize,
+    /// How often its agents may use a tool.
+    pub tool_calls: usize,
+    /// How often its loops may go round, all together.
+    pub loop_iterations: usize,
     /// How many tokens its models may read and write.
     pub tokens: u64,
     /// How long the message to it may be.
@@ -118,7 +156,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             wall_time: Duration::from_mins(2),
-            model_calls: 30,
+            model_calls: 60,
+            tool_calls: 60,
+            loop_iterations: 200,
             tokens: 1_000_000,
             input_bytes: 256 * 1024,
             held_bytes: 32 * 1024 * 1024,
@@ -144,6 +184,8 @@ pub struct RunRequest {
     pub knowledge: Option<Arc<dyn Retriever>>,
     /// Values of variables by name.
     pub variables: BTreeMap<String, String>,
+    /// The files that the flow may read, by the name under which it knows them.
+    pub files: BTreeMap<String, Arc<[u8]>>,
     /// Whether the answer is wanted piece by piece from the model.
     pub stream: bool,
     /// How long it may last, where that is less than the engine's limit.
@@ -161,6 +203,7 @@ impl RunRequest {
             persona: Persona::default(),
             knowledge: None,
             variables: BTreeMap::new(),
+            files: BTreeMap::new(),
             stream: true,
             timeout: None,
         }
@@ -213,6 +256,26 @@ pub enum Event {
     },
     /// A component ended.
     StepFinished(StepTrace),
+    /// An agent began to use a tool.
+    ToolStarted {
+        /// The id of the tool's node.
+        node: String,
+        /// The tool's name.
+        tool: String,
+        /// With which arguments.
+        arguments: Json,
+    },
+    /// A tool ended.
+    ToolFinished {
+        /// The id of the tool's node.
+        node: String,
+        /// The tool's name.
+        tool: String,
+        /// What it gave, as the model reads it.
+        output: String,
+        /// Whether it failed, which the model is told.
+        failed: bool,
+    },
     /// An output of the flow is complete.
     Message(OutputMessage),
 }
@@ -292,6 +355,23 @@ pub struct RunOutput {
     pub usage: Usage,
     /// What ran, in the order of ending.
     pub steps: Vec<StepTrace>,
+    /// What it wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<WrittenFile>,
+}
+
+/// A file that a flow wrote. It is handed to the caller; nothing is written on the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenFile {
+    /// Its name, without any directory.
+    pub name: String,
+    /// What is in it.
+    pub content: String,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place; hosts and tests give the engine their own clock")]
+fn system_time() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Why a run gave nothing.

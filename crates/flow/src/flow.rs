@@ -46,6 +46,9 @@ pub struct Node {
     pub component: String,
     /// What its author calls it.
     pub display_name: String,
+    /// What it does, to people and to models that may call it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
     /// Where it lies in Studio.
     #[serde(default)]
     pub position: Position,
@@ -84,6 +87,9 @@ pub struct Field {
     /// Its label in Studio.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub display_name: String,
+    /// What it is for, to people and to models that may fill it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub info: String,
     /// What it holds.
     #[serde(default)]
     pub value: Json,
@@ -121,6 +127,7 @@ impl Default for Field {
         Self {
             kind: String::new(),
             display_name: String::new(),
+            info: String::new(),
             value: Json::Null,
             input_types: Vec::new(),
             list: false,

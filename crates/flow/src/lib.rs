@@ -14,18 +14,26 @@ mod memory;
 pub mod model;
 mod retrieve;
 pub mod samples;
+mod sql;
+mod tool;
 mod value;
+mod web;
 
 pub use check::{Need, NeedKind, NodeClass, NodeReport, Report, Verdict, check};
 pub use engine::{
     Engine, Event, EventSink, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest, StepTrace,
+    WrittenFile,
 };
 pub use flow::{Edge, Field, Flow, Node, Output, Position, RemovedSecret};
 pub use import::{Import, ImportError, Imported, limits as import_limits, parse};
 pub use memory::{MemoryError, MemoryStore, NoMemory, Role, Turn, TurnsMemory};
 pub use model::{
     ModelAnswer, ModelChoice, ModelError, ModelMessage, ModelProvider, ModelRequest, ModelResolver, ModelSet, NoTokens,
-    Resolved, TokenSink, Usage, offline::Offline, openai::OpenAiCompatible,
+    Resolved, TokenSink, ToolCall, ToolSchema, Usage, anthropic::Anthropic, gemini::Gemini, offline::Offline,
+    ollama::Ollama, openai::OpenAiCompatible,
 };
 pub use retrieve::{Passage, RetrieveError, Retriever};
+pub use sql::{Databases, NoDatabases, SqlError};
+pub use tool::Tool;
 pub use value::{Data, Message, Table, Value};
+pub use web::{GuardedWeb, NoWeb, Web, WebError, WebMethod, WebPolicy, WebRequest, WebResponse};

@@ -3,7 +3,11 @@
 //! A flow only *names* a model. Which endpoint and key serve that name is the host's decision, through
 //! [`ModelResolver`]; a flow can't point a run at an address of its own.
 
+pub mod anthropic;
+pub mod gemini;
+pub mod http;
 pub mod offline;
+pub mod ollama;
 pub mod openai;
 mod sse;
 
@@ -12,6 +16,7 @@ use std::{collections::HashMap, sync::Arc};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::{engine::Persona, memory::Role, retrieve::Passage};
 
@@ -42,12 +47,55 @@ pub(crate) fn estimate_tokens(text: &str) -> u64 {
 }
 
 /// One message to a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelMessage {
     /// Who said it.
     pub role: Role,
-    /// What was said.
+    /// What was said; of a tool, what it gave.
     pub text: String,
+    /// Which tools the model wanted to be called with it.
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that this is the result of; none for what somebody said.
+    pub answers: Option<ToolCall>,
+}
+
+impl ModelMessage {
+    /// Makes a message that somebody said.
+    pub fn said(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), tool_calls: Vec::new(), answers: None }
+    }
+
+    /// Makes the message in which a model called tools.
+    pub fn calling(text: impl Into<String>, tool_calls: Vec<ToolCall>) -> Self {
+        Self { tool_calls, ..Self::said(Role::Agent, text) }
+    }
+
+    /// Makes the result of a tool.
+    pub fn result(call: ToolCall, text: impl Into<String>) -> Self {
+        Self { answers: Some(call), ..Self::said(Role::User, text) }
+    }
+}
+
+/// A tool that a model may call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolSchema {
+    /// Its name: letters, digits, `_` and `-`, at most 64.
+    pub name: String,
+    /// What it is for, to the model.
+    pub description: String,
+    /// JSON schema of its arguments, an object.
+    pub parameters: Json,
+}
+
+/// A model's wish to call a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    /// The provider's name of this call; empty where it has none.
+    pub id: String,
+    /// Which tool.
+    pub name: String,
+    /// With what; the text itself where the model wrote no JSON.
+    pub arguments: Json,
 }
 
 /// A question to a model.
@@ -74,6 +122,10 @@ pub struct ModelRequest {
     pub max_tokens: Option<u64>,
     /// Whether the answer is wanted piece by piece.
     pub stream: bool,
+    /// The tools that the model may call.
+    pub tools: Vec<ToolSchema>,
+    /// The tool that it has to call.
+    pub must_call: Option<String>,
 }
 
 impl ModelRequest {
@@ -105,10 +157,12 @@ impl ModelRequest {
 }
 
 /// A model's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelAnswer {
     /// The text.
     pub text: String,
+    /// The tools that it wants called before it goes on.
+    pub tool_calls: Vec<ToolCall>,
     /// What it took.
     pub usage: Usage,
     /// Which model answered.

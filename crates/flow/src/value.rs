@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::model::Resolved;
+use crate::{model::Resolved, tool::Tool};
 
 /// A message of a conversation, or a text that one component hands to another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,25 @@ pub struct Data {
 }
 
 impl Data {
+    /// Makes a record of fields, its text under `text`.
+    pub fn new(data: Map<String, Json>) -> Self {
+        Self { data, text_key: "text".into() }
+    }
+
+    /// Makes a record with nothing but a text.
+    pub fn of_text(text: impl Into<String>) -> Self {
+        Self::new(Map::from_iter([("text".to_owned(), Json::String(text.into()))]))
+    }
+
+    /// Reads JSON as a record; what is no object becomes its `text` or its `results`.
+    pub fn of_json(json: Json) -> Self {
+        match json {
+            Json::Object(map) => Self::new(map),
+            Json::Array(list) => Self::new(Map::from_iter([("results".to_owned(), Json::Array(list))])),
+            other => Self::of_text(plain(&other)),
+        }
+    }
+
     /// Returns the record's text, empty when it has none.
     pub fn text(&self) -> String {
         self.data.get(&self.text_key).map(plain).unwrap_or_default()
@@ -51,6 +70,19 @@ impl Data {
 pub struct Table {
     /// Each row, its columns by name.
     pub rows: Vec<Map<String, Json>>,
+}
+
+impl Table {
+    /// Returns the columns, in the order in which rows first name them.
+    pub fn columns(&self) -> Vec<String> {
+        let columns: indexmap::IndexSet<&String> = self.rows.iter().flat_map(Map::keys).collect();
+        columns.into_iter().cloned().collect()
+    }
+
+    /// Returns the rows as a JSON list.
+    pub fn records(&self) -> Json {
+        self.rows.iter().cloned().map(Json::Object).collect()
+    }
 }
 
 /// A value on an edge or in a field.
@@ -68,12 +100,93 @@ pub enum Value {
     List(Vec<Value>),
     /// A language model, handed on to be called by another component.
     Model(Arc<Resolved>),
+    /// Tools, handed on to be called by an agent.
+    Tools(Vec<Arc<Tool>>),
 }
 
 impl Value {
     /// Wraps a message.
     pub fn message(message: Message) -> Self {
         Self::Message(Arc::new(message))
+    }
+
+    /// Wraps a text that nobody said.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::message(Message::text(text))
+    }
+
+    /// Wraps a record.
+    pub fn data(data: Data) -> Self {
+        Self::Data(Arc::new(data))
+    }
+
+    /// Wraps rows.
+    pub fn table(rows: Vec<Map<String, Json>>) -> Self {
+        Self::Table(Arc::new(Table { rows }))
+    }
+
+    /// Converts to a message, the way Langflow does: a record is its text, or itself as JSON.
+    pub fn to_message(&self) -> Message {
+        match self {
+            Self::Message(message) => (**message).clone(),
+            Self::Data(data) if !data.data.contains_key(&data.text_key) => {
+                Message::text(serde_json::to_string(&data.data).unwrap_or_default())
+            }
+            other => Message::text(other.as_text()),
+        }
+    }
+
+    /// Converts to a record: a message keeps its text alone, rows become `results`.
+    pub fn to_data(&self) -> Data {
+        match self {
+            Self::Data(data) => (**data).clone(),
+            Self::Table(table) => Data::new(Map::from_iter([("results".to_owned(), table.records())])),
+            Self::Json(json @ (Json::Object(_) | Json::Array(_))) => Data::of_json(json.clone()),
+            Self::List(list) => match list.as_slice() {
+                [one] => one.to_data(),
+                many => Data::of_json(many.iter().map(Self::to_json).collect()),
+            },
+            other => Data::of_text(other.as_text()),
+        }
+    }
+
+    /// Converts to rows: a record that holds nothing but a list of records is that list.
+    pub fn to_rows(&self) -> Vec<Map<String, Json>> {
+        match self {
+            Self::Table(table) => table.rows.clone(),
+            Self::List(list) => list.iter().flat_map(Self::to_rows).collect(),
+            Self::Json(Json::Array(list)) => list.iter().map(|it| Data::of_json(it.clone()).data).collect(),
+            other => {
+                let data = other.to_data().data;
+                let only = if data.len() == 1 { data.values().next() } else { None };
+                match only.and_then(Json::as_array).filter(|list| list.iter().all(Json::is_object)) {
+                    Some(list) => list.iter().filter_map(Json::as_object).cloned().collect(),
+                    None => vec![data],
+                }
+            }
+        }
+    }
+
+    /// Returns the value as JSON: messages as their text, rows as a list.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Json(json) => json.clone(),
+            Self::Message(message) => Json::String(message.text.clone()),
+            Self::Data(data) => Json::Object(data.data.clone()),
+            Self::Table(table) => table.records(),
+            Self::List(list) => list.iter().map(Self::to_json).collect(),
+            Self::Model(_) | Self::Tools(_) => Json::Null,
+        }
+    }
+
+    /// Returns what it holds one by one: the items of a list, the rows of a table, or itself.
+    pub fn items(&self) -> Vec<Value> {
+        match self {
+            Self::List(list) => list.iter().flat_map(Self::items).collect(),
+            Self::Table(table) => table.rows.iter().map(|row| Self::data(Data::new(row.clone()))).collect(),
+            Self::Json(Json::Array(list)) => list.iter().map(|it| Self::Json(it.clone())).collect(),
+            other => vec![other.clone()],
+        }
     }
 
     /// Reads the value as text, the way Langflow does for a text field.
@@ -84,7 +197,7 @@ impl Value {
             Self::Data(data) => data.text(),
             Self::Table(table) => markdown(table),
             Self::List(list) => list.iter().map(Self::as_text).collect::<Vec<_>>().join("\n"),
-            Self::Model(_) => String::new(),
+            Self::Model(_) | Self::Tools(_) => String::new(),
         }
     }
 
@@ -99,7 +212,7 @@ impl Value {
             }
             Self::Table(table) => markdown(table),
             Self::List(list) => list.iter().map(Self::shown).collect::<Vec<_>>().join("\n"),
-            Self::Model(_) => String::new(),
+            Self::Model(_) | Self::Tools(_) => String::new(),
         }
     }
 
@@ -110,6 +223,7 @@ impl Value {
             Self::Json(Json::String(text)) => text.is_empty(),
             Self::Json(Json::Array(list)) => list.is_empty(),
             Self::Json(_) | Self::Model(_) => false,
+            Self::Tools(tools) => tools.is_empty(),
             Self::Message(message) => message.text.is_empty(),
             Self::Data(data) => data.data.is_empty(),
             Self::Table(table) => table.rows.is_empty(),
@@ -126,6 +240,7 @@ impl Value {
             Self::Table(table) => table.rows.iter().map(map_bytes).sum(),
             Self::List(list) => list.iter().map(Self::bytes).sum(),
             Self::Model(_) => 64,
+            Self::Tools(tools) => tools.len() * 256,
         }
     }
 }
@@ -136,6 +251,52 @@ pub(crate) fn plain(json: &Json) -> String {
         Json::Null => String::new(),
         Json::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// Writes a value as Python's `str()` does: what templates of records show.
+pub(crate) fn python(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        other => python_repr(other),
+    }
+}
+
+fn python_repr(json: &Json) -> String {
+    match json {
+        Json::Null => "None".into(),
+        Json::Bool(true) => "True".into(),
+        Json::Bool(false) => "False".into(),
+        Json::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) if float.fract() == 0.0 && float.abs() < 1e16 => format!("{float:.1}"),
+            _ => number.to_string(),
+        },
+        Json::String(text) => {
+            let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+            let mut out = String::from(quote);
+            for c in text.chars() {
+                match c {
+                    '\n' => out.push_str("\\n"),
+                    '\r' => out.push_str("\\r"),
+                    '\t' => out.push_str("\\t"),
+                    '\\' => out.push_str("\\\\"),
+                    c if c == quote => {
+                        out.push('\\');
+                        out.push(c);
+                    }
+                    c => out.push(c),
+                }
+            }
+            out.push(quote);
+            out
+        }
+        Json::Array(list) => format!("[{}]", list.iter().map(python_repr).collect::<Vec<_>>().join(", ")),
+        Json::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", python_repr(&Json::String(key.clone())), python_repr(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -158,13 +319,8 @@ pub(crate) fn clean(text: &str) -> String {
     out
 }
 
-fn markdown(table: &Table) -> String {
-    let mut columns: Vec<&str> = Vec::new();
-    for key in table.rows.iter().flat_map(Map::keys) {
-        if !columns.contains(&key.as_str()) {
-            columns.push(key);
-        }
-    }
+pub(crate) fn markdown(table: &Table) -> String {
+    let columns = table.columns();
     if columns.is_empty() {
         return String::new();
     }
@@ -174,7 +330,7 @@ fn markdown(table: &Table) -> String {
     for it in &table.rows {
         lines.push(row(columns
             .iter()
-            .map(|name| it.get(*name).map(|value| cell(&plain(value))).unwrap_or_default())
+            .map(|name| it.get(name).map(|value| cell(&plain(value))).unwrap_or_default())
             .collect()));
     }
     lines.join("\n")

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
 
 mod coverage;
+mod scripted;
 
 use anyhow::{Context as _, bail};
 

@@ -23,35 +23,10 @@ const NEVER: [&str; 16] = [
     "PythonAstREPLTool",
 ];
 
-const WEB: [&str; 12] = [
-    "URLComponent",
-    "URL",
-    "UnifiedWebSearch",
-    "WebSearch",
-    "APIRequest",
-    "TavilySearchComponent",
-    "SearchComponent",
-    "ArXivComponent",
-    "RSSReaderSimple",
-    "NewsSearch",
-    "WikipediaAPI",
-    "WikipediaComponent",
-];
-const KNOWLEDGE: [&str; 6] =
-    ["Knowledge", "KnowledgeBase", "KnowledgeIngestion", "KnowledgeRetrieval", "MemoryBase", "KBIngestion"];
-const MODELS: [&str; 10] = [
-    "OpenAIModel",
-    "OpenAIModelComponent",
-    "AnthropicModel",
-    "GoogleGenerativeAIModel",
-    "GroqModel",
-    "OllamaModel",
-    "OllamaModelComponent",
-    "MistralModel",
-    "AzureOpenAIModel",
-    "LMStudioModel",
-];
-const VECTORS: [&str; 12] = [
+const WEB: [&str; 6] =
+    ["WikipediaAPI", "WikipediaComponent", "GoogleSearchAPI", "SerpAPI", "WikidataAPI", "YfinanceComponent"];
+const KNOWLEDGE: [&str; 2] = ["KnowledgeIngestion", "KBIngestion"];
+const VECTORS: [&str; 14] = [
     "AstraDB",
     "AstraVectorStoreComponent",
     "FAISS",
@@ -64,8 +39,10 @@ const VECTORS: [&str; 12] = [
     "Redis",
     "EmbeddingModel",
     "OpenAIEmbeddings",
+    "OllamaEmbeddings",
+    "AstraDBGraph",
 ];
-const AGENTS: [&str; 6] = ["Agent", "AgentComponent", "ToolCallingAgent", "MCPTools", "RunFlow", "SubFlow"];
+const OTHERS: [&str; 3] = ["MCPTools", "RunFlow", "SubFlow"];
 
 /// Says why a node must not run at all; none when it is not one of those.
 pub(super) fn never(node: &Node, component: &str) -> Option<(String, String)> {
@@ -87,26 +64,21 @@ pub(super) fn never(node: &Node, component: &str) -> Option<(String, String)> {
 pub(super) fn unsupported(component: &str) -> (String, String) {
     const REMOTE: &str = "or run the flow on a remote Langflow.";
     let (reason, advice) = if WEB.contains(&component) {
-        (
-            "it reads from the web, which this engine does not do yet",
-            format!("Put the content into a prompt or the agent's documents, {REMOTE}"),
-        )
+        ("it reads from a service that this engine does not know", format!("Use Web Search or URL instead, {REMOTE}"))
     } else if KNOWLEDGE.contains(&component) {
         (
-            "it reads a knowledge base inside Langflow, which is not part of an export",
+            "it adds to a knowledge base inside Langflow, which is not part of an export",
             format!("Remove it; documents that a buyer adds reach the model by themselves. Or {}", &REMOTE[3..]),
         )
-    } else if MODELS.contains(&component) {
-        ("it is the model of one vendor", format!("Replace it by the Language Model component, {REMOTE}"))
     } else if VECTORS.contains(&component) {
         (
-            "it is a vector store or embedding, which this engine does not have yet",
-            format!("Remove it; documents that a buyer adds are searched by themselves. Or {}", &REMOTE[3..]),
+            "it is a vector store or embedding, which this engine does not have",
+            format!("Use Knowledge instead; documents that a buyer adds are searched by it. Or {}", &REMOTE[3..]),
         )
-    } else if AGENTS.contains(&component) {
+    } else if OTHERS.contains(&component) {
         (
-            "agents with tools are not run by this engine yet",
-            format!("Use a Language Model with a Prompt where no tool is needed, {REMOTE}"),
+            "it reaches beyond this flow, which this engine does not do",
+            format!("Put what it does into this flow, {REMOTE}"),
         )
     } else {
         ("this engine does not have this component", format!("Replace it by one that runs here, {REMOTE}"))
@@ -121,12 +93,6 @@ pub(super) fn needs(node: &Node, component: &str) -> Vec<Need> {
         vec![need(NeedKind::Web, String::new())]
     } else if KNOWLEDGE.contains(&component) {
         vec![need(NeedKind::KnowledgeBase, knowledge_base_name(node))]
-    } else if MODELS.contains(&component) || component == "Agent" {
-        let text = |name: &str| node.fields.get(name).and_then(|it| it.value.as_str()).filter(|it| !it.is_empty());
-        let one = node.fields.get("model").and_then(|it| it.value.get(0));
-        let provider = text("agent_llm").or_else(|| one.and_then(|it| it["provider"].as_str()));
-        let model = text("model_name").or_else(|| one.and_then(|it| it["name"].as_str()));
-        vec![Need::model(&node.id, provider, model)]
     } else {
         Vec::new()
     }

@@ -18,6 +18,10 @@ pub(crate) enum Piece<'t> {
 
 /// Splits a template of single braces; `{{` and `}}` are braces.
 pub(crate) fn single_braces(template: &str) -> Result<Vec<Piece<'_>>, String> {
+    split_single(template, is_name)
+}
+
+fn split_single(template: &str, is_name: fn(&str) -> bool) -> Result<Vec<Piece<'_>>, String> {
     let mut pieces = Vec::new();
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
@@ -49,6 +53,11 @@ pub(crate) fn single_braces(template: &str) -> Result<Vec<Piece<'_>>, String> {
         pieces.push(Piece::Text(rest));
     }
     Ok(pieces)
+}
+
+/// Splits a template whose variables are columns: names may have spaces and other signs in them.
+pub(crate) fn columns(template: &str) -> Result<Vec<Piece<'_>>, String> {
+    split_single(template, |name| !name.is_empty() && !name.contains(['.', '[', ']', '!', ':', '{']))
 }
 
 /// Splits a template of double braces.

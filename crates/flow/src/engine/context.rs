@@ -1,25 +1,31 @@
-//! What a component may use while it runs: its inputs, the run's models, memory and knowledge, the limits.
+//! What a component may use while it runs: its inputs, the run's models, memory and knowledge, the web, tools.
 //!
-//! Components reach models only through [`Call::complete`], which counts, limits, streams and records; a
-//! component that called a provider itself would escape the limits.
+//! Components reach models only through [`Call::complete`], the web through [`Call::fetch`] and tools through
+//! [`Call::use_tool`], which count, limit and record; a component that went around them would escape the limits.
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
+use serde_json::{Map, Value as Json};
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{Event, EventSink, Inputs, Limits, RunError, RunRequest, plan::Planned};
+use super::{
+    Engine, Event, EventSink, Inputs, Limits, OutputMessage, RunError, RunRequest, StepTrace, WrittenFile,
+    plan::Planned,
+};
 use crate::{
     flow::Node,
     memory::{Role, Turn},
-    model::{ModelAnswer, ModelChoice, ModelError, ModelRequest, ModelResolver, Resolved, TokenSink, Usage},
+    model::{ModelAnswer, ModelChoice, ModelError, ModelRequest, Resolved, TokenSink, Usage},
     retrieve::Passage,
+    tool::{Tool, shown_to_model},
+    web::{WebError, WebRequest, WebResponse},
 };
 
 /// How many passages of knowledge a model is given.
@@ -32,33 +38,38 @@ pub(crate) struct Context<'r> {
     pub(crate) request: &'r RunRequest,
     pub(crate) events: &'r dyn EventSink,
     pub(crate) limits: Limits,
-    models: &'r dyn ModelResolver,
+    engine: &'r Engine,
     began: Instant,
     model_calls: AtomicUsize,
+    tool_calls: AtomicUsize,
+    iterations: AtomicUsize,
     held: AtomicUsize,
     usage: Mutex<Usage>,
     streamed: Mutex<String>,
     knowledge: OnceCell<Vec<Passage>>,
+    steps: Mutex<Vec<StepTrace>>,
+    inner_messages: Mutex<Vec<OutputMessage>>,
+    files: Mutex<Vec<WrittenFile>>,
 }
 
 impl<'r> Context<'r> {
-    pub(super) fn new(
-        request: &'r RunRequest,
-        events: &'r dyn EventSink,
-        models: &'r dyn ModelResolver,
-        limits: Limits,
-    ) -> Self {
+    pub(super) fn new(request: &'r RunRequest, events: &'r dyn EventSink, engine: &'r Engine) -> Self {
         Self {
             request,
             events,
-            limits,
-            models,
+            limits: engine.limits,
+            engine,
             began: Instant::now(),
             model_calls: AtomicUsize::new(0),
+            tool_calls: AtomicUsize::new(0),
+            iterations: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             usage: Mutex::default(),
             streamed: Mutex::default(),
             knowledge: OnceCell::new(),
+            steps: Mutex::default(),
+            inner_messages: Mutex::default(),
+            files: Mutex::default(),
         }
     }
 
@@ -67,12 +78,38 @@ impl<'r> Context<'r> {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.usage)
     }
 
     /// Returns what was already handed on as tokens.
     pub(super) fn streamed(&self) -> String {
-        self.streamed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.streamed).clone()
+    }
+
+    /// Records a component that ended.
+    pub(super) async fn finished(&self, trace: StepTrace) {
+        lock(&self.steps).push(trace.clone());
+        self.events.event(Event::StepFinished(trace)).await;
+    }
+
+    /// Returns what ran.
+    pub(super) fn steps(&self) -> Vec<StepTrace> {
+        std::mem::take(&mut *lock(&self.steps))
+    }
+
+    /// Keeps what an output inside of a loop said.
+    pub(super) fn said_inside(&self, messages: Vec<OutputMessage>) {
+        lock(&self.inner_messages).extend(messages);
+    }
+
+    /// Returns what outputs inside of loops said.
+    pub(super) fn inner_messages(&self) -> Vec<OutputMessage> {
+        std::mem::take(&mut *lock(&self.inner_messages))
+    }
+
+    /// Returns what was written.
+    pub(super) fn files(&self) -> Vec<WrittenFile> {
+        std::mem::take(&mut *lock(&self.files))
     }
 
     /// Counts what a component produced.
@@ -80,6 +117,15 @@ impl<'r> Context<'r> {
         let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if held > self.limits.held_bytes {
             return Err(RunError::Limit(format!("its components produced more than {} bytes", self.limits.held_bytes)));
+        }
+        Ok(())
+    }
+
+    /// Counts a round of a loop.
+    pub(super) fn iterate(&self) -> Result<(), RunError> {
+        if self.iterations.fetch_add(1, Ordering::Relaxed) >= self.limits.loop_iterations {
+            let most = self.limits.loop_iterations;
+            return Err(RunError::Limit(format!("its loops went round more than {most} times")));
         }
         Ok(())
     }
@@ -93,12 +139,13 @@ impl<'r> Context<'r> {
     }
 
     /// Returns what was said before this message.
-    async fn before(&self) -> Result<Vec<Turn>, ComponentError> {
-        let mut turns = self.history(HISTORY).await?;
+    async fn before(&self, most: usize) -> Result<Vec<Turn>, ComponentError> {
+        let mut turns = self.history(most.saturating_add(1)).await?;
         // The chat input has already added what was said now.
         if turns.last().is_some_and(|it| it.role == Role::User && it.text == self.request.input) {
             turns.pop();
         }
+        turns.drain(..turns.len().saturating_sub(most));
         Ok(turns)
     }
 
@@ -123,6 +170,16 @@ pub(crate) enum ComponentError {
     Run(RunError),
 }
 
+impl std::fmt::Display for ComponentError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(message) => out.write_str(message),
+            Self::Model(error) => error.fmt(out),
+            Self::Run(error) => error.fmt(out),
+        }
+    }
+}
+
 /// One component at work.
 pub(crate) struct Call<'c> {
     /// The node.
@@ -130,9 +187,11 @@ pub(crate) struct Call<'c> {
     /// Its inputs.
     pub(crate) inputs: Inputs,
     /// The outputs that somebody reads; none when nobody does, and then all are wanted.
-    wanted: &'c [&'c str],
+    wanted: Vec<&'c str>,
     speaks: bool,
     streams: bool,
+    /// Whether an agent called it.
+    is_tool: bool,
     context: &'c Context<'c>,
     spent: Mutex<(Option<Usage>, Option<String>)>,
 }
@@ -142,9 +201,24 @@ impl<'c> Call<'c> {
         Self {
             node: planned.node,
             inputs,
-            wanted: &planned.wanted,
+            wanted: planned.wanted.clone(),
             speaks: planned.speaks,
             streams: planned.streams,
+            is_tool: false,
+            context,
+            spent: Mutex::default(),
+        }
+    }
+
+    /// Makes the call of a tool: one output, of a component that nobody hears.
+    pub(crate) fn tool(node: &'c Node, inputs: Inputs, output: &'c str, context: &'c Context<'c>) -> Self {
+        Self {
+            node,
+            inputs,
+            wanted: vec![output],
+            speaks: false,
+            streams: false,
+            is_tool: true,
             context,
             spent: Mutex::default(),
         }
@@ -155,14 +229,29 @@ impl<'c> Call<'c> {
         self.context.request
     }
 
+    /// Tells whether an agent called it.
+    pub(crate) fn is_tool(&self) -> bool {
+        self.is_tool
+    }
+
+    /// Tells whether its model's words reach the caller as they come.
+    pub(crate) fn streams(&self) -> bool {
+        self.streams && self.context.request.stream
+    }
+
     /// Tells whether an output has to be computed.
     pub(crate) fn wants(&self, output: &str) -> bool {
         self.wanted.is_empty() || self.wanted.contains(&output)
     }
 
+    /// Returns the time.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.context.engine.clock)()
+    }
+
     /// Finds the model that serves a choice.
     pub(crate) fn model(&self, choice: &ModelChoice) -> Result<Resolved, ComponentError> {
-        self.context.models.resolve(choice).map_err(ComponentError::Model)
+        self.context.engine.models.resolve(choice).map_err(ComponentError::Model)
     }
 
     /// Asks a model. Persona and knowledge are added for the model that the person hears.
@@ -181,30 +270,109 @@ impl<'c> Call<'c> {
         }
         request.model.clone_from(&model.model);
         request.question.clone_from(&context.request.input);
-        request.stream = self.streams && context.request.stream;
+        request.stream |= self.streams();
         if self.speaks {
             request.persona = context.request.persona.clone();
             request.knowledge = context.knowledge().await?;
             if model.provider.wants_history() {
-                request.history = context.before().await?;
+                request.history = context.before(HISTORY).await?;
             }
         }
-        let sink = Tokens { context, streams: request.stream };
+        let sink = Tokens { context, streams: self.streams() };
         let answer = model.provider.complete(&request, &sink).await.map_err(ComponentError::Model)?;
         if answer.text.len() > context.limits.held_bytes {
             return Err(limit(format!("its model wrote more than {} bytes", context.limits.held_bytes)));
         }
-        context.usage.lock().unwrap_or_else(PoisonError::into_inner).add(answer.usage);
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        lock(&context.usage).add(answer.usage);
+        let mut spent = lock(&self.spent);
         spent.0.get_or_insert_default().add(answer.usage);
         spent.1 = Some(answer.model.clone()).filter(|it| !it.is_empty());
         drop(spent);
         Ok(answer)
     }
 
+    /// Hands on a piece of the answer that no model streamed.
+    pub(crate) async fn say(&self, piece: &str) -> Result<(), ComponentError> {
+        let sink = Tokens { context: self.context, streams: self.streams() };
+        sink.token(piece).await.map_err(ComponentError::Model)
+    }
+
+    /// Uses a tool and returns what the model is told of it. What the tool could not do is told, too; only what
+    /// ends the whole run is an error.
+    pub(crate) async fn use_tool(
+        &self,
+        tool: &Tool,
+        arguments: &Map<String, Json>,
+        attempts: usize,
+    ) -> Result<String, ComponentError> {
+        let context = self.context;
+        if context.tool_calls.fetch_add(1, Ordering::Relaxed) >= context.limits.tool_calls {
+            return Err(limit(format!("it used tools more than {} times", context.limits.tool_calls)));
+        }
+        let (node, name) = (tool.node.clone(), tool.schema.name.clone());
+        let started =
+            Event::ToolStarted { node: node.clone(), tool: name.clone(), arguments: Json::Object(arguments.clone()) };
+        context.events.event(started).await;
+        let mut attempt = 1;
+        let (output, failed) = loop {
+            match tool.runs.run(context, arguments).await {
+                Ok(value) => break (shown_to_model(&value), false),
+                Err(error @ ComponentError::Run(_)) => return Err(error),
+                Err(_) if attempt < attempts => attempt += 1,
+                Err(error) => break (format!("Error: {error}"), true),
+            }
+        };
+        context.hold(output.len()).map_err(ComponentError::Run)?;
+        let finished = Event::ToolFinished { node, tool: name, output: output.clone(), failed };
+        context.events.event(finished).await;
+        Ok(output)
+    }
+
+    /// Reads from the web, under the host's policy.
+    pub(crate) async fn fetch(&self, request: WebRequest) -> Result<WebResponse, WebError> {
+        let response = self.context.engine.web.fetch(request).await?;
+        tracing::debug!(web.status = response.status, web.bytes = response.body.len(), "a flow read from the web");
+        Ok(response)
+    }
+
+    /// Asks a database of the host's.
+    pub(crate) async fn query(&self, database: &str, query: &str) -> Result<Vec<Map<String, Json>>, ComponentError> {
+        let rows = self.context.engine.databases.query(database, query).await;
+        rows.map_err(|error| ComponentError::Failed(error.to_string()))
+    }
+
+    /// Searches the buyer's knowledge.
+    pub(crate) async fn passages(&self, question: &str, most: usize) -> Result<Vec<Passage>, ComponentError> {
+        let Some(retriever) = &self.context.request.knowledge else {
+            return Ok(Vec::new());
+        };
+        let found = retriever.passages(question, most).await;
+        found.map_err(|error| ComponentError::Failed(format!("the knowledge could not be searched: {error}")))
+    }
+
+    /// Returns a file that the caller gave to the run.
+    pub(crate) fn file(&self, name: &str) -> Option<Arc<[u8]>> {
+        let files = &self.context.request.files;
+        // Exports name files by the path that they had on another machine.
+        let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+        files.get(name).or_else(|| files.get(last)).cloned()
+    }
+
+    /// Hands a file to the caller.
+    pub(crate) fn write(&self, file: WrittenFile) -> Result<(), ComponentError> {
+        self.context.hold(file.content.len()).map_err(ComponentError::Run)?;
+        lock(&self.context.files).push(file);
+        Ok(())
+    }
+
     /// Returns the newest messages of the conversation, oldest first.
     pub(crate) async fn history(&self, most: usize) -> Result<Vec<Turn>, ComponentError> {
         self.context.history(most).await
+    }
+
+    /// Returns the newest messages that were said before this one, oldest first.
+    pub(crate) async fn before(&self, most: usize) -> Result<Vec<Turn>, ComponentError> {
+        self.context.before(most).await
     }
 
     /// Adds a message to the conversation.
@@ -222,12 +390,16 @@ impl<'c> Call<'c> {
     }
 
     pub(super) fn spent(&self) -> (Option<Usage>, Option<String>) {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.spent).clone()
     }
 }
 
 fn limit(message: String) -> ComponentError {
     ComponentError::Run(RunError::Limit(message))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Hands tokens on to the caller and remembers that they were.
@@ -240,7 +412,7 @@ struct Tokens<'c> {
 impl TokenSink for Tokens<'_> {
     async fn token(&self, piece: &str) -> Result<(), ModelError> {
         if self.streams && !piece.is_empty() {
-            self.context.streamed.lock().unwrap_or_else(PoisonError::into_inner).push_str(piece);
+            lock(&self.context.streamed).push_str(piece);
             self.context.events.event(Event::Token(piece.to_owned())).await;
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The resolved inputs of one component.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Inputs {
     values: HashMap<String, Value>,
     connected: Vec<String>,
@@ -65,6 +65,45 @@ impl Inputs {
     /// Returns a value even when it is empty; none when the node has no such field.
     pub(crate) fn any(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
+    }
+
+    /// Sets a field, as an agent does that calls a tool.
+    pub(crate) fn set(&mut self, name: &str, value: Json) {
+        self.values.insert(name.to_owned(), Value::Json(value));
+    }
+
+    /// Reads a field as texts: of a list each item, of a text the text itself; empty ones are left out.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        let items = self.value(name).map(Value::items).unwrap_or_default();
+        items.iter().map(Value::as_text).filter(|text| !text.trim().is_empty()).collect()
+    }
+
+    /// Reads a field of which one option was chosen: its text, or the `name` of the first of a sortable list.
+    pub(crate) fn choice(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Json(Json::Array(list)) => match list.first()? {
+                Json::Object(one) => one.get("name").map(plain),
+                other => Some(plain(other)),
+            },
+            Value::Json(Json::Object(one)) => one.get("name").or_else(|| one.get("value")).map(plain),
+            other => Some(other.as_text()),
+        }
+        .filter(|it| !it.is_empty())
+    }
+
+    /// Reads a table or dictionary field as pairs of a key and a value.
+    pub(crate) fn pairs(&self, name: &str) -> Vec<(String, Json)> {
+        match self.value(name) {
+            Some(Value::Json(Json::Array(rows))) => rows
+                .iter()
+                .filter_map(|row| Some((row.get("key").and_then(Json::as_str)?.to_owned(), row["value"].clone())))
+                .collect(),
+            Some(Value::Json(Json::Object(map))) => {
+                map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+            Some(Value::Data(data)) => data.data.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Tells whether an edge fills the field.

@@ -12,6 +12,9 @@ use crate::{
     flow::{Edge, Flow, Node},
 };
 
+/// The output under which a component hands itself on as tools.
+pub(crate) const AS_TOOL: &str = "component_as_tool";
+
 /// A flow made ready to run.
 #[derive(Debug)]
 pub(crate) struct Plan<'f> {
@@ -38,6 +41,40 @@ pub(crate) struct Planned<'f> {
     pub(crate) speaks: bool,
     /// Whether its model's tokens are the flow's answer as they come.
     pub(crate) streams: bool,
+    /// What a loop runs for each item.
+    pub(crate) body: Option<Body<'f>>,
+    /// The loops that run it for each of their items, the outermost first.
+    pub(crate) inside: Vec<usize>,
+}
+
+/// What a loop runs for each item.
+#[derive(Debug)]
+pub(crate) struct Body<'f> {
+    /// The nodes, those of loops inside it, too.
+    pub(crate) members: Vec<usize>,
+    /// Where the result of a round comes from.
+    pub(crate) end: (usize, &'f Edge),
+}
+
+impl Planned<'_> {
+    /// Tells whether it is not run itself but handed to agents as tools.
+    pub(crate) fn is_tools(&self) -> bool {
+        !self.wanted.is_empty() && self.wanted.iter().all(|output| is_tool_output(self.node, output))
+    }
+
+    /// Tells whether the node, seen from inside of the loops `around`, is run by the innermost of them.
+    pub(crate) fn runs_in(&self, around: &[usize]) -> bool {
+        self.inside == around
+    }
+}
+
+/// Tells whether an output hands the component on as tools.
+pub(crate) fn is_tool_output(node: &Node, output: &str) -> bool {
+    output == AS_TOOL
+        || node
+            .outputs
+            .iter()
+            .any(|it| it.name == output && !it.types.is_empty() && it.types.iter().all(|it| it == "Tool"))
 }
 
 impl<'f> Plan<'f> {
@@ -46,9 +83,9 @@ impl<'f> Plan<'f> {
         let start = start(flow)?;
         let active = active_nodes(flow, start);
         let mut place = HashMap::new();
-        let mut nodes = Vec::new();
+        let mut nodes: Vec<Planned<'f>> = Vec::new();
         for (node, _) in flow.nodes.iter().zip(&active).filter(|(_, active)| **active) {
-            let found = classify(node);
+            let found = classify(flow, node);
             let runs = found.class == NodeClass::Native || (found.class == NodeClass::Review && accepts_reviewed);
             let Some(component) = components::find(&node.component).filter(|_| runs) else {
                 return Err(RunError::Unsupported {
@@ -59,7 +96,7 @@ impl<'f> Plan<'f> {
                 });
             };
             place.insert(node.id.as_str(), nodes.len());
-            let planned = Planned {
+            nodes.push(Planned {
                 node,
                 component,
                 arriving: Vec::new(),
@@ -67,19 +104,25 @@ impl<'f> Plan<'f> {
                 wanted: Vec::new(),
                 speaks: false,
                 streams: false,
-            };
-            nodes.push(planned);
+                body: None,
+                inside: Vec::new(),
+            });
         }
+        let mut ends: Vec<(usize, usize, &'f Edge)> = Vec::new();
         for edge in &flow.edges {
             let (Some(&from), Some(&to)) = (place.get(edge.source.as_str()), place.get(edge.target.as_str())) else {
                 continue;
             };
+            if !nodes[from].wanted.contains(&edge.output.as_str()) {
+                nodes[from].wanted.push(&edge.output);
+            }
+            if edge.closes_loop {
+                ends.push((to, from, edge));
+                continue;
+            }
             nodes[to].arriving.push((from, edge));
             if !nodes[from].followers.contains(&to) {
                 nodes[from].followers.push(to);
-            }
-            if !nodes[from].wanted.contains(&edge.output.as_str()) {
-                nodes[from].wanted.push(&edge.output);
             }
         }
         let first = start.and_then(|index| place.get(flow.nodes[index].id.as_str()).copied());
@@ -87,6 +130,7 @@ impl<'f> Plan<'f> {
         if let Some(name) = plan.cycle() {
             return Err(RunError::Invalid(format!("its connections go round in a circle at {name}")));
         }
+        plan.find_bodies(ends)?;
         if !plan.nodes.iter().any(|it| it.component.kind() == Kind::Output) {
             return Err(RunError::Invalid("it has no Chat Output or Text Output that its input reaches".into()));
         }
@@ -105,6 +149,90 @@ impl<'f> Plan<'f> {
         finds_cycle(self.nodes.len(), edges).map(|index| self.nodes[index].node.display_name.as_str())
     }
 
+    /// Finds what each loop runs: all that its item reaches, up to where the loop is closed.
+    ///
+    /// What only feeds a body from outside (a prompt without the item) runs once, before the loop.
+    fn find_bodies(&mut self, ends: Vec<(usize, usize, &'f Edge)>) -> Result<(), RunError> {
+        let invalid = |plan: &Self, index: usize, what: &str| {
+            RunError::Invalid(format!("{} {what}", plan.nodes[index].node.display_name))
+        };
+        for (of, from, edge) in ends {
+            if self.nodes[of].component.kind() != Kind::Loop {
+                return Err(invalid(self, of, "is the end of a loop and is no Loop component"));
+            }
+            if self.nodes[of].body.is_some() {
+                return Err(invalid(self, of, "is closed by two connections"));
+            }
+            let mut members = Vec::new();
+            let mut queue: Vec<usize> = self.leaving(of, &edge.field);
+            while let Some(index) = queue.pop() {
+                if index == of || members.contains(&index) {
+                    continue;
+                }
+                members.push(index);
+                // Where the loop is closed, its body ends.
+                if index != from {
+                    queue.extend(&self.nodes[index].followers);
+                }
+            }
+            if !members.contains(&from) {
+                return Err(invalid(self, of, "is closed by a component that its item does not reach"));
+            }
+            members.sort_unstable();
+            self.nodes[of].body = Some(Body { members, end: (from, edge) });
+        }
+        let sizes: Vec<(usize, usize)> =
+            self.nodes.iter().enumerate().filter_map(|(at, it)| Some((it.body.as_ref()?.members.len(), at))).collect();
+        let mut outermost_first = sizes;
+        outermost_first.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, of) in outermost_first {
+            let members = self.nodes[of].body.as_ref().map(|it| it.members.clone()).unwrap_or_default();
+            let around = self.nodes[of].inside.clone();
+            for index in &members {
+                if self.nodes[*index].inside != around {
+                    return Err(invalid(self, of, "overlaps with another loop"));
+                }
+            }
+            // The loop has to wait for whatever its body reads from outside.
+            let mut outside: Vec<usize> = Vec::new();
+            for index in &members {
+                self.nodes[*index].inside.push(of);
+                outside.extend(self.nodes[*index].arriving.iter().map(|(from, _)| *from));
+            }
+            outside.retain(|from| *from != of && !members.contains(from));
+            for from in outside {
+                if !self.nodes[from].followers.contains(&of) {
+                    self.nodes[from].followers.push(of);
+                }
+            }
+        }
+        // The waits that were added could have made a circle.
+        let waits = self.nodes.iter().enumerate().flat_map(|(from, it)| it.followers.iter().map(move |to| (from, *to)));
+        match finds_cycle(self.nodes.len(), waits) {
+            Some(at) => Err(invalid(self, at, "waits for the loop that it is in")),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the nodes that an output of a node leads to.
+    pub(crate) fn leaving(&self, from: usize, output: &str) -> Vec<usize> {
+        let reads =
+            |to: &&usize| self.nodes[**to].arriving.iter().any(|(it, edge)| *it == from && edge.output == output);
+        self.nodes[from].followers.iter().filter(reads).copied().collect()
+    }
+
+    /// Returns all nodes that can be reached from some.
+    pub(crate) fn reached(&self, from: Vec<usize>) -> Vec<bool> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut queue = from;
+        while let Some(index) = queue.pop() {
+            if !std::mem::replace(&mut seen[index], true) {
+                queue.extend(&self.nodes[index].followers);
+            }
+        }
+        seen
+    }
+
     /// A model speaks when an output hears it without another model in between.
     fn mark_speakers(&mut self) {
         let mut hears = vec![false; self.nodes.len()];
@@ -114,7 +242,7 @@ impl<'f> Plan<'f> {
         while let Some(index) = queue.pop_front() {
             for at in 0..self.nodes[index].arriving.len() {
                 let from = self.nodes[index].arriving[at].0;
-                if std::mem::replace(&mut hears[from], true) {
+                if self.nodes[from].is_tools() || std::mem::replace(&mut hears[from], true) {
                     continue;
                 }
                 if self.nodes[from].component.kind() == Kind::Model {
@@ -133,7 +261,11 @@ impl<'f> Plan<'f> {
         };
         if let [(from, edge)] = output.arriving.as_slice() {
             let (from, field) = (*from, edge.field.as_str());
-            let streams = field == "input_value" && self.nodes[from].component.kind() == Kind::Model;
+            let of = &self.nodes[from];
+            // Only a message is shown as it was said; what is inside of a loop is said more than once.
+            let is_text = matches!(edge.output.as_str(), "text_output" | "response");
+            let streams =
+                field == "input_value" && is_text && of.inside.is_empty() && of.component.kind() == Kind::Model;
             self.nodes[from].streams = streams;
         }
     }

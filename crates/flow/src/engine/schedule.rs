@@ -1,20 +1,24 @@
 //! Runs a plan: a node starts when all that it waits for has ended.
 //!
 //! The order in which branches end must not matter. Values are therefore taken over edges in the order of
-//! the flow, and outputs are listed in the order of the flow, never in the order of arrival.
+//! the flow, and outputs are listed in the order of the flow, never in the order of arrival. A loop runs its
+//! body as a schedule of its own, item after item.
+
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
     Event, Inputs, OutputMessage, RunError, RunOutput, StepTrace,
     context::{Call, ComponentError, Context},
-    plan::Plan,
+    plan::{Plan, Planned, is_tool_output},
     tweaks::Tweaked,
 };
 use crate::{
     components::{Kind, Outputs},
     flow::Flow,
-    value::Value,
+    tool,
+    value::{Data, Value},
 };
 
 /// Runs all nodes of a plan and gathers what its outputs said.
@@ -24,53 +28,22 @@ pub(super) async fn run(
     tweaked: &Tweaked,
     context: &Context<'_>,
 ) -> Result<RunOutput, RunError> {
-    let mut waits_for = vec![0_usize; plan.nodes.len()];
-    for follower in plan.nodes.iter().flat_map(|it| &it.followers) {
-        waits_for[*follower] += 1;
-    }
-    let mut results: Vec<Option<Outputs>> = plan.nodes.iter().map(|_| None).collect();
-    let mut steps = Vec::new();
-    let mut running = FuturesUnordered::new();
-
-    // The input is alone in the first layer: a memory that is read beside it would miss the message.
-    let roots: Vec<usize> = (0..plan.nodes.len()).filter(|index| waits_for[*index] == 0).collect();
-    let (mut ready, mut held_back) = match plan.first.filter(|first| roots.contains(first)) {
-        Some(first) => (vec![first], roots.into_iter().filter(|root| *root != first).collect()),
-        None => (roots, Vec::new()),
-    };
-    loop {
-        for index in ready.drain(..) {
-            let arriving = arriving(plan, index, &results);
-            running.push(step(plan, index, arriving, tweaked, context));
-        }
-        let Some((index, outcome, trace)) = running.next().await else {
-            break;
-        };
-        context.events.event(Event::StepFinished(trace.clone())).await;
-        steps.push(trace);
-        let outputs = outcome?;
-        context.hold(outputs.iter().map(|(_, value)| value.bytes()).sum())?;
-        if let Some(message) = outputs.message() {
-            context.events.event(Event::Message(message.clone())).await;
-        }
-        results[index] = Some(outputs);
-        ready.append(&mut held_back);
-        for follower in &plan.nodes[index].followers {
-            waits_for[*follower] -= 1;
-            if waits_for[*follower] == 0 {
-                ready.push(*follower);
-            }
-        }
-    }
-    debug_assert!(results.iter().all(Option::is_some), "{} has a node that never became ready", flow.name);
-
-    let messages: Vec<OutputMessage> = results.iter().flatten().filter_map(|it| it.message().cloned()).collect();
+    let results = vec![None; plan.nodes.len()];
+    let schedule = Schedule { plan, tweaked, context };
+    let results = schedule.run(Vec::new(), results).await?;
+    tracing::trace!(flow.name, "a flow came to its end");
+    let mut messages = said(&results);
+    messages.extend(context.inner_messages());
     let text = answer(&messages);
     let streamed = context.streamed();
     if let Some(rest) = text.strip_prefix(streamed.as_str()).filter(|rest| !rest.is_empty()) {
         context.events.event(Event::Token(rest.to_owned())).await;
     }
-    Ok(RunOutput { text, messages, usage: context.usage(), steps })
+    Ok(RunOutput { text, messages, usage: context.usage(), steps: context.steps(), files: context.files() })
+}
+
+fn said(results: &[Option<Outputs>]) -> Vec<OutputMessage> {
+    results.iter().flatten().filter_map(|it| it.message().cloned()).collect()
 }
 
 /// What the person reads: chat outputs, or text outputs where there is no chat.
@@ -85,54 +58,233 @@ fn answer(messages: &[OutputMessage]) -> String {
     said.join("\n\n")
 }
 
-fn arriving(plan: &Plan<'_>, index: usize, results: &[Option<Outputs>]) -> Vec<(String, Value)> {
-    let edges = plan.nodes[index].arriving.iter();
-    edges
-        .filter_map(|(from, edge)| {
-            let value = results[*from].as_ref()?.get(&edge.output)?;
-            Some((edge.field.clone(), value.clone()))
-        })
-        .collect()
+/// What each node gave, by its place in the plan.
+type Results = Vec<Option<Outputs>>;
+type Running<'s, T> = Pin<Box<dyn Future<Output = T> + Send + 's>>;
+
+#[derive(Clone, Copy)]
+struct Schedule<'s> {
+    plan: &'s Plan<'s>,
+    tweaked: &'s Tweaked,
+    context: &'s Context<'s>,
 }
 
-async fn step(
-    plan: &Plan<'_>,
-    index: usize,
-    arriving: Vec<(String, Value)>,
-    tweaked: &Tweaked,
-    context: &Context<'_>,
-) -> (usize, Result<Outputs, RunError>, StepTrace) {
-    let planned = &plan.nodes[index];
-    let node = planned.node;
-    context.events.event(Event::StepStarted { node: node.id.clone(), display_name: node.display_name.clone() }).await;
-    let began = context.elapsed();
-    let call = Inputs::resolve(node, arriving, tweaked.get(&node.id), &context.request.variables)
-        .map(|inputs| Call::new(planned, inputs, context));
-    let (outcome, usage, model) = match call {
-        Err(error) => (Err(error), None, None),
-        Ok(call) => {
-            let outcome = planned.component.run(&call).await.map_err(|error| named(error, planned));
-            let (usage, model) = call.spent();
-            (outcome, usage, model)
+impl<'s> Schedule<'s> {
+    /// Runs the nodes that are inside of exactly these loops; boxed, because loops may be in loops.
+    fn run(self, around: Vec<usize>, results: Results) -> Running<'s, Result<Results, RunError>> {
+        Box::pin(self.run_inside(around, results))
+    }
+
+    async fn run_inside(self, around: Vec<usize>, mut results: Results) -> Result<Results, RunError> {
+        let Self { plan, context, .. } = self;
+        let members: Vec<bool> = plan.nodes.iter().map(|it| it.runs_in(&around)).collect();
+        let mut waits_for = vec![0_usize; plan.nodes.len()];
+        for (index, planned) in plan.nodes.iter().enumerate().filter(|(index, _)| members[*index]) {
+            let _ = index;
+            for follower in planned.followers.iter().filter(|it| members[**it]) {
+                waits_for[*follower] += 1;
+            }
         }
-    };
-    let outcome = outcome.and_then(|outputs| complete(planned, outputs));
-    let trace = StepTrace {
-        node: node.id.clone(),
-        display_name: node.display_name.clone(),
-        component: node.component.clone(),
-        started_us: micros(began),
-        duration_us: micros(context.elapsed().saturating_sub(began)),
-        usage,
-        model,
-        error: outcome.as_ref().err().map(ToString::to_string),
-    };
-    (index, outcome, trace)
+        let mut skipped = self.unreachable(&members, &results);
+        let mut running = FuturesUnordered::new();
+
+        // The input is alone in the first layer: a memory that is read beside it would miss the message.
+        let roots: Vec<usize> = (0..plan.nodes.len()).filter(|it| members[*it] && waits_for[*it] == 0).collect();
+        let (mut ready, mut held_back) = match plan.first.filter(|first| roots.contains(first)) {
+            Some(first) => (vec![first], roots.into_iter().filter(|root| *root != first).collect()),
+            None => (roots, Vec::new()),
+        };
+        loop {
+            while let Some(index) = ready.pop() {
+                if skipped[index] {
+                    self.release(index, &members, &mut waits_for, &mut ready);
+                } else {
+                    let arriving = self.arriving(index, &results);
+                    // A loop's body reads what ran before the loop.
+                    let before = if plan.nodes[index].body.is_some() { results.clone() } else { Vec::new() };
+                    running.push(self.step(index, around.clone(), arriving, before));
+                }
+            }
+            let Some((index, outcome, trace)) = running.next().await else {
+                break;
+            };
+            context.finished(trace).await;
+            let outputs = outcome?;
+            context.hold(outputs.iter().map(|(_, value)| value.bytes()).sum())?;
+            if let Some(message) = outputs.message() {
+                context.events.event(Event::Message(message.clone())).await;
+            }
+            if !outputs.closed().is_empty() {
+                self.close(index, &outputs, &mut skipped);
+            }
+            results[index] = Some(outputs);
+            ready.append(&mut held_back);
+            self.release(index, &members, &mut waits_for, &mut ready);
+        }
+        Ok(results)
+    }
+
+    /// Lets those go on that wait for a node which ended or is skipped.
+    fn release(self, index: usize, members: &[bool], waits_for: &mut [usize], ready: &mut Vec<usize>) {
+        for follower in self.plan.nodes[index].followers.iter().filter(|it| members[**it]) {
+            waits_for[*follower] -= 1;
+            if waits_for[*follower] == 0 {
+                ready.push(*follower);
+            }
+        }
+    }
+
+    /// Skips all that only a closed output leads to.
+    fn close(self, index: usize, outputs: &Outputs, skipped: &mut [bool]) {
+        let plan = self.plan;
+        let (mut closed, mut open) = (Vec::new(), Vec::new());
+        for output in &plan.nodes[index].wanted {
+            let next = plan.leaving(index, output);
+            if outputs.closed().iter().any(|it| it == output) { closed.extend(next) } else { open.extend(next) }
+        }
+        let (behind_closed, behind_open) = (plan.reached(closed), plan.reached(open));
+        for (at, skip) in skipped.iter_mut().enumerate() {
+            *skip |= behind_closed[at] && !behind_open[at];
+        }
+    }
+
+    /// Tells which nodes never get anything because all that leads to them is inside of a loop and stays there.
+    fn unreachable(self, members: &[bool], results: &Results) -> Vec<bool> {
+        let nodes = &self.plan.nodes;
+        let mut skipped = vec![false; nodes.len()];
+        let mut changed = true;
+        while std::mem::take(&mut changed) {
+            for (index, planned) in nodes.iter().enumerate().filter(|(index, _)| members[*index]) {
+                let gives = |from: usize| (members[from] && !skipped[from]) || results[from].is_some();
+                let is_cut_off = !planned.arriving.is_empty() && !planned.arriving.iter().any(|(from, _)| gives(*from));
+                if is_cut_off && !skipped[index] {
+                    skipped[index] = true;
+                    changed = true;
+                }
+            }
+        }
+        skipped
+    }
+
+    fn arriving(self, index: usize, results: &Results) -> Vec<(String, Value)> {
+        let edges = self.plan.nodes[index].arriving.iter();
+        edges
+            .filter_map(|(from, edge)| {
+                let value = results[*from].as_ref()?.get(&edge.output)?;
+                Some((edge.field.clone(), value.clone()))
+            })
+            .collect()
+    }
+
+    async fn step(
+        self,
+        index: usize,
+        around: Vec<usize>,
+        arriving: Vec<(String, Value)>,
+        before: Results,
+    ) -> (usize, Result<Outputs, RunError>, StepTrace) {
+        let planned = &self.plan.nodes[index];
+        let node = planned.node;
+        let context = self.context;
+        let started = Event::StepStarted { node: node.id.clone(), display_name: node.display_name.clone() };
+        context.events.event(started).await;
+        let began = context.elapsed();
+        let (outcome, usage, model) = self.outcome(index, around, arriving, before).await;
+        let trace = StepTrace {
+            node: node.id.clone(),
+            display_name: node.display_name.clone(),
+            component: node.component.clone(),
+            started_us: micros(began),
+            duration_us: micros(context.elapsed().saturating_sub(began)),
+            usage,
+            model,
+            error: outcome.as_ref().err().map(ToString::to_string),
+        };
+        (index, outcome, trace)
+    }
+
+    async fn outcome(
+        self,
+        index: usize,
+        around: Vec<usize>,
+        arriving: Vec<(String, Value)>,
+        before: Results,
+    ) -> (Result<Outputs, RunError>, Option<crate::model::Usage>, Option<String>) {
+        let planned = &self.plan.nodes[index];
+        let node = planned.node;
+        let inputs = Inputs::resolve(node, arriving, self.tweaked.get(&node.id), &self.context.request.variables);
+        let inputs = match inputs {
+            Ok(inputs) => inputs,
+            Err(error) => return (Err(error), None, None),
+        };
+        if planned.is_tools() {
+            let tools = tool::of_component(node, planned.component, &inputs);
+            let mut outputs = Outputs::default();
+            for output in &planned.wanted {
+                outputs.add(output, Value::Tools(tools.clone()));
+            }
+            return (Ok(outputs), None, None);
+        }
+        if planned.component.kind() == Kind::Loop {
+            return (self.go_round(index, around, &inputs, before).await, None, None);
+        }
+        let call = Call::new(planned, inputs, self.context);
+        let outcome = planned.component.run(&call).await.map_err(|error| named(error, planned));
+        let (usage, model) = call.spent();
+        let outcome = outcome.and_then(|mut outputs| {
+            for output in planned.wanted.iter().filter(|it| is_tool_output(node, it)) {
+                outputs.add(output, Value::Tools(tool::of_component(node, planned.component, &call.inputs)));
+            }
+            complete(planned, outputs)
+        });
+        (outcome, usage, model)
+    }
+
+    /// Runs a loop: its body once for each item, one after the other, each with fresh results.
+    async fn go_round(
+        self,
+        index: usize,
+        mut around: Vec<usize>,
+        inputs: &Inputs,
+        before: Results,
+    ) -> Result<Outputs, RunError> {
+        let planned = &self.plan.nodes[index];
+        let items = inputs.value("data").map(loop_items).unwrap_or_default();
+        let mut rows = Vec::new();
+        if let Some(body) = &planned.body {
+            around.push(index);
+            for item in items {
+                self.context.iterate()?;
+                let mut given = before.clone();
+                given[index] = Some(Outputs::one(&body.end.1.field, item));
+                let results = self.run(around.clone(), given).await?;
+                let inner = body.members.iter().filter_map(|it| results[*it].as_ref()?.message().cloned());
+                self.context.said_inside(inner.collect());
+                let (end, edge) = body.end;
+                let value = results[end].as_ref().and_then(|it| it.get(&edge.output));
+                rows.push(match value {
+                    Some(Value::Data(data)) => data.data.clone(),
+                    Some(other) => Data::of_text(other.as_text()).data,
+                    None => Data::of_text("").data,
+                });
+            }
+        }
+        let mut outputs = Outputs::one("done", Value::table(rows));
+        // Nothing outside of the body reads the item.
+        outputs.add("item", Value::Json(serde_json::Value::Null));
+        Ok(outputs)
+    }
+}
+
+/// Returns the items of a loop as records.
+fn loop_items(value: &Value) -> Vec<Value> {
+    value.items().iter().map(|item| Value::Data(Arc::new(item.to_data()))).collect()
 }
 
 /// An edge from an output that the component did not compute would silently carry nothing.
-fn complete(planned: &super::plan::Planned<'_>, outputs: Outputs) -> Result<Outputs, RunError> {
-    match planned.wanted.iter().find(|name| outputs.get(name).is_none()) {
+fn complete(planned: &Planned<'_>, outputs: Outputs) -> Result<Outputs, RunError> {
+    let missing = |name: &&&str| outputs.get(name).is_none() && !outputs.closed().iter().any(|it| it == **name);
+    match planned.wanted.iter().find(missing) {
         Some(name) if planned.component.kind() != Kind::Output => Err(RunError::Node {
             node: planned.node.id.clone(),
             display_name: planned.node.display_name.clone(),
@@ -142,7 +294,7 @@ fn complete(planned: &super::plan::Planned<'_>, outputs: Outputs) -> Result<Outp
     }
 }
 
-fn named(error: ComponentError, planned: &super::plan::Planned<'_>) -> RunError {
+fn named(error: ComponentError, planned: &Planned<'_>) -> RunError {
     let (node, display_name) = (planned.node.id.clone(), planned.node.display_name.clone());
     match error {
         ComponentError::Failed(message) => RunError::Node { node, display_name, message },

@@ -88,6 +88,7 @@ fn node(raw: &Json) -> Result<Option<Node>, ImportError> {
             .or_else(|| text(&inner["display_name"], 200))
             .unwrap_or_else(|| id.clone()),
         id,
+        description: text(&inner["description"], 2_000).unwrap_or_default(),
         component: text(&data["type"], limits::ID_CHARS).unwrap_or_default(),
         position: Position { x: coordinate(&raw["position"]["x"]), y: coordinate(&raw["position"]["y"]) },
         code_hash,
@@ -110,6 +111,12 @@ fn field(map: &serde_json::Map<String, Json>) -> Field {
     Field {
         kind: string(map.get("type")).unwrap_or_default(),
         display_name: map.get("display_name").and_then(|it| text(it, 200)).unwrap_or_default(),
+        // Only what a model reads is kept: the rest is for people in Studio.
+        info: map
+            .get("info")
+            .filter(|_| flag("tool_mode") == Some(true))
+            .and_then(|it| text(it, 500))
+            .unwrap_or_default(),
         value: map.get("value").cloned().unwrap_or_default(),
         input_types: strings(map.get("input_types")),
         list: flag("list").or_else(|| flag("is_list")).unwrap_or(false),

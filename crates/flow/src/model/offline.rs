@@ -32,7 +32,7 @@ impl ModelProvider for Offline {
             request.full_system().len() + request.messages.iter().map(|message| message.text.len()).sum::<usize>();
         let usage =
             Usage { input_tokens: (read as u64).div_ceil(4), output_tokens: estimate_tokens(&text), estimated: true };
-        Ok(ModelAnswer { text, usage, model: "offline".to_owned() })
+        Ok(ModelAnswer { text, tool_calls: Vec::new(), usage, model: "offline".to_owned() })
     }
 }
 
