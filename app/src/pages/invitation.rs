@@ -2,7 +2,6 @@
 
 use domain::Role;
 use domain::view::account::{InvitationOffer, Viewer};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_meta::Title;
@@ -11,16 +10,17 @@ use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
 use crate::links;
-use crate::session::{LogOut, Session};
+use crate::session::LogOut;
 use crate::ui::live;
 use crate::ui::prelude::*;
 
-/// Returns what an invitation offers; whoever holds it may know.
+/// Returns what an invitation offers, and who is looking; whoever holds it may know.
 #[server(prefix = "/ui", endpoint = "invitation/get", input = GetUrl)]
-pub async fn invitation(token: String) -> Result<InvitationOffer, UiError> {
+pub async fn invitation(token: String) -> Result<(InvitationOffer, Option<Viewer>), UiError> {
     use crate::server_context as here;
 
-    services::organizations::invitation(&here::ctx()?, &token).await.map_err(here::fail)
+    let offer = services::organizations::invitation(&here::ctx()?, &token).await.map_err(here::fail)?;
+    Ok((offer, here::principal().viewer().cloned()))
 }
 
 /// Accepts an invitation and leads into the organization.
@@ -38,23 +38,14 @@ pub async fn accept_invitation(token: String) -> Result<String, UiError> {
 pub fn InvitationPage() -> impl IntoView {
     let params = use_params_map();
     let token = Memo::new(move |_| params.with(|params| params.get("token")).unwrap_or_default());
-    let session = Session::of_page();
-    let found = Resource::new_blocking(
-        move || token.get(),
-        move |token| async move { Ok::<_, UiError>((invitation(token).await?, session.viewer().await)) },
-    );
-    let accept = ServerAction::<AcceptInvitation>::new();
+    let found = read(move || Invitation { token: token.get() });
+    let accept = FormAction::of::<AcceptInvitation>();
     live::load_answer(accept);
     load(found, move |(offer, viewer)| view! { <Offer offer viewer token=token.get() accept/> }.into_any())
 }
 
 #[component]
-fn Offer(
-    offer: InvitationOffer,
-    viewer: Option<Viewer>,
-    token: String,
-    accept: ServerAction<AcceptInvitation>,
-) -> impl IntoView {
+fn Offer(offer: InvitationOffer, viewer: Option<Viewer>, token: String, accept: FormAction) -> impl IntoView {
     let form = FormState::of(accept);
     let title = format!("Join {}", offer.organization_name);
     let may = match offer.role {
@@ -74,11 +65,11 @@ fn Offer(
         }
         .into_any(),
         Some(viewer) if viewer.user.email == offer.email => view! {
-            <ActionForm action=accept attr:class="form">
+            <PostForm action=accept class="form">
                 <FormAlert form/>
                 <input type="hidden" name="token" value=token/>
                 <Submit label="Accept the invitation" class="btn--lg btn--block" pending=form.pending/>
-            </ActionForm>
+            </PostForm>
         }
         .into_any(),
         Some(viewer) => view! {

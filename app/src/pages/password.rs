@@ -1,6 +1,5 @@
 //! For people who have lost their password: asking for a letter, and the page that its link leads to.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -42,7 +41,7 @@ pub async fn set_password(token: String, password: String) -> Result<(), UiError
 /// Where a letter is asked for.
 #[component]
 pub fn PasswordPage() -> impl IntoView {
-    let action = ServerAction::<AskForReset>::new();
+    let action = FormAction::of::<AskForReset>();
     let form = FormState::of(action);
     let query = use_query_map();
     let sent = move || query.with(|query| query.get("sent").is_some());
@@ -61,11 +60,11 @@ pub fn PasswordPage() -> impl IntoView {
                         text="If an account has this address, a letter is on its way. Its link holds for one hour and works once."
                     />
                 })}
-                <ActionForm action attr:class="form">
+                <PostForm action class="form">
                     <FormAlert form/>
                     <Field form name="email" label="E-mail" kind="email" required=true autocomplete="username" placeholder="you@company.com"/>
                     <Submit label="Send the link" class="btn--lg btn--block" pending=form.pending/>
-                </ActionForm>
+                </PostForm>
             </div>
             <p class="auth__other">"Remembered it? "<a class="link" href=links::LOGIN>"Sign in"</a></p>
         </div>
@@ -77,8 +76,8 @@ pub fn PasswordPage() -> impl IntoView {
 pub fn SetPasswordPage() -> impl IntoView {
     let params = use_params_map();
     let token = Memo::new(move |_| params.with(|params| params.get("token")).unwrap_or_default());
-    let found = Resource::new_blocking(move || token.get(), reset_is_open);
-    let action = ServerAction::<SetPassword>::new();
+    let found = read(move || ResetIsOpen { token: token.get() });
+    let action = FormAction::of::<SetPassword>();
     let form = FormState::of(action);
     load(found, move |()| {
         view! {
@@ -89,7 +88,7 @@ pub fn SetPasswordPage() -> impl IntoView {
                         <h1>"Set another password"</h1>
                         <p>"You are signed out everywhere, and your API tokens end."</p>
                     </div>
-                    <ActionForm action attr:class="form">
+                    <PostForm action class="form">
                         <FormAlert form/>
                         <input type="hidden" name="token" value=token.get()/>
                         <Field
@@ -97,7 +96,7 @@ pub fn SetPasswordPage() -> impl IntoView {
                             minlength=10 maxlength=200 hint="At least 10 characters. A sentence is easy to remember."
                         />
                         <Submit label="Set the password" class="btn--lg btn--block" pending=form.pending/>
-                    </ActionForm>
+                    </PostForm>
                 </div>
                 <p class="auth__other">"The link has expired? "<a class="link" href=links::PASSWORD>"Ask for another"</a></p>
             </div>
