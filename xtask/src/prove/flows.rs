@@ -65,7 +65,7 @@ fn copy(file: &std::path::Path, into: &std::path::Path) -> Result<()> {
 }
 
 /// Downloads a wheel with pip, once, and unpacks it.
-fn unpacked(package: &str, version: &str) -> Result<PathBuf> {
+pub(super) fn unpacked(package: &str, version: &str) -> Result<PathBuf> {
     let place = workspace::target().join("wheels").join(format!("{package}-{version}"));
     let done = place.join(".unpacked");
     if done.is_file() {
