@@ -12,7 +12,7 @@
     reason = "the component and server macros make public items without documentation"
 )]
 
-#[cfg(not(erase_components))]
+#[cfg(not(any(erase_components, doc, doctest)))]
 compile_error!("build with `--cfg erase_components`, as .cargo/config.toml says; RUSTFLAGS must repeat it");
 
 #[cfg(feature = "hydrate")]

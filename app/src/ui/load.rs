@@ -86,7 +86,7 @@ fn answer_to(question: Arc<dyn Fn() -> Question + Send + Sync>) -> Resource<Answ
 /// A call of a server function.
 #[derive(Clone)]
 struct Question {
-    #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the server calls the function itself"))]
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a live page asks by address"))]
     path: &'static str,
     arguments: String,
     version: usize,
