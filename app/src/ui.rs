@@ -29,8 +29,27 @@ pub mod stars;
 pub mod stat;
 pub mod steps;
 
+use leptos::prelude::{AnyView, IntoAny, IntoView};
+
+/// The views of a list.
+pub trait Views {
+    /// Makes the views. They are erased: a list of each kind of element would be compiled for itself.
+    fn views(self) -> Vec<AnyView>;
+}
+
+impl<I> Views for I
+where
+    I: Iterator,
+    I::Item: IntoView + 'static,
+{
+    fn views(self) -> Vec<AnyView> {
+        self.map(IntoAny::into_any).collect()
+    }
+}
+
 /// Everything that a page usually needs.
 pub mod prelude {
+    pub use super::Views;
     pub use super::avatar::Avatar;
     pub use super::badge::{
         Badge, CategoryBadge, OfferingBadge, OrderBadge, ProviderBadge, SubmissionBadge, SubscriptionBadge, Tint,

@@ -7,6 +7,8 @@ use domain::state::ProviderState;
 use domain::view::account::{MembershipView, Viewer};
 use domain::{Permission, Role};
 use leptos::prelude::*;
+
+use crate::ui::Views as _;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_params_map;
 
@@ -176,16 +178,16 @@ fn Switcher(viewer: Viewer, current: MembershipView, provider: bool) -> impl Int
                 <a class="menu__item" href=href aria-current=here.then_some("true")>
                     <Avatar name=membership.organization_name.clone() class="avatar--sm avatar--square"/>
                     <span>{membership.organization_name}</span>
-                    {here.then(|| view! { <Icon sign=Sign::Check class="icon--end"/> })}
+                    {here.then(|| view! { <Icon sign=Sign::Check class="icon--end"/> }.into_any())}
                 </a>
             }
         })
-        .collect_view();
+        .views();
     let other_side = provider.then(|| {
         view! {
             <hr/>
             <a class="menu__item" href=links::organization(current.organization_id, "")><Icon sign=Sign::ArrowLeft/>"Back to buying"</a>
-        }
+        }.into_any()
     });
     view! {
         <details class="menu switcher">

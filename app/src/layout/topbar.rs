@@ -3,6 +3,8 @@
 use domain::state::ProviderState;
 use domain::view::account::Viewer;
 use leptos::prelude::*;
+
+use crate::ui::Views as _;
 use leptos::server_fn::ServerFn;
 use leptos_router::hooks::{use_location, use_query_map};
 
@@ -103,7 +105,7 @@ fn PersonMenu(viewer: Viewer) -> impl IntoView {
                 </a>
             }
         })
-        .collect_view();
+        .views();
     let shops = memberships
         .iter()
         .filter(|membership| membership.provider == Some(ProviderState::Approved))
@@ -115,10 +117,10 @@ fn PersonMenu(viewer: Viewer) -> impl IntoView {
                 </a>
             }
         })
-        .collect_view();
+        .views();
     let home = memberships.first().map(|membership| links::organization(membership.organization_id, "agents/"));
     view! {
-        {home.map(|href| view! { <LinkButton href label="My agents" look=Look::Ghost class="wide-only"/> })}
+        {home.map(|href| view! { <LinkButton href label="My agents" look=Look::Ghost class="wide-only"/> }.into_any())}
         <details class="menu">
             <summary><Avatar name=user.name.clone()/><span class="sr">{format!("Menu of {}", user.name)}</span></summary>
             <div class="menu__panel">
@@ -126,7 +128,7 @@ fn PersonMenu(viewer: Viewer) -> impl IntoView {
                 <hr/>
                 {organizations}
                 {shops}
-                {user.operator.then(|| view! { <a class="menu__item" href=links::ADMIN><Icon sign=Sign::Shield/>"Operator"</a> })}
+                {user.operator.then(|| view! { <a class="menu__item" href=links::ADMIN><Icon sign=Sign::Shield/>"Operator"</a> }.into_any())}
                 <hr/>
                 <a class="menu__item phone-only" href=links::MARKETPLACE><Icon sign=Sign::Store/>"Marketplace"</a>
                 <ThemeForm/>
@@ -147,7 +149,7 @@ fn ThemeForm() -> impl IntoView {
         .map(|(value, sign, label)| {
             view! { <button type="submit" name="theme" value=value aria-label=label title=label><Icon sign class="icon--sm"/></button> }
         })
-        .collect_view();
+        .views();
     view! {
         <form method="post" action=SetTheme::url()>
             <div class="menu__label" id="theme-label">"Colours"</div>

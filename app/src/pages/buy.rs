@@ -73,7 +73,7 @@ fn OrderForm(action: FormAction, plan: PlanView, offering: OfferingView, viewer:
         buyers
             .into_iter()
             .map(|(id, _)| view! { <input type="hidden" name="organization" value=id/> })
-            .collect_view()
+            .views()
             .into_any()
     } else {
         view! { <SelectField form name="organization" label="For" options=buyers/> }.into_any()
@@ -120,8 +120,8 @@ fn Terms(form: FormState, terms: String) -> impl IntoView {
         view! {
             <details class="card"><summary class="card__head">"Terms of the provider"</summary><div class="card__body"><p class="small break">{terms}</p></div></details>
             <CheckField name="accept_terms" label="I accept these terms" required=true/>
-            {move || problem.get().map(|problem| view! { <p class="field__error">{problem}</p> })}
-        }
+            {move || problem.get().map(|problem| view! { <p class="field__error">{problem}</p> }.into_any())}
+        }.into_any()
     })
 }
 

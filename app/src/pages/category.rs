@@ -29,7 +29,7 @@ pub fn CategoryPage() -> impl IntoView {
                     </a>
                 }
             })
-            .collect_view();
+            .views();
         let sign = Sign::of_category(&category.slug);
         view! {
             <Title text=category.title.clone()/>

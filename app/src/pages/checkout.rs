@@ -85,7 +85,7 @@ fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
     let cards = TEST_CARDS
         .iter()
         .map(|(number, what)| view! { <tr><td class="mono">{*number}</td><td>{*what}</td></tr> })
-        .collect_view();
+        .views();
     let body = if visit.open {
         view! { <PayForm form action visit=visit.clone()/> }.into_any()
     } else {
@@ -142,7 +142,7 @@ fn PayForm(form: FormState, action: FormAction, visit: SandboxCheckoutView) -> i
                     <Alert kind=Kind::Warn title="Your bank" text=problem/>
                     <CheckField name="confirmed" label="I confirm this payment" required=true/>
                 </div>
-            })}
+            }.into_any())}
             <Submit label=format!("Pay {}", visit.amount) look=Look::Accent class="btn--lg btn--block" pending=form.pending icon=Sign::Lock/>
         </PostForm>
     }

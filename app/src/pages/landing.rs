@@ -24,7 +24,7 @@ pub fn LandingPage() -> impl IntoView {
             view! {
                 <section class="section wrap" aria-labelledby="categories">
                     <div class="section-head"><div><h2 id="categories">"What are you looking for?"</h2><p>"Four kinds of help, all set up the same way."</p></div></div>
-                    <div class="cats">{categories.into_iter().map(|category| view! { <CategoryCard category/> }).collect_view()}</div>
+                    <div class="cats">{categories.into_iter().map(|category| view! { <CategoryCard category/> }).views()}</div>
                 </section>
                 <Featured offerings/>
             }
@@ -93,9 +93,9 @@ fn Featured(offerings: Page<OfferingCard>) -> impl IntoView {
                     <div><h2 id="featured">"On the marketplace"</h2><p>"Each can be tried, bought and set up today."</p></div>
                     <LinkButton href=links::MARKETPLACE label="See everything" look=Look::Secondary icon_after=Sign::ArrowRight/>
                 </div>
-                <div class="grid grid--offers">{offerings.rows.into_iter().take(6).map(|card| view! { <OfferingTile card level=3/> }).collect_view()}</div>
+                <div class="grid grid--offers">{offerings.rows.into_iter().take(6).map(|card| view! { <OfferingTile card level=3/> }).views()}</div>
             </section>
-        }
+        }.into_any()
     })
 }
 
@@ -154,6 +154,6 @@ fn Promises() -> impl IntoView {
         .map(|(sign, title, text)| {
             view! { <div><span class="cat-mark cat-mark--sm"><Icon sign/></span><h3>{title}</h3><p>{text}</p></div> }
         })
-        .collect_view();
+        .views();
     view! { <section class="wrap section" aria-label="What you can rely on"><div class="trio">{promises}</div></section> }
 }

@@ -63,7 +63,7 @@ fn Filters(filter: Filter, categories: Vec<CategoryView>) -> impl IntoView {
                 </label>
             }
         })
-        .collect_view();
+        .views();
     let radios = |name: &'static str, chosen: &str, options: &[(&'static str, &'static str)]| {
         options
             .iter()
@@ -71,7 +71,7 @@ fn Filters(filter: Filter, categories: Vec<CategoryView>) -> impl IntoView {
                 let checked = *value == chosen;
                 view! { <label class="check"><input type="radio" name=name value=*value checked=checked on:change=|event| live::submit_form_of(&event)/><span>{*text}</span></label> }
             })
-            .collect_view()
+            .views()
     };
     let prices = radios(
         "price",
@@ -80,8 +80,9 @@ fn Filters(filter: Filter, categories: Vec<CategoryView>) -> impl IntoView {
     );
     let ratings =
         radios("rating", &filter.rating, &[("", "Any rating"), ("4", "4 stars and more"), ("3", "3 stars and more")]);
-    let clear =
-        filter.is_narrow().then(|| view! { <LinkButton href=links::MARKETPLACE label="Clear" look=Look::Ghost/> });
+    let clear = filter
+        .is_narrow()
+        .then(|| view! { <LinkButton href=links::MARKETPLACE label="Clear" look=Look::Ghost/> }.into_any());
     view! {
         <Form method="GET" action=links::MARKETPLACE attr:class="filters">
             <label class="field">
@@ -112,13 +113,13 @@ fn SortForm(filter: Filter) -> impl IntoView {
         let selected = value == filter.sort;
         view! { <option value=value selected=selected>{text}</option> }
     })
-    .collect_view();
+    .views();
     let kept =
         [("search", filter.search), ("category", filter.category), ("price", filter.price), ("rating", filter.rating)]
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
-            .collect_view();
+            .views();
     view! {
         <Form method="GET" action=links::MARKETPLACE attr:class="market__sort">
             {kept}
@@ -147,7 +148,7 @@ pub(super) fn Results(found: Page<OfferingCard>, narrow: bool) -> impl IntoView 
     }
     let (page, pages, total) = (found.page, found.pages(), found.total);
     view! {
-        <div class="grid grid--offers">{found.rows.into_iter().map(|card| view! { <OfferingTile card level=2/> }).collect_view()}</div>
+        <div class="grid grid--offers">{found.rows.into_iter().map(|card| view! { <OfferingTile card level=2/> }).views()}</div>
         <Pagination page pages total words=("product", "products")/>
     }
     .into_any()

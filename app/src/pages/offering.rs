@@ -30,7 +30,7 @@ pub fn OfferingPage() -> impl IntoView {
     );
     load(found, move |(offering, said, viewer)| {
         let card = offering.card.clone();
-        let tryout = offering.demo.then(|| view! { <Tryout offering=offering.clone() said say/> });
+        let tryout = offering.demo.then(|| view! { <Tryout offering=offering.clone() said say/> }.into_any());
         view! {
             <Title text=card.name.clone()/>
             <Meta name="description" content=card.tagline.clone()/>
@@ -69,7 +69,7 @@ fn Top(offering: OfferingView) -> impl IntoView {
     };
     view! {
         <Crumbs crumbs=vec![Crumb::new("Marketplace", links::MARKETPLACE), Crumb::new(card.category_title.clone(), links::category(&card.category_slug))]/>
-        {notice.map(|(title, text)| view! { <Alert kind=Kind::Warn title text/> })}
+        {notice.map(|(title, text)| view! { <Alert kind=Kind::Warn title text/> }.into_any())}
         <div class="product__top">
             <div class="product__intro">
                 <div class="row row--sm"><CategoryBadge slug=card.category_slug.clone() title=card.category_title.clone()/></div>
@@ -78,11 +78,11 @@ fn Top(offering: OfferingView) -> impl IntoView {
                 <div class="product__meta">
                     <span>"by "<a href=links::public_provider(card.provider_id)>{card.provider_name}</a></span>
                     <Stars tenths=card.rating_tenths count=card.review_count/>
-                    {(card.customers > 0).then(|| view! { <span>{fmt::plural(card.customers, "organization uses it", "organizations use it")}</span> })}
+                    {(card.customers > 0).then(|| view! { <span>{fmt::plural(card.customers, "organization uses it", "organizations use it")}</span> }.into_any())}
                 </div>
                 <div class="row">
-                    {cheapest.filter(|_| on_sale).map(|(href, label)| view! { <LinkButton href label class="btn--lg"/> })}
-                    {offering.demo.then(|| view! { <LinkButton href="#demo" label="Try it now" look=Look::Secondary class="btn--lg" icon=Sign::MessageCircle/> })}
+                    {cheapest.filter(|_| on_sale).map(|(href, label)| view! { <LinkButton href label class="btn--lg"/> }.into_any())}
+                    {offering.demo.then(|| view! { <LinkButton href="#demo" label="Try it now" look=Look::Secondary class="btn--lg" icon=Sign::MessageCircle/> }.into_any())}
                 </div>
             </div>
             <div class="product__art"><Artwork path=card.thumbnail/></div>
@@ -99,26 +99,26 @@ fn About(offering: OfferingView) -> impl IntoView {
             let (sign, title, text) = about_capability(*capability);
             view! { <li class="cap"><Icon sign/><div><strong>{title}</strong><span>{text}</span></div></li> }
         })
-        .collect_view();
+        .views();
     let shots = offering
         .screenshots
         .iter()
         .enumerate()
         .map(|(index, path)| view! { <img src=path.clone() alt=format!("Picture {} of {}", index + 1, offering.card.name) loading="lazy"/> })
-        .collect_view();
+        .views();
     let tags = offering
         .card
         .tags
         .iter()
         .map(|tag| view! { <a class="chip chip--sm" href=format!("{}{}", links::MARKETPLACE, links::query(&[("search", tag)]))>{tag.clone()}</a> })
-        .collect_view();
+        .views();
     let provider = offering.provider;
     view! {
         <section aria-labelledby="about">
             <h2 id="about">"About it"</h2>
             <div class="columns">
                 <div class="stack stack--lg">
-                    {(!offering.screenshots.is_empty()).then(|| view! { <div class="shots" tabindex="0" role="group" aria-label="Pictures">{shots}</div> })}
+                    {(!offering.screenshots.is_empty()).then(|| view! { <div class="shots" tabindex="0" role="group" aria-label="Pictures">{shots}</div> }.into_any())}
                     // Made safe by services::markdown.
                     <div class="prose" inner_html=offering.full_description_html></div>
                     <div class="chips">{tags}</div>

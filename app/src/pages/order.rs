@@ -170,11 +170,11 @@ fn Found(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoView
     view! {
         <Title text=title.clone()/>
         <div class="wrap wrap--narrow confirm" data-again=waits.then(|| again.clone())>
-            {waits.then(|| view! { <noscript inner_html=format!("<meta http-equiv=\"refresh\" content=\"2;url={again}\">")></noscript> })}
+            {waits.then(|| view! { <noscript inner_html=format!("<meta http-equiv=\"refresh\" content=\"2;url={again}\">")></noscript> }.into_any())}
             <div class="stack" aria-live="polite">
                 <span class=mark><Icon sign/></span>
                 <div class="stack stack--sm"><h1>{title}</h1><p class="muted">{text}</p></div>
-                {(!order.error_message.is_empty()).then(|| view! { <Alert kind=Kind::Bad text=order.error_message.clone()/> })}
+                {(!order.error_message.is_empty()).then(|| view! { <Alert kind=Kind::Bad text=order.error_message.clone()/> }.into_any())}
             </div>
             <NextStep order=order.clone() pay cancel/>
             <Receipt order/>
@@ -194,20 +194,20 @@ fn NextStep(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoV
         <FormAlert form=paying/>
         <FormAlert form=canceling/>
         <div class="row">
-            {agent.map(|href| view! { <LinkButton href label="Set up your agent" class="btn--lg" icon_after=Sign::ArrowRight/> })}
+            {agent.map(|href| view! { <LinkButton href label="Set up your agent" class="btn--lg" icon_after=Sign::ArrowRight/> }.into_any())}
             {pays.then(|| view! {
                 <PostForm action=pay>
                     <input type="hidden" name="id" value=id.get_value()/>
                     <Submit label=format!("Pay {}", order.amount) class="btn--lg" pending=paying.pending/>
                 </PostForm>
-            })}
+            }.into_any())}
             {cancels.then(|| view! {
                 <PostForm action=cancel>
                     <input type="hidden" name="id" value=id.get_value()/>
                     <Submit label="Cancel the order" look=Look::Ghost pending=canceling.pending/>
                 </PostForm>
-            })}
-            {order.state.is_final().then(|| view! { <LinkButton href=links::organization(order.organization_id, "orders/") label="All orders" look=Look::Secondary class="btn--lg"/> })}
+            }.into_any())}
+            {order.state.is_final().then(|| view! { <LinkButton href=links::organization(order.organization_id, "orders/") label="All orders" look=Look::Secondary class="btn--lg"/> }.into_any())}
         </div>
     }
 }

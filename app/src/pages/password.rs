@@ -59,7 +59,7 @@ pub fn PasswordPage() -> impl IntoView {
                         title="Look into your mail"
                         text="If an account has this address, a letter is on its way. Its link holds for one hour and works once."
                     />
-                })}
+                }.into_any())}
                 <PostForm action class="form">
                     <FormAlert form/>
                     <Field form name="email" label="E-mail" kind="email" required=true autocomplete="username" placeholder="you@company.com"/>

@@ -29,7 +29,7 @@ pub fn StorefrontPage() -> impl IntoView {
                         <p class="muted">{fmt::plural(found.total, "product", "products")}</p>
                     </div>
                 </div>
-                {(!provider.description.is_empty()).then(|| view! { <p class="prose">{provider.description}</p> })}
+                {(!provider.description.is_empty()).then(|| view! { <p class="prose">{provider.description}</p> }.into_any())}
                 <Results found narrow=false/>
             </div>
         }

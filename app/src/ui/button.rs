@@ -73,7 +73,7 @@ pub fn Submit(
             disabled=disabled
             aria-busy=move || if pending.get() { Some("true") } else { None }
         >
-            {icon.map(|sign| view! { <Icon sign/> })}
+            {icon.map(|sign| view! { <Icon sign/> }.into_any())}
             {label}
         </button>
     }
@@ -106,9 +106,9 @@ pub fn LinkButton(
 ) -> impl IntoView {
     view! {
         <a class=format!("{} {class}", look.class()) href=href rel=external.then_some("external")>
-            {icon.map(|sign| view! { <Icon sign/> })}
+            {icon.map(|sign| view! { <Icon sign/> }.into_any())}
             {label}
-            {icon_after.map(|sign| view! { <Icon sign/> })}
+            {icon_after.map(|sign| view! { <Icon sign/> }.into_any())}
         </a>
     }
 }

@@ -32,18 +32,19 @@ pub fn Card(
         view! {
             <div class="card__head">
                 <div>
-                    {title.map(|title| view! { <h2>{title}</h2> })}
-                    {text.map(|text| view! { <p>{text}</p> })}
+                    {title.map(|title| view! { <h2>{title}</h2> }.into_any())}
+                    {text.map(|text| view! { <p>{text}</p> }.into_any())}
                 </div>
                 {end}
             </div>
         }
+        .into_any()
     });
     view! {
         <section class=format!("card {class}") id=id>
             {head}
             <div class="card__body">{children()}</div>
-            {foot.map(|foot| view! { <div class="card__foot">{foot}</div> })}
+            {foot.map(|foot| view! { <div class="card__foot">{foot}</div> }.into_any())}
         </section>
     }
 }
@@ -88,8 +89,8 @@ pub fn Alert(
         <div class=class role=role>
             <Icon sign/>
             <div class="alert__body">
-                {title.map(|title| view! { <strong class="alert__title">{title}</strong> })}
-                {text.map(|text| view! { <span>{text}</span> })}
+                {title.map(|title| view! { <strong class="alert__title">{title}</strong> }.into_any())}
+                {text.map(|text| view! { <span>{text}</span> }.into_any())}
             </div>
             {action}
         </div>

@@ -4,6 +4,8 @@
 
 use leptos::prelude::*;
 
+use crate::ui::Views as _;
+
 use crate::fmt;
 
 const WIDTH: i64 = 1000;
@@ -36,7 +38,7 @@ pub fn BarChart(
                 </g>
             }
         })
-        .collect_view();
+        .views();
     frame(title, points, top, bars.into_any())
 }
 
@@ -87,7 +89,7 @@ fn frame(title: String, points: Vec<(String, i64)>, top: i64, drawing: AnyView) 
     let rows = points
         .into_iter()
         .map(|(label, value)| view! { <tr><td>{label}</td><td class="num">{fmt::count(value)}</td></tr> })
-        .collect_view();
+        .views();
     view! {
         <figure class="chart">
             <div class="chart__plot">

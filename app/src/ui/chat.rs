@@ -10,6 +10,8 @@ mod stream;
 use domain::view::chat::ChatMessage;
 use leptos::prelude::*;
 
+use crate::ui::Views as _;
+
 use super::icon::{Icon, Sign};
 use markdown::Markdown;
 
@@ -149,12 +151,12 @@ pub fn ChatPanel(
         .fields
         .iter()
         .map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone()/> })
-        .collect_view();
+        .views();
     let starter_fields = plain
         .fields
         .iter()
         .map(|(name, value)| view! { <input type="hidden" name=*name value=value.clone()/> })
-        .collect_view();
+        .views();
     let starters = starters
         .into_iter()
         .map(|question| {
@@ -165,7 +167,7 @@ pub fn ChatPanel(
             };
             view! { <button type="submit" class="chip" name="input" value=question.clone() on:click=ask>{question.clone()}</button> }
         })
-        .collect_view();
+        .views();
     let shows_starters =
         move || fresh && talk.bubbles.with(|bubbles| bubbles.iter().all(|bubble| bubble.who != Who::User));
 
@@ -177,7 +179,7 @@ pub fn ChatPanel(
             </div>
             <div class="chat__log" node_ref=log role="log" aria-live="polite" aria-label="Conversation" tabindex="0">
                 <For each=move || talk.bubbles.get() key=|bubble| bubble.id let:bubble><BubbleView bubble/></For>
-                {move || talk.meta.with(|meta| (!meta.is_empty()).then(|| view! { <span class="msg__meta">{meta.clone()}</span> }))}
+                {move || talk.meta.with(|meta| (!meta.is_empty()).then(|| view! { <span class="msg__meta">{meta.clone()}</span> }.into_any()))}
                 <form class="chat__starters" method="post" action=plain.action.clone() hidden=move || !shows_starters()>{starter_fields}{starters}</form>
             </div>
             <form class="chat__form" method="post" action=plain.action.clone() on:submit=submit>

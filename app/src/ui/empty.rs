@@ -24,7 +24,7 @@ pub fn EmptyState(
             <span class="empty__art"><Icon sign=icon/></span>
             <h2>{title}</h2>
             <p>{text}</p>
-            {children.map(|children| view! { <div class="empty__actions">{children()}</div> })}
+            {children.map(|children| view! { <div class="empty__actions">{children()}</div> }.into_any())}
         </div>
     }
 }

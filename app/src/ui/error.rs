@@ -52,7 +52,7 @@ pub fn ErrorPage(
             <h1>{title}</h1>
             <p>{error.message()}</p>
             <div class="row">
-                {signed_out.then(|| view! { <LinkButton href=login label="Sign in"/> })}
+                {signed_out.then(|| view! { <LinkButton href=login label="Sign in"/> }.into_any())}
                 <LinkButton href=links::MARKETPLACE label="Browse the marketplace" look=if signed_out { Look::Secondary } else { Look::Primary }/>
             </div>
         </div>
@@ -65,7 +65,7 @@ pub fn FormAlert(
     /// The form.
     form: FormState,
 ) -> impl IntoView {
-    move || form.error.get().map(|error| view! { <Alert kind=Kind::Bad text=error.message()/> })
+    move || form.error.get().map(|error| view! { <Alert kind=Kind::Bad text=error.message()/> }.into_any())
 }
 
 fn search_of(search: &str) -> String {

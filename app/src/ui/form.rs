@@ -6,6 +6,8 @@
 
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
+
+use crate::ui::Views as _;
 use leptos::server::ServerActionError;
 use leptos::server_fn::ServerFn;
 use leptos::server_fn::error::ServerFnUrlError;
@@ -147,13 +149,13 @@ fn labelled(
         <div class="field">
             <label class="field__label" for=id>
                 <span>{label}</span>
-                {(!required).then(|| view! { <span class="optional">"optional"</span> })}
+                {(!required).then(|| view! { <span class="optional">"optional"</span> }.into_any())}
             </label>
             {control}
-            {hint.map(|hint| view! { <p class="field__hint" id=hint_id>{hint}</p> })}
+            {hint.map(|hint| view! { <p class="field__hint" id=hint_id>{hint}</p> }.into_any())}
             {move || {
                 let error_id = error_id.clone();
-                problem.get().map(|problem| view! { <p class="field__error" id=error_id>{problem}</p> })
+                problem.get().map(|problem| view! { <p class="field__error" id=error_id>{problem}</p> }.into_any())
             }}
         </div>
     }
@@ -314,7 +316,7 @@ pub fn SelectField(
             let selected = option == value;
             view! { <option value=option selected=selected>{text}</option> }
         })
-        .collect_view();
+        .views();
     let control = view! {
         <select class="select" id=id.clone() name=name aria-invalid=invalid(problem) aria-describedby=described>{options}</select>
     };
@@ -346,16 +348,16 @@ pub fn ChoiceField(
                 <label class="choice">
                     <input type="radio" name=name value=option checked=checked/>
                     <span class="choice__title">{title}</span>
-                    {(!text.is_empty()).then(|| view! { <span class="choice__text">{text}</span> })}
+                    {(!text.is_empty()).then(|| view! { <span class="choice__text">{text}</span> }.into_any())}
                 </label>
             }
         })
-        .collect_view();
+        .views();
     view! {
         <fieldset class="fieldset">
             <legend class="field__label">{label}</legend>
             <div class="choices">{options}</div>
-            {move || problem.get().map(|problem| view! { <p class="field__error">{problem}</p> })}
+            {move || problem.get().map(|problem| view! { <p class="field__error">{problem}</p> }.into_any())}
         </fieldset>
     }
 }
@@ -389,7 +391,7 @@ pub fn CheckField(
             <input type="checkbox" name=name value=value checked=checked required=required/>
             <span class="check__text">
                 <span>{label}</span>
-                {hint.map(|hint| view! { <small>{hint}</small> })}
+                {hint.map(|hint| view! { <small>{hint}</small> }.into_any())}
             </span>
         </label>
     }

@@ -1,6 +1,8 @@
 //! Menus: the side menu of a portal, and tabs, which are links.
 
 use leptos::prelude::*;
+
+use crate::ui::Views as _;
 use leptos_router::hooks::use_location;
 
 use super::icon::{Icon, Sign};
@@ -51,10 +53,10 @@ pub fn SideNav(
                 <a href=link.href aria-current=current><Icon sign=link.icon/>{link.label}</a>
             }
         })
-        .collect_view();
+        .views();
     view! {
         <div class="side-nav">
-            {label.map(|label| view! { <div class="side-nav__label">{label}</div> })}
+            {label.map(|label| view! { <div class="side-nav__label">{label}</div> }.into_any())}
             {links}
         </div>
     }
@@ -99,9 +101,9 @@ pub fn Tabs(
             let href = tab.href.clone();
             let current = move || path.with(|path| *path == href).then_some("page");
             view! {
-                <li><a href=tab.href aria-current=current>{tab.icon.map(|sign| view! { <Icon sign class="icon--sm"/> })}{tab.label}</a></li>
+                <li><a href=tab.href aria-current=current>{tab.icon.map(|sign| view! { <Icon sign class="icon--sm"/> }.into_any())}{tab.label}</a></li>
             }
         })
-        .collect_view();
+        .views();
     view! { <nav class="tabs" aria-label=label><ul>{tabs}</ul></nav> }
 }

@@ -1,6 +1,8 @@
 //! The head of a page in a portal: where it is, what it is, what can be done.
 
 use leptos::prelude::*;
+
+use crate::ui::Views as _;
 use leptos_meta::Title;
 
 /// A step on the way to a page.
@@ -20,7 +22,7 @@ pub fn Crumbs(
     /// The steps, from the top.
     crumbs: Vec<Crumb>,
 ) -> impl IntoView {
-    let steps = crumbs.into_iter().map(|Crumb(text, href)| view! { <li><a href=href>{text}</a></li> }).collect_view();
+    let steps = crumbs.into_iter().map(|Crumb(text, href)| view! { <li><a href=href>{text}</a></li> }).views();
     view! { <nav class="crumbs" aria-label="Breadcrumb"><ol>{steps}</ol></nav> }
 }
 
@@ -46,13 +48,13 @@ pub fn PageHead(
     view! {
         <Title text=title.clone()/>
         <header class="stack stack--sm">
-            {(!crumbs.is_empty()).then(|| view! { <Crumbs crumbs/> })}
+            {(!crumbs.is_empty()).then(|| view! { <Crumbs crumbs/> }.into_any())}
             <div class="page-head">
                 <div class="page-head__text">
                     <div class="row"><h1>{title}</h1>{badge}</div>
-                    {text.map(|text| view! { <p>{text}</p> })}
+                    {text.map(|text| view! { <p>{text}</p> }.into_any())}
                 </div>
-                {children.map(|children| view! { <div class="page-head__actions">{children()}</div> })}
+                {children.map(|children| view! { <div class="page-head__actions">{children()}</div> }.into_any())}
             </div>
         </header>
     }

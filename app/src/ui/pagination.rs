@@ -40,8 +40,8 @@ pub fn Pagination(
         <nav class="pages" aria-label="Pages">
             <span>{if pages > 1 { format!("{total} · page {page} of {pages}") } else { total }}</span>
             <div class="pages__links">
-                {(page > 1).then(|| view! { <a class="btn btn--secondary btn--sm" rel="prev" href=move || to(page - 1)><Icon sign=Sign::ArrowLeft/>"Previous"</a> })}
-                {(page < pages).then(|| view! { <a class="btn btn--secondary btn--sm" rel="next" href=move || to(page + 1)>"Next"<Icon sign=Sign::ArrowRight/></a> })}
+                {(page > 1).then(|| view! { <a class="btn btn--secondary btn--sm" rel="prev" href=move || to(page - 1)><Icon sign=Sign::ArrowLeft/>"Previous"</a> }.into_any())}
+                {(page < pages).then(|| view! { <a class="btn btn--secondary btn--sm" rel="next" href=move || to(page + 1)>"Next"<Icon sign=Sign::ArrowRight/></a> }.into_any())}
             </div>
         </nav>
     }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::ui::Views as _;
+
 use super::icon::{Icon, Sign};
 use crate::fmt;
 
@@ -35,6 +37,6 @@ pub fn StarsRow(
 ) -> impl IntoView {
     let stars = (1..=5)
         .map(|star| view! { <Icon sign=Sign::Star class=if star <= rating { "icon--filled on" } else { "icon--filled" }/> })
-        .collect_view();
+        .views();
     view! { <span class="stars-row" role="img" aria-label=format!("{rating} of 5 stars")>{stars}</span> }
 }

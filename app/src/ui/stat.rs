@@ -26,10 +26,10 @@ pub fn Stat(
 ) -> impl IntoView {
     view! {
         <div class="card stat">
-            <div class="stat__label">{icon.map(|sign| view! { <Icon sign/> })}{label}</div>
+            <div class="stat__label">{icon.map(|sign| view! { <Icon sign/> }.into_any())}{label}</div>
             <div class="stat__value">{value}</div>
-            {note.map(|note| view! { <div class="stat__note">{note}</div> })}
-            {(!trend.is_empty()).then(|| view! { <super::chart::Sparkline values=trend/> })}
+            {note.map(|note| view! { <div class="stat__note">{note}</div> }.into_any())}
+            {(!trend.is_empty()).then(|| view! { <super::chart::Sparkline values=trend/> }.into_any())}
         </div>
     }
 }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::ui::Views as _;
+
 use super::icon::{Icon, Sign};
 
 /// Where a step stands.
@@ -52,14 +54,14 @@ pub fn Steps(
             };
             view! {
                 <li data-state=state>
-                    <span class="steps__mark">{sign.map(|sign| view! { <Icon sign/> })}</span>
+                    <span class="steps__mark">{sign.map(|sign| view! { <Icon sign/> }.into_any())}</span>
                     <div>
                         <div class="steps__title">{step.title}<span class="sr">{format!(" ({spoken})")}</span></div>
-                        {(!step.note.is_empty()).then(|| view! { <div class="steps__note">{step.note}</div> })}
+                        {(!step.note.is_empty()).then(|| view! { <div class="steps__note">{step.note}</div> }.into_any())}
                     </div>
                 </li>
             }
         })
-        .collect_view();
+        .views();
     view! { <ol class="steps">{steps}</ol> }
 }

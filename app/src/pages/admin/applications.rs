@@ -45,12 +45,12 @@ pub fn ApplicationsPage() -> impl IntoView {
     let found = read_again(move || decide.version().get(), || Applications {});
     load(found, move |found| {
         let none = found.is_empty();
-        let cards = found.into_iter().map(|application| card(application, decide)).collect_view();
+        let cards = found.into_iter().map(|application| card(application, decide)).views();
         view! {
             <div class="page">
                 <PageHead title="Providers" text="Who asks to sell here, and who does."/>
                 <FormAlert form/>
-                {none.then(|| view! { <EmptyState icon=Sign::Store title="Nobody has asked yet" text="Organizations apply on their own pages, under “Start selling”."/> })}
+                {none.then(|| view! { <EmptyState icon=Sign::Store title="Nobody has asked yet" text="Organizations apply on their own pages, under “Start selling”."/> }.into_any())}
                 {cards}
             </div>
         }
@@ -63,7 +63,7 @@ fn card(application: ApplicationView, decide: FormAction) -> impl IntoView {
     let id = application.organization_id.to_string();
     let badge = view! { <ProviderBadge state=application.state/> }.into_any();
     let reason = (!application.reason.is_empty())
-        .then(|| view! { <p class="muted small">"Reason: "{application.reason.clone()}</p> });
+        .then(|| view! { <p class="muted small">"Reason: "{application.reason.clone()}</p> }.into_any());
     let with_reason = matches!(application.state, ProviderState::Applied | ProviderState::Approved);
     let buttons = match application.state {
         ProviderState::Applied => view! {
@@ -80,7 +80,7 @@ fn card(application: ApplicationView, decide: FormAction) -> impl IntoView {
         <Card title=application.organization_name.clone() text=format!("Applied {}", application.applied) end=badge>
             <PostForm action=decide class="stack">
                 <p>{application.description.clone()}</p>
-                {(!website.is_empty()).then(|| view! { <p class="small"><a href=website.clone() rel="external noopener nofollow">{website.clone()}</a></p> })}
+                {(!website.is_empty()).then(|| view! { <p class="small"><a href=website.clone() rel="external noopener nofollow">{website.clone()}</a></p> }.into_any())}
                 {reason}
                 <input type="hidden" name="organization" value=id.clone()/>
                 {if with_reason {

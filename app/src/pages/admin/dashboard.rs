@@ -41,11 +41,11 @@ pub fn DashboardPage() -> impl IntoView {
             .iter()
             .filter(|(_, count)| *count > 0)
             .map(|(state, count)| view! { <div><dt><OrderBadge state=*state/></dt><dd>{fmt::count(*count)}</dd></div> })
-            .collect_view();
+            .views();
         view! {
             <div class="page">
                 <PageHead title="Overview" text="How the marketplace goes."/>
-                {(!waits.is_empty()).then(|| view! { <div class="stack stack--sm">{waits}</div> })}
+                {(!waits.is_empty()).then(|| view! { <div class="stack stack--sm">{waits}</div> }.into_any())}
                 <div class="grid grid--stats">
                     <Stat label="Taken this month" value=fmt::amounts(&figures.revenue) note="Less what went back" icon=Sign::Wallet/>
                     <Stat label="Subscriptions" value=fmt::count(figures.subscriptions) note=fmt::plural(figures.offerings, "offering on sale", "offerings on sale") icon=Sign::Layers/>

@@ -46,7 +46,7 @@ pub fn JobsPage() -> impl IntoView {
                                 <input type="hidden" name="job" value=job.id.to_string()/>
                                 <Submit label="Try again" look=Look::Secondary class="btn--sm"/>
                             </PostForm>
-                        }
+                        }.into_any()
                     });
                     let state = if job.dead {
                         view! { <Badge text="Gave up" tint=Tint::Bad dot=true/> }.into_any()
@@ -57,7 +57,7 @@ pub fn JobsPage() -> impl IntoView {
                         <tr><td class="mono">{job.kind}</td><td>{state}</td><td class="num">{job.attempts}</td><td class="nowrap">{job.run_at}</td><td class="break small">{job.last_error}</td><td>{again}</td></tr>
                     }
                 })
-                .collect_view();
+                .views();
             view! {
                 <Card class="card--flush">
                     <div class="table-wrap" tabindex="0" role="group" aria-label="Jobs">

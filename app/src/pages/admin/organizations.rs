@@ -55,7 +55,7 @@ pub fn OrganizationsPage() -> impl IntoView {
                 let look = if row.blocked { Look::Ghost } else { Look::Danger };
                 view! {
                     <tr>
-                        <td><strong>{row.name}</strong>{row.blocked.then(|| view! { " " <Badge text="Blocked" tint=Tint::Bad/> })}</td>
+                        <td><strong>{row.name}</strong>{row.blocked.then(|| view! { " " <Badge text="Blocked" tint=Tint::Bad/> }.into_any())}</td>
                         <td class="num">{fmt::count(row.members)}</td>
                         <td class="num">{fmt::count(row.subscriptions)}</td>
                         <td>{row.provider}</td>
@@ -70,7 +70,7 @@ pub fn OrganizationsPage() -> impl IntoView {
                     </tr>
                 }
             })
-            .collect_view();
+            .views();
         view! {
             <div class="page">
                 <PageHead title="Organizations" text="Buyers and providers. A blocked one’s agents stop answering at once."/>

@@ -69,7 +69,7 @@ pub fn SubmissionsPage() -> impl IntoView {
                         </tr>
                     }
                 })
-                .collect_view();
+                .views();
             view! {
                 <Card class="card--flush">
                     <div class="table-wrap" tabindex="0" role="group" aria-label="Submissions">
@@ -107,7 +107,7 @@ pub fn SubmissionPage() -> impl IntoView {
                 let quota = plan.monthly_quota.map_or_else(|| "no limit".to_owned(), |quota| format!("{} calls", fmt::count(quota)));
                 view! { <li class="row row--between"><strong>{plan.name.clone()}</strong><span class="muted small">{plan.price.to_string()}" a month · "{quota}</span></li> }
             })
-            .collect_view();
+            .views();
         let decision = if waits {
             view! {
                 <PostForm action=decide class="stack">
@@ -132,7 +132,7 @@ pub fn SubmissionPage() -> impl IntoView {
                     <div class="stack">
                         <Card title="What buyers would read" text=offering.form.tagline.clone()>
                             <div class="stack">
-                                {(!note.is_empty()).then(|| view! { <Alert title="The provider says" text=note.clone()/> })}
+                                {(!note.is_empty()).then(|| view! { <Alert title="The provider says" text=note.clone()/> }.into_any())}
                                 // Made safe by services::markdown.
                                 <div class="prose break" inner_html=full_description_html.clone()></div>
                             </div>

@@ -53,7 +53,7 @@ pub fn UsersPage() -> impl IntoView {
                 view! {
                     <tr>
                         <td><div class="row row--sm row--nowrap"><Avatar name=row.user.name.clone()/><div><strong>{row.user.name}</strong><p class="muted tiny">{row.user.email.to_string()}</p></div></div></td>
-                        <td>{row.user.operator.then(|| view! { <Badge text="Operator" tint=Tint::Accent/> })}{row.disabled.then(|| view! { <Badge text="Locked out" tint=Tint::Bad/> })}</td>
+                        <td>{row.user.operator.then(|| view! { <Badge text="Operator" tint=Tint::Accent/> }.into_any())}{row.disabled.then(|| view! { <Badge text="Locked out" tint=Tint::Bad/> }.into_any())}</td>
                         <td>{row.organizations.join(", ")}</td>
                         <td class="nowrap">{row.created}</td>
                         <td>
@@ -66,7 +66,7 @@ pub fn UsersPage() -> impl IntoView {
                     </tr>
                 }
             })
-            .collect_view();
+            .views();
         view! {
             <div class="page">
                 <PageHead title="People" text="Everyone who can sign in."/>

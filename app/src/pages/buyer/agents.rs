@@ -37,7 +37,7 @@ pub fn AgentsPage() -> impl IntoView {
             }
             .into_any()
         } else {
-            view! { <div class="grid">{agents.into_iter().map(card).collect_view()}</div> }.into_any()
+            view! { <div class="grid">{agents.into_iter().map(card).views()}</div> }.into_any()
         };
         view! {
             <div class="page">

@@ -47,7 +47,7 @@ pub fn BillingPage() -> impl IntoView {
                         </tr>
                     }
                 })
-                .collect_view();
+                .views();
             view! {
                 <Card title="Payments" class="card--flush">
                     <div class="table-wrap" tabindex="0" role="group" aria-label="Payments">

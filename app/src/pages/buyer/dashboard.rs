@@ -56,7 +56,7 @@ pub fn DashboardPage() -> impl IntoView {
 #[component]
 fn Figures(figures: BuyerDashboard, organization: domain::OrganizationId) -> impl IntoView {
     let trend: Vec<i64> = figures.trend.iter().map(|(_, calls)| *calls).collect();
-    let agents = figures.subscriptions.into_iter().map(agent).collect_view();
+    let agents = figures.subscriptions.into_iter().map(agent).views();
     view! {
         <div class="grid grid--stats">
             <Stat label="Agents" value=fmt::count(figures.agents) icon=Sign::Robot/>

@@ -66,19 +66,19 @@ pub fn table(rows: Vec<OrderView>, with_buyer: bool) -> AnyView {
             view! {
                 <tr>
                     <td><a class="strong" href=links::order(order.id)>{order.offering_name}</a><p class="muted tiny">{what}" · "{order.plan_name}</p></td>
-                    {with_buyer.then(|| view! { <td>{order.organization_name}</td> })}
+                    {with_buyer.then(|| view! { <td>{order.organization_name}</td> }.into_any())}
                     <td><OrderBadge state=order.state/></td>
                     <td class="num">{order.amount.to_string()}</td>
                     <td class="nowrap">{order.created.readable()}</td>
                 </tr>
             }
         })
-        .collect_view();
+        .views();
     view! {
         <Card class="card--flush">
             <div class="table-wrap" tabindex="0" role="group" aria-label="Orders">
                 <table class="table">
-                    <thead><tr><th>"Agent"</th>{with_buyer.then(|| view! { <th>"Buyer"</th> })}<th>"State"</th><th class="num">"Amount"</th><th>"Ordered"</th></tr></thead>
+                    <thead><tr><th>"Agent"</th>{with_buyer.then(|| view! { <th>"Buyer"</th> }.into_any())}<th>"State"</th><th class="num">"Amount"</th><th>"Ordered"</th></tr></thead>
                     <tbody>{rows}</tbody>
                 </table>
             </div>

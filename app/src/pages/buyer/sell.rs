@@ -62,7 +62,7 @@ pub fn SellPage() -> impl IntoView {
                             </div>
                         </Card>
                     </PostForm>
-                })}
+                }.into_any())}
             </div>
         }
         .into_any()

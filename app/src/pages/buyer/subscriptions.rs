@@ -88,7 +88,7 @@ pub fn SubscriptionsPage() -> impl IntoView {
             }
             .into_any()
         } else {
-            lines.into_iter().map(|line| card(line, switch, end)).collect_view().into_any()
+            lines.into_iter().map(|line| card(line, switch, end)).views().into_any()
         };
         view! {
             <div class="page">
@@ -138,10 +138,10 @@ fn card(line: Line, switch: FormAction, end: FormAction) -> impl IntoView {
         }
     });
     let open = subscription.config_id.map(|config| {
-        view! { <LinkButton href=links::agent(subscription.organization_id, config, "") label="Open the agent" look=Look::Secondary class="btn--sm"/> }
+        view! { <LinkButton href=links::agent(subscription.organization_id, config, "") label="Open the agent" look=Look::Secondary class="btn--sm"/> }.into_any()
     });
     let problem = (!subscription.error_message.is_empty())
-        .then(|| view! { <Alert kind=Kind::Bad text=subscription.error_message.clone()/> });
+        .then(|| view! { <Alert kind=Kind::Bad text=subscription.error_message.clone()/> }.into_any());
     view! {
         <Card title=subscription.name.clone() text=format!("{} · {}", subscription.offering_name, subscription.provider_name) end=badge>
             <div class="stack">

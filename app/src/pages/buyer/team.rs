@@ -112,7 +112,7 @@ pub fn TeamPage() -> impl IntoView {
                     <td>{actions}</td>
                 </tr>
             }
-        }).collect_view();
+        }).views();
         let invited = team.invitations.into_iter().map(|invitation| {
             let (organization, subject) = (id.clone(), invitation.id.to_string());
             view! {
@@ -129,7 +129,7 @@ pub fn TeamPage() -> impl IntoView {
                     </td>
                 </tr>
             }
-        }).collect_view();
+        }).views();
         let roles = [
             ("member", "Member: uses and configures"),
             ("admin", "Admin: also spends, makes keys, manages people"),
@@ -159,7 +159,7 @@ pub fn TeamPage() -> impl IntoView {
                             </div>
                         </Card>
                     </PostForm>
-                })}
+                }.into_any())}
             </div>
         }
         .into_any()

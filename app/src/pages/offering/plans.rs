@@ -15,9 +15,9 @@ pub(super) fn Plans(offering: OfferingView) -> impl IntoView {
     let cards = plans
         .iter()
         .map(|plan| view! { <PlanCard plan=plan.clone() on_sale capabilities=offering.capabilities.clone()/> })
-        .collect_view();
-    let compare =
-        (plans.len() > 1).then(|| view! { <Compare plans=plans.clone() capabilities=offering.capabilities.clone()/> });
+        .views();
+    let compare = (plans.len() > 1)
+        .then(|| view! { <Compare plans=plans.clone() capabilities=offering.capabilities.clone()/> }.into_any());
     view! {
         <section aria-labelledby="plans" class="stack">
             <h2 id="plans">"Plans"</h2>
@@ -50,23 +50,23 @@ fn PlanCard(plan: PlanView, on_sale: bool, capabilities: Vec<Capability>) -> imp
         .into_iter()
         .flatten()
         .map(|point| view! { <li><Icon sign=Sign::Check/><span>{point}</span></li> })
-        .collect_view();
+        .views();
     let label = if plan.price.is_zero() { format!("Start {}", plan.name) } else { format!("Choose {}", plan.name) };
     view! {
         <article class="card plan">
             <div class="stack stack--sm"><h3>{plan.name}</h3><p class="muted small">{plan.description}</p></div>
             <p class="plan__price">{plan.price.to_string()}<small>" / month"</small></p>
             <ul class="plan__list">{points}</ul>
-            {on_sale.then(|| view! { <LinkButton href=links::buy(plan.id) label look=Look::Secondary class="btn--block"/> })}
+            {on_sale.then(|| view! { <LinkButton href=links::buy(plan.id) label look=Look::Secondary class="btn--block"/> }.into_any())}
         </article>
     }
 }
 
 #[component]
 fn Compare(plans: Vec<PlanView>, capabilities: Vec<Capability>) -> impl IntoView {
-    let heads = plans.iter().map(|plan| view! { <th scope="col">{plan.name.clone()}</th> }).collect_view();
+    let heads = plans.iter().map(|plan| view! { <th scope="col">{plan.name.clone()}</th> }).views();
     let row = |title: &'static str, cell: &dyn Fn(&PlanView) -> String| {
-        let cells = plans.iter().map(|plan| view! { <td class="num">{cell(plan)}</td> }).collect_view();
+        let cells = plans.iter().map(|plan| view! { <td class="num">{cell(plan)}</td> }).views();
         view! { <tr><th scope="row">{title}</th>{cells}</tr> }
     };
     let has = capabilities
@@ -76,10 +76,10 @@ fn Compare(plans: Vec<PlanView>, capabilities: Vec<Capability>) -> impl IntoView
             let cells = plans
                 .iter()
                 .map(|_| view! { <td><Icon sign=Sign::Check/><span class="sr">"included"</span></td> })
-                .collect_view();
+                .views();
             view! { <tr><th scope="row">{title}</th>{cells}</tr> }
         })
-        .collect_view();
+        .views();
     view! {
         <details class="card card--flush">
             <summary class="card__head"><strong>"Compare plans"</strong></summary>

@@ -46,14 +46,14 @@ pub(super) fn Reviews(offering: OfferingView, viewer: Option<Viewer>, action: Fo
         view! { <EmptyState icon=Sign::Star title="No reviews yet" text="Those who use it can write the first one."/> }
             .into_any()
     } else {
-        let reviews = offering.reviews.iter().map(|review| view! { <Review review=review.clone()/> }).collect_view();
+        let reviews = offering.reviews.iter().map(|review| view! { <Review review=review.clone()/> }).views();
         view! { <div class="reviews"><Sum offering=offering.clone()/><div>{reviews}</div></div> }.into_any()
     };
     view! {
         <section aria-labelledby="reviews" class="stack">
             <h2 id="reviews">"Reviews"</h2>
             {list}
-            {(!buyers.is_empty()).then(|| view! { <ReviewForm form action id buyers/> })}
+            {(!buyers.is_empty()).then(|| view! { <ReviewForm form action id buyers/> }.into_any())}
         </section>
     }
 }
@@ -68,7 +68,7 @@ fn Sum(offering: OfferingView) -> impl IntoView {
             let spoken = format!("{}: {count}", fmt::plural(stars, "star", "stars"));
             view! { <div><span>{stars}</span><meter min="0" max=shown value=count aria-label=spoken></meter><span class="num">{count}</span></div> }
         })
-        .collect_view();
+        .views();
     view! {
         <div class="reviews__sum">
             <strong>{fmt::tenths(offering.card.rating_tenths)}</strong>
@@ -82,7 +82,7 @@ fn Sum(offering: OfferingView) -> impl IntoView {
 fn Review(review: ReviewView) -> impl IntoView {
     view! {
         <article class="review">
-            <div class="row row--sm"><StarsRow rating=review.rating/>{review.sample.then(|| view! { <Badge text="Sample"/> })}</div>
+            <div class="row row--sm"><StarsRow rating=review.rating/>{review.sample.then(|| view! { <Badge text="Sample"/> }.into_any())}</div>
             <h3>{review.title}</h3>
             <p>{review.body}</p>
             <div class="review__by"><span>{review.author}</span><span>"·"</span><span>{review.created}</span></div>

@@ -77,7 +77,7 @@ pub fn AgentPage() -> impl IntoView {
         let listing = match agent.offering_id {
             Some(offering) => {
                 let href = links::provider(agent.organization_id, &format!("offerings/{offering}/"));
-                let badge = agent.offering_state.map(|state| view! { <OfferingBadge state/> });
+                let badge = agent.offering_state.map(|state| view! { <OfferingBadge state/> }.into_any());
                 view! { <div class="row row--between">{badge}<LinkButton href=href label="Edit the listing" look=Look::Secondary/></div> }.into_any()
             }
             None => view! {
@@ -108,11 +108,11 @@ pub fn AgentPage() -> impl IntoView {
                     <tr><td>{version.number}</td><td>{version.label}</td><td class="mono tiny">{digest}</td><td class="nowrap">{version.created.readable()}</td></tr>
                 }
             })
-            .collect_view();
+            .views();
         view! {
             <div class="page">
                 <PageHead title=agent.name.clone() text=agent.description.clone() crumbs/>
-                {problem.map(|problem| view! { <Alert kind=Kind::Bad title="The file was not imported" text=problem/> })}
+                {problem.map(|problem| view! { <Alert kind=Kind::Bad title="The file was not imported" text=problem/> }.into_any())}
                 <div class="columns">
                     <div class="stack">
                         {report}

@@ -54,7 +54,7 @@ pub fn AgentsPage() -> impl IntoView {
             }
             .into_any()
         } else {
-            view! { <div class="grid">{agents.into_iter().map(card).collect_view()}</div> }.into_any()
+            view! { <div class="grid">{agents.into_iter().map(card).views()}</div> }.into_any()
         };
         view! {
             <div class="page">
@@ -72,7 +72,7 @@ fn card(agent: AgentView) -> impl IntoView {
     let href = links::provider(agent.organization_id, &format!("agents/{}/", agent.id));
     let version =
         agent.latest.as_ref().map_or_else(|| "No flow yet".to_owned(), |version| format!("Version {}", version.number));
-    let badge = agent.offering_state.map(|state| view! { <OfferingBadge state/> });
+    let badge = agent.offering_state.map(|state| view! { <OfferingBadge state/> }.into_any());
     view! {
         <article class="card card--link">
             <div class="card__body stack">

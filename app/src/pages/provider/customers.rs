@@ -35,7 +35,7 @@ pub fn CustomersPage() -> impl IntoView {
                         <tr><td><strong>{customer.name}</strong></td><td class="num">{fmt::count(customer.subscriptions)}</td><td class="num">{fmt::count(customer.calls)}</td><td class="nowrap">{customer.since}</td></tr>
                     }
                 })
-                .collect_view();
+                .views();
             view! {
                 <Card class="card--flush">
                     <div class="table-wrap" tabindex="0" role="group" aria-label="Customers">

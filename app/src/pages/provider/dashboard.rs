@@ -32,7 +32,7 @@ pub fn DashboardPage() -> impl IntoView {
             .iter()
             .filter(|(_, count)| *count > 0)
             .map(|(state, count)| view! { <div><dt><OfferingBadge state=*state/></dt><dd>{fmt::count(*count)}</dd></div> })
-            .collect_view();
+            .views();
         let listings = if figures.offerings.iter().all(|(_, count)| *count == 0) {
             view! { <p class="muted small">"Nothing is on sale yet. Import a flow, give it plans, and submit it."</p> }
                 .into_any()

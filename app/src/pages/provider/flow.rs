@@ -23,10 +23,10 @@ pub fn ReportView(
     };
     let texts = |title: &'static str, texts: Vec<String>| {
         (!texts.is_empty()).then(|| {
-            view! { <div><h3>{title}</h3><ul class="stack stack--sm">{texts.into_iter().map(|text| view! { <li>{text}</li> }).collect_view()}</ul></div> }
+            view! { <div><h3>{title}</h3><ul class="stack stack--sm">{texts.into_iter().map(|text| view! { <li>{text}</li> }).views()}</ul></div> }.into_any()
         })
     };
-    let rows = report.nodes.iter().cloned().map(row).collect_view();
+    let rows = report.nodes.iter().cloned().map(row).views();
     let counted = format!(
         "{}, {}",
         fmt::plural(report.node_count, "component", "components"),
@@ -94,7 +94,7 @@ fn FlowPicture(report: FlowReport) -> impl IntoView {
             let path = format!("M{fx} {fy} C{} {fy} {} {ty} {tx} {ty}", fx + bend, tx - bend);
             Some(view! { <path class="flow__edge" d=path></path> })
         })
-        .collect_view();
+        .views();
     let nodes = report
         .nodes
         .iter()
@@ -111,7 +111,7 @@ fn FlowPicture(report: FlowReport) -> impl IntoView {
                 </g>
             }
         })
-        .collect_view();
+        .views();
     let title = format!("The flow {} with {} components", report.flow_name, report.node_count);
     view! {
         <div class="flow" tabindex="0" role="group" aria-label="A picture of the flow">

@@ -214,13 +214,14 @@ fn way(edit: &OfferingEdit, step: FormAction) -> AnyView {
         view! {
             <div>
                 <p class="strong small">"Before you can submit it"</p>
-                <ul class="stack stack--sm small">{edit.missing.iter().cloned().map(|text| view! { <li>{text}</li> }).collect_view()}</ul>
+                <ul class="stack stack--sm small">{edit.missing.iter().cloned().map(|text| view! { <li>{text}</li> }).views()}</ul>
             </div>
-        }
+        }.into_any()
     });
-    let reason = edit.review_reason.clone().map(|reason| {
-        view! { <Alert kind=Kind::Warn title="It was sent back" text=reason/> }
-    });
+    let reason = edit
+        .review_reason
+        .clone()
+        .map(|reason| view! { <Alert kind=Kind::Warn title="It was sent back" text=reason/> }.into_any());
     let (text, buttons) = match edit.state {
         OfferingState::Draft => (
             "Only you see it. Submit it, and the operator reads it before it is listed.",
@@ -247,10 +248,10 @@ fn way(edit: &OfferingEdit, step: FormAction) -> AnyView {
         OfferingState::Archived => ("It is put away. Running subscriptions go on.", Vec::new()),
     };
     let note = (edit.state == OfferingState::Draft).then(|| {
-        view! { <TextArea form=FormState::of(step) name="note" label="A word to the operator" rows=2 maxlength=2000/> }
+        view! { <TextArea form=FormState::of(step) name="note" label="A word to the operator" rows=2 maxlength=2000/> }.into_any()
     });
     let public = matches!(edit.state, OfferingState::Active | OfferingState::Paused)
-        .then(|| view! { <a href=links::offering(edit.id)>"See it in the marketplace"</a> });
+        .then(|| view! { <a href=links::offering(edit.id)>"See it in the marketplace"</a> }.into_any());
     view! {
         <Card title="On the marketplace">
             <PostForm action=step class="stack">
@@ -295,7 +296,7 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
                 </li>
             }
         })
-        .collect_view();
+        .views();
     let currencies =
         Currency::ALL.iter().map(|currency| (currency.to_string(), currency.to_string())).collect::<Vec<_>>();
     view! {

@@ -49,7 +49,7 @@ pub fn OfferingsPage() -> impl IntoView {
                         </tr>
                     }
                 })
-                .collect_view();
+                .views();
             view! {
                 <Card class="card--flush">
                     <div class="table-wrap" tabindex="0" role="group" aria-label="Listings">

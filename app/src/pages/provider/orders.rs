@@ -75,7 +75,7 @@ pub fn OrdersPage() -> impl IntoView {
                     </Card>
                 }
             })
-            .collect_view();
+            .views();
         let body = if page.rows.is_empty() {
             view! { <EmptyState icon=Sign::Receipt title="No orders yet" text="When someone buys one of your agents, it is listed here."/> }.into_any()
         } else {

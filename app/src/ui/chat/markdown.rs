@@ -4,6 +4,8 @@
 
 use leptos::prelude::*;
 
+use crate::ui::Views as _;
+
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Block {
@@ -25,7 +27,7 @@ enum Span {
 /// An answer.
 #[component]
 pub(super) fn Markdown(text: String) -> impl IntoView {
-    blocks(&text).into_iter().map(show).collect_view()
+    blocks(&text).into_iter().map(show).views()
 }
 
 fn show(block: Block) -> AnyView {
@@ -34,7 +36,7 @@ fn show(block: Block) -> AnyView {
         Block::Heading(text) => view! { <p><strong>{line(&text)}</strong></p> }.into_any(),
         Block::Code(code) => view! { <pre tabindex="0"><code>{code}</code></pre> }.into_any(),
         Block::List { ordered, items } => {
-            let items = items.iter().map(|item| view! { <li>{line(item)}</li> }).collect_view();
+            let items = items.iter().map(|item| view! { <li>{line(item)}</li> }).views();
             if ordered { view! { <ol>{items}</ol> }.into_any() } else { view! { <ul>{items}</ul> }.into_any() }
         }
     }

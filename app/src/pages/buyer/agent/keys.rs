@@ -183,7 +183,7 @@ fn list(view: &ConfigView, found: KeyList, end: FormAction) -> AnyView {
         return view! { <div class="stack">{fresh}{empty}</div> }.into_any();
     }
     let config = view.id.to_string();
-    let rows = found.keys.into_iter().map(|line| row(config.clone(), line, end)).collect_view();
+    let rows = found.keys.into_iter().map(|line| row(config.clone(), line, end)).views();
     view! {
         <div class="stack">
             {fresh}
@@ -205,7 +205,7 @@ fn row(config: String, line: KeyLine, end: FormAction) -> impl IntoView {
     let scopes = key.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let for_pages = key.kind == KeyKind::Publishable;
     let seen = key.seen_in_browser.clone().map(|origin| {
-        view! { <p class="tiny"><Badge text="Seen in a browser" tint=Tint::Bad/>" on "{origin}"; regenerate it"</p> }
+        view! { <p class="tiny"><Badge text="Seen in a browser" tint=Tint::Bad/>" on "{origin}"; regenerate it"</p> }.into_any()
     });
     let actions = (!dead).then(|| {
         let id = key.id.to_string();

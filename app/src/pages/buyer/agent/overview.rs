@@ -119,6 +119,6 @@ fn first_steps(view: &ConfigView) -> AnyView {
                 </li>
             }
         })
-        .collect_view();
+        .views();
     view! { <ul class="stack">{rows}</ul> }.into_any()
 }

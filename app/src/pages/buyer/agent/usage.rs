@@ -34,7 +34,7 @@ pub fn UsagePage() -> impl IntoView {
         let config = view.id;
         let figures = load_part(usage, move |usage| {
             let points = usage.days.iter().map(|day| (day.day.clone(), day.calls)).collect::<Vec<_>>();
-            let rows = usage.recent.iter().cloned().map(row).collect_view();
+            let rows = usage.recent.iter().cloned().map(row).views();
             let none = usage.recent.is_empty();
             let table = links::usage_table(config, &usage.from, &usage.to);
             view! {
