@@ -48,6 +48,7 @@ use session::Session;
 pub fn App() -> impl IntoView {
     provide_meta_context();
     Session::provide();
+    ui::notice::Told::provide();
     ui::live::mark_live();
 
     view! {

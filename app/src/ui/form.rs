@@ -12,6 +12,7 @@ use leptos::server::ServerActionError;
 use leptos::server_fn::ServerFn;
 use leptos::server_fn::error::ServerFnUrlError;
 
+use super::notice::Told;
 use crate::error::UiError;
 
 /// A server function that forms are sent to, and what came of the last one.
@@ -21,6 +22,7 @@ pub struct FormAction {
     answer: RwSignal<Option<Result<String, UiError>>>,
     pending: RwSignal<bool>,
     version: RwSignal<usize>,
+    told: Told,
 }
 
 impl FormAction {
@@ -34,7 +36,13 @@ impl FormAction {
         let refused = use_context::<ServerActionError>()
             .filter(|error| error.path() == path)
             .map(|error| Err(ServerFnUrlError::<UiError>::decode_err(error.err())));
-        Self { address, answer: RwSignal::new(refused), pending: RwSignal::new(false), version: RwSignal::new(0) }
+        Self {
+            address,
+            answer: RwSignal::new(refused),
+            pending: RwSignal::new(false),
+            version: RwSignal::new(0),
+            told: expect_context(),
+        }
     }
 
     /// Returns how often a form was answered; pages that read again after a form follow it.
@@ -65,6 +73,7 @@ impl FormAction {
                 // The answer may have led to another page, and this one's signals are gone.
                 self.answer.try_set(Some(answer));
                 self.pending.try_set(false);
+                self.told.again();
                 self.version.try_update(|version| *version += 1);
             });
         }

@@ -42,13 +42,32 @@ const NOTICES: &[(&str, &str)] = &[
     ("unblocked", "Unblocked."),
 ];
 
+/// How often a form has led on. A notice fades, and one that follows it has to appear anew.
+#[derive(Clone, Copy)]
+pub struct Told(RwSignal<usize>);
+
+impl Told {
+    /// Begins to count, for the whole portal.
+    pub fn provide() {
+        provide_context(Self(RwSignal::new(0)));
+    }
+
+    /// Counts one more.
+    pub fn again(self) {
+        self.0.update(|times| *times += 1);
+    }
+}
+
 /// Shows the notice of this address, if there is one.
 #[component]
 pub fn Notices() -> impl IntoView {
     let query = use_query_map();
+    let told: Told = expect_context();
     move || {
         let code = query.with(|query| query.get("notice"))?;
         let (_, text) = NOTICES.iter().find(|(known, _)| *known == code)?;
-        Some(view! { <div class="toast" role="status"><Icon sign=Sign::CheckCircle/>{*text}</div> })
+        // The element stays; it is another animation that begins from its start.
+        let class = if told.0.get() % 2 == 0 { "toast" } else { "toast toast--again" };
+        Some(view! { <div class=class role="status"><Icon sign=Sign::CheckCircle/>{*text}</div> })
     }
 }
