@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Once;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -71,7 +72,15 @@ async fn template(cluster: &str) -> String {
 }
 
 async fn drop_database(cluster: &str, name: &str) {
-    execute(cluster, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    let mut connection = PgConnection::connect(cluster).await.unwrap();
+    // The server's own vacuum may be in it, which nobody but a superuser may send away; it leaves by itself.
+    for _ in 0..100 {
+        if connection.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    connection.close().await.unwrap();
 }
 
 async fn execute(cluster: &str, sql: String) {

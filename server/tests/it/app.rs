@@ -81,6 +81,12 @@ pub(crate) async fn on_every_app(test: impl AsyncFn(&TestApp)) {
     .await;
 }
 
+/// Waits for a minute at most: what never ends fails by its name instead of holding up every other test.
+async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), work).await;
+    waited.unwrap_or_else(|_| panic!("waited a minute for {what}"))
+}
+
 impl TestApp {
     async fn start(database: &str) -> Self {
         let data = tempfile::tempdir().expect("a directory");
@@ -105,15 +111,17 @@ impl TestApp {
     async fn finish(self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
-        self.ctx.store.close().await;
+        within("the background work to end", self.tasks.wait()).await;
+        within("the database to close", self.ctx.store.close()).await;
     }
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("the router always answers");
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 16 * 1024 * 1024).await.expect("a body");
+        let asked = format!("{} {}", request.method(), request.uri());
+        let response = within(&format!("the answer to {asked}"), self.router.clone().oneshot(request)).await;
+        let (parts, body) = response.expect("the router always answers").into_parts();
+        let body = axum::body::to_bytes(body, 16 * 1024 * 1024);
+        let bytes = within(&format!("the whole answer to {asked}"), body).await.expect("a body");
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
