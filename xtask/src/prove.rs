@@ -75,6 +75,18 @@ const CLAIMS: &[Claim] = &[
         prove: retrieval::prove,
     },
     Claim {
+        name: "flow-parity",
+        says: "at least 40 flows made of lfx's own templates give the same text and ask the model the same through lfx and through us, or the difference is explained",
+        takes: "3 minutes, and an install of lfx (560 MB)",
+        prove: flows::parity,
+    },
+    Claim {
+        name: "hostile-flows",
+        says: "each hostile flow gets an error of its own: circles, 10,000 components, 50 MB in a field, deep nesting, template bombs, tweaks of code, private addresses in each web component, braces from a person",
+        takes: "a minute",
+        prove: flows::hostile,
+    },
+    Claim {
         name: "fresh-clone",
         says: "in an empty clone with a fresh home, `cargo xtask serve` serves and `cargo xtask test` passes; how long each takes, cold and warm",
         takes: "an hour on two cores",

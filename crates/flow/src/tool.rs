@@ -14,7 +14,7 @@ use crate::{
     engine::{Call, ComponentError, Context, Inputs},
     flow::{Field, Node},
     model::ToolSchema,
-    value::{Value, plain},
+    value::{Value, plain, python_json},
 };
 
 /// The longest name that providers take.
@@ -75,12 +75,12 @@ impl ToolRunner for ComponentTool {
     }
 }
 
-/// Writes a tool's result for a model: text as it is, everything else as JSON.
+/// Writes a tool's result for a model: text as it is, everything else as JSON, spaced as Langflow's.
 pub(crate) fn shown_to_model(value: &Value) -> String {
     match value {
         Value::Message(message) => message.text.clone(),
         Value::Json(Json::String(text)) => text.clone(),
-        other => other.to_json().to_string(),
+        other => python_json(&other.to_json()),
     }
 }
 

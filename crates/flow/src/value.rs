@@ -300,6 +300,18 @@ fn python_repr(json: &Json) -> String {
     }
 }
 
+/// Writes JSON with the spaces that Python puts into it.
+pub(crate) fn python_json(json: &Json) -> String {
+    match json {
+        Json::Array(list) => format!("[{}]", list.iter().map(python_json).collect::<Vec<_>>().join(", ")),
+        Json::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| format!("{}: {}", Json::from(key.as_str()), python_json(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Empties lines that hold only white space and folds three or more line ends into two.
 pub(crate) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -41,6 +41,38 @@ pub(super) fn coverage() -> Result<Proof> {
     figures(&mut load)
 }
 
+/// Runs the same flows through lfx and through the engine.
+pub(super) fn parity() -> Result<Proof> {
+    let python = python_with_lfx()?;
+    let engine = example()?;
+    let script = workspace::root().join("xtask/src/prove/flows/parity.py");
+    figures(Command::new(python).arg(script).arg(engine.get_program()))
+}
+
+/// Shows what each hostile flow gets.
+pub(super) fn hostile() -> Result<Proof> {
+    figures(example()?.arg("hostile"))
+}
+
+/// Makes a Python environment with lfx in it, once.
+fn python_with_lfx() -> Result<PathBuf> {
+    let place = workspace::target().join("lfx");
+    let python = place.join("bin/python");
+    let done = place.join(".installed");
+    if done.is_file() {
+        return Ok(python);
+    }
+    let step = progress::step("installing lfx");
+    run::under(&step, Command::new("python3").args(["-m", "venv"]).arg(&place))?;
+    let mut pip = Command::new(&python);
+    // The last three are what some of its components import and it does not bring along.
+    pip.args(["-m", "pip", "install", "--quiet", "lfx==1.13.0", "lfx-openai", "tabulate", "trustcall", "lxml"]);
+    run::under(&step, &mut pip)?;
+    std::fs::write(done, "")?;
+    step.done("");
+    Ok(python)
+}
+
 fn example() -> Result<Command> {
     let step = progress::step("building the engine");
     run::under(&step, workspace::cargo().args(["build", "--release", "-p", "flow", "--example", "flow_prove"]))?;

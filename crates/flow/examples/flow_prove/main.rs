@@ -4,16 +4,20 @@
 #![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
 
 mod coverage;
+mod hostile;
+mod one;
 mod scripted;
 
 use anyhow::{Context as _, bail};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let proof = args.next().context("say which proof: coverage")?;
+    let proof = args.next().context("say which proof: coverage, hostile or one")?;
     let rest: Vec<String> = args.collect();
     let figures = match proof.as_str() {
         "coverage" => coverage::run(&rest)?,
+        "hostile" => hostile::run()?,
+        "one" => one::run()?,
         other => bail!("there is no proof {other:?} here"),
     };
     println!("{figures}");

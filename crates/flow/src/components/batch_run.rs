@@ -87,9 +87,12 @@ impl Component for BatchRun {
 fn toml(row: &Map<String, Json>) -> String {
     let bare = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let mut text = String::new();
-    for (key, value) in row {
+    for (index, (key, value)) in row.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
         let key = if bare(key) { key.clone() } else { Json::from(key.as_str()).to_string() };
-        let _ = writeln!(text, "[{key}]\nvalue = {}\n", Json::from(python(value)));
+        let _ = writeln!(text, "[{key}]\nvalue = {}", Json::from(python(value)));
     }
     text
 }

@@ -181,7 +181,7 @@ impl Reader<'_> {
         }
         let mut end =
             self.rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(self.rest.len());
-        let tail = self.rest[end..].as_bytes();
+        let tail = &self.rest.as_bytes()[end..];
         if end > 0 && matches!(tail.first(), Some(b'e' | b'E')) {
             let sign = usize::from(matches!(tail.get(1), Some(b'+' | b'-')));
             let digits = tail[1 + sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -47,7 +47,7 @@ impl Component for File {
             Some(Value::Json(json)) => names(json),
             _ => Vec::new(),
         };
-        wanted.extend(inputs.value("file_path").map(|it| file_paths(it)).unwrap_or_default());
+        wanted.extend(inputs.value("file_path").map(file_paths).unwrap_or_default());
         // With no file named, a run with files is about those.
         if wanted.is_empty() {
             wanted = call.request().files.keys().cloned().collect();

@@ -127,8 +127,8 @@ fn table_html(value: &Value) -> String {
     let table = crate::value::Table { rows: value.to_rows() };
     let columns = table.columns();
     let row = |tag: &str, cells: Vec<String>| {
-        let cells: String = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell))).collect();
-        format!("<tr>{cells}</tr>\n")
+        let cells: Vec<String> = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell))).collect();
+        format!("<tr>{}</tr>\n", cells.concat())
     };
     let body = table
         .rows

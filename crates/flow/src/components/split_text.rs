@@ -140,10 +140,9 @@ fn pieces(text: &str, separator: &str, keep: Keep) -> Vec<String> {
         let split: Vec<&str> = text.split(separator).collect();
         let last = split.len() - 1;
         let part = |(index, part): (usize, &&str)| match keep {
-            Keep::Not => (*part).to_owned(),
             Keep::Start if index > 0 => format!("{separator}{part}"),
             Keep::End if index < last => format!("{part}{separator}"),
-            _ => (*part).to_owned(),
+            Keep::Not | Keep::Start | Keep::End => (*part).to_owned(),
         };
         split.iter().enumerate().map(part).collect()
     };

@@ -83,7 +83,7 @@ async fn extract(call: &Call<'_>) -> Result<Vec<Json>, ComponentError> {
     let answer = call.complete(&model, request).await?;
     let called = answer.tool_calls.into_iter().find(|it| it.name == name).map(|it| it.arguments);
     // A model without tools may have written the records as text.
-    let found = called.filter(|it| it.is_object()).or_else(|| models::json_in(&answer.text));
+    let found = called.filter(Json::is_object).or_else(|| models::json_in(&answer.text));
     let records = found.map(models::records).unwrap_or_default();
     if records.is_empty() || !records.iter().all(Json::is_object) {
         return Err(failed("the model returned no structured output"));

@@ -78,19 +78,6 @@ impl Inputs {
         items.iter().map(Value::as_text).filter(|text| !text.trim().is_empty()).collect()
     }
 
-    /// Reads a field of which one option was chosen: its text, or the `name` of the first of a sortable list.
-    pub(crate) fn choice(&self, name: &str) -> Option<String> {
-        match self.value(name)? {
-            Value::Json(Json::Array(list)) => match list.first()? {
-                Json::Object(one) => one.get("name").map(plain),
-                other => Some(plain(other)),
-            },
-            Value::Json(Json::Object(one)) => one.get("name").or_else(|| one.get("value")).map(plain),
-            other => Some(other.as_text()),
-        }
-        .filter(|it| !it.is_empty())
-    }
-
     /// Reads a table or dictionary field as pairs of a key and a value.
     pub(crate) fn pairs(&self, name: &str) -> Vec<(String, Json)> {
         match self.value(name) {

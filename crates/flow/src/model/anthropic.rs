@@ -140,8 +140,8 @@ fn start(block: &Json, index: u64, part: &mut Part) {
         Some("text") => part.text.push_str(block["text"].as_str().unwrap_or_default()),
         Some("tool_use") => {
             if let Some(call) = part.call(index) {
-                call.id = block["id"].as_str().unwrap_or_default().to_owned();
-                call.name = block["name"].as_str().unwrap_or_default().to_owned();
+                block["id"].as_str().unwrap_or_default().clone_into(&mut call.id);
+                block["name"].as_str().unwrap_or_default().clone_into(&mut call.name);
                 // The start of a streamed call has an empty object, a whole one has the arguments.
                 if block["input"].as_object().is_some_and(|input| !input.is_empty()) {
                     call.arguments = block["input"].to_string();

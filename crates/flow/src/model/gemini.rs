@@ -127,7 +127,7 @@ impl Wire for GenerateContent {
                 if let Some(call) = part.call(index) {
                     // Calls have no names here, and other code wants to tell them apart.
                     call.id = format!("call_{index}");
-                    call.name = name.to_owned();
+                    name.clone_into(&mut call.name);
                     call.arguments = piece["functionCall"]["args"].to_string();
                 }
             }

@@ -128,7 +128,7 @@ impl<W: Wire + Default> HttpModel<W> {
             key,
             attempts: 3,
             backoff: Duration::from_millis(300),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
         }
     }
 }
@@ -160,7 +160,7 @@ impl<W: Wire> HttpModel<W> {
         tokens: &dyn TokenSink,
     ) -> Result<ModelAnswer, Failure> {
         let mut call = self.client.post(format!("{}{}", self.base_url, self.wire.path(request))).json(body);
-        for (name, value) in self.wire.headers(self.key.as_ref().map(|key| key.expose_secret())) {
+        for (name, value) in self.wire.headers(self.key.as_ref().map(SecretString::expose_secret)) {
             call = call.header(name, value);
         }
         let response = match tokio::time::timeout(self.idle, call.send()).await {
@@ -236,7 +236,7 @@ impl<W: Wire> HttpModel<W> {
         if request.stream && !text.is_empty() {
             tokens.token(&text).await.map_err(Failure::after)?;
         }
-        Ok(self.answer(request, text, part))
+        Ok(Self::answer(request, text, part))
     }
 
     async fn read_stream(
@@ -292,10 +292,10 @@ impl<W: Wire> HttpModel<W> {
                 started: !text.is_empty(),
             });
         }
-        Ok(self.answer(request, text, part))
+        Ok(Self::answer(request, text, part))
     }
 
-    fn answer(&self, request: &ModelRequest, text: String, part: Part) -> ModelAnswer {
+    fn answer(request: &ModelRequest, text: String, part: Part) -> ModelAnswer {
         let usage = part.usage.unwrap_or_else(|| Usage {
             input_tokens: estimate_tokens(&request.full_system())
                 + request.messages.iter().map(|it| estimate_tokens(&it.text)).sum::<u64>(),

@@ -84,7 +84,7 @@ impl Wire for OllamaChat {
             let index = part.calls.len() as u64;
             if let Some(into) = part.call(index) {
                 into.id = format!("call_{index}");
-                into.name = call["function"]["name"].as_str().unwrap_or_default().to_owned();
+                call["function"]["name"].as_str().unwrap_or_default().clone_into(&mut into.name);
                 into.arguments = call["function"]["arguments"].to_string();
             }
         }

@@ -42,10 +42,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        // NAT64.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
-        // 6to4.
-        [0x2002, high, low, ..] => inner(high, low),
+        // NAT64 and 6to4.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => inner(high, low),
         // Teredo, documentation, benchmarks, ORCHID, and what else is assigned below 2001::/23.
         [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
         // Only 2000::/3 is given to anyone.

@@ -68,10 +68,9 @@ fn tag_end(tag: &str) -> usize {
     for (at, byte) in tag.bytes().enumerate() {
         match (quote, byte) {
             (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'>') => return at + 1,
-            (None, _) => {}
+            _ => {}
         }
     }
     tag.len()

@@ -1,0 +1,10 @@
+//! The flow engine from the outside: exports in, answers out, models and the web scripted.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may take what is there for granted, too")]
+
+mod agent;
+mod branches;
+mod hostile;
+mod order;
+mod parts;
+mod wire;

@@ -1,0 +1,365 @@
+"""Runs the same flows through lfx and through our engine and compares what comes out.
+
+    python parity.py ENGINE
+
+ENGINE is the example `flow_prove`. The flows are made here, of the component templates in the installed lfx;
+the model and the web are small servers here. What differs must be in EXPLAINED, with its reason.
+Prints one line of JSON.
+"""
+
+import asyncio
+import copy
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from importlib import resources
+
+os.environ["LANGFLOW_SSRF_PROTECTION_ENABLED"] = "false"
+os.environ["LANGFLOW_LOG_LEVEL"] = "CRITICAL"
+os.environ["LFX_LOG_LEVEL"] = "CRITICAL"
+os.environ["DO_NOT_TRACK"] = "true"
+
+HEARD = []
+
+
+def answer_to(body):
+    """The scripted model: calls what it must, or the first tool of an author once, or repeats the question."""
+    messages = body["messages"]
+    tools = body.get("tools") or []
+    choice = body.get("tool_choice")
+    must = choice["function"]["name"] if isinstance(choice, dict) else None
+    seen = any(message["role"] == "tool" for message in messages)
+    builtin = {"get_current_date", "evaluate_expression"}
+    wants = [tool for tool in tools if tool["function"]["name"] == must] if must else []
+    last = messages[-1]["content"]
+    if isinstance(last, list):
+        last = "".join(part.get("text", "") for part in last)
+    if not must and not seen:
+        wants = [tool for tool in tools if tool["function"]["name"] not in builtin]
+        if "USE THE CALCULATOR" in (last or ""):
+            wants = [tool for tool in tools if tool["function"]["name"] == "evaluate_expression"]
+    if wants:
+        function = wants[0]["function"]
+        call = {"id": "call_1", "type": "function", "index": 0,
+                "function": {"name": function["name"], "arguments": json.dumps(made_of(function["parameters"], function["parameters"]))}}
+        return None, [call]
+    if body.get("response_format") or "Schema:\n" in (messages[0]["content"] if messages[0]["role"] == "system" else ""):
+        return json.dumps({"objects": [{"city": "Tallinn", "people": 450000}]}), None
+    return f"<{last}>", None
+
+
+def made_of(schema, root):
+    if "$ref" in schema:
+        return made_of(root["$defs"][schema["$ref"].split("/")[-1]], root)
+    if schema.get("enum"):
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if kind == "object":
+        return {name: ("6*7" if name == "expression" else made_of(it, root)) for name, it in schema.get("properties", {}).items()}
+    return {"array": lambda: [made_of(schema.get("items", {}), root)], "integer": lambda: 3, "number": lambda: 1.5,
+            "boolean": lambda: True}.get(kind, lambda: "flows")()
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path.startswith("/json"):
+            self.send("application/json", json.dumps({"a": 1, "path": self.path}))
+        elif self.path.startswith("/feed"):
+            self.send("application/rss+xml", "<rss><channel><item><title>News</title><link>http://x/</link><pubDate>now</pubDate><description>What is new</description></item></channel></rss>")
+        else:
+            self.send("text/html", "<html><head><title>A page</title></head><body><h1>Head</h1><p>All about <b>flows</b>.</p></body></html>")
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if not self.path.endswith("/chat/completions"):
+            self.send("application/json", json.dumps({"got": body}))
+            return
+        HEARD.append(body)
+        text, calls = answer_to(body)
+        usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+        if not body.get("stream"):
+            calls = [{key: value for key, value in call.items() if key != "index"} for call in calls or []]
+            message = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
+            choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
+            self.send("application/json", json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice], "usage": usage}))
+            return
+        deltas = [{"tool_calls": calls}] if calls else [{"content": word} for word in text.split("\0")]
+        chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in [{"role": "assistant", "content": ""}, *deltas]]
+        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls" if calls else "stop"}]})
+        chunks.append({"choices": [], "usage": usage})
+        head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+        self.send("text/event-stream", "".join(f"data: {json.dumps({**head, **chunk})}\n\n" for chunk in chunks) + "data: [DONE]\n\n")
+
+    def send(self, kind, text):
+        data = text.encode()
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+INDEX = json.loads(resources.files("lfx").joinpath("_assets/component_index.json").read_text())
+TEMPLATES = {kind: component for _, components in INDEX["entries"] for kind, component in components.items()}
+MODEL = [{"name": "gpt-4o-mini", "provider": "OpenAI", "icon": "OpenAI", "metadata": {
+    "model_class": "ChatOpenAI", "model_name_param": "model", "api_key_param": "api_key", "context_length": 128000}}]
+
+
+def node(name, kind, tool=None, **fields):
+    inner = copy.deepcopy(TEMPLATES[kind])
+    template = inner["template"]
+    for field, value in fields.items():
+        if field in template:
+            template[field]["value"] = value
+            template[field]["show"] = True
+        else:
+            template[field] = {"type": "str", "value": value, "show": True, "name": field, "input_types": ["Message"], "_input_type": "MessageInput", "display_name": field}
+    if kind == "Prompt Template":
+        inner["custom_fields"] = {"template": [field for field in fields if field != "template"]}
+    for field in ("api_key",):
+        if field in template:
+            template[field].update(value="sk-parity", load_from_db=False)
+    if "model" in template and template["model"]["type"] == "model":
+        template["model"]["value"] = MODEL
+    if tool:
+        inner["tool_mode"] = True
+        inner["outputs"] = [{"name": "component_as_tool", "method": "to_toolkit", "display_name": "Toolset", "types": ["Tool"], "selected": "Tool", "cache": True, "tool_mode": True, "value": "__UNDEFINED__"}]
+        template["tools_metadata"] = {"type": "tools", "name": "tools_metadata", "show": True, "_input_type": "ToolsInput", "value": tool, "is_list": True, "list": True}
+    return {"id": name, "type": "genericNode", "position": {"x": 0, "y": 0}, "data": {"id": name, "type": kind, "node": inner}}
+
+
+def edge(source, target, nodes):
+    (source_id, output), (target_id, field) = source.split("."), target.split(".")
+    of = {it["id"]: it["data"] for it in nodes}
+    outputs = {it["name"]: it["types"] for it in of[source_id]["node"]["outputs"]}
+    template = of[target_id]["node"]["template"]
+    from_handle = {"dataType": of[source_id]["type"], "id": source_id, "name": output, "output_types": outputs.get(output, ["Message"])}
+    if field == "LOOP":
+        to_handle = {"dataType": of[target_id]["type"], "id": target_id, "name": "item", "output_types": ["Data", "Message"]}
+    else:
+        to_handle = {"fieldName": field, "id": target_id, "inputTypes": template[field].get("input_types") or [], "type": template[field]["type"]}
+    quoted = lambda handle: json.dumps(handle).replace('"', "œ")
+    return {"id": f"{source}-{target}", "source": source_id, "target": target_id, "sourceHandle": quoted(from_handle), "targetHandle": quoted(to_handle), "data": {"sourceHandle": from_handle, "targetHandle": to_handle}}
+
+
+def flow(nodes, *edges):
+    wires = []
+    for wire in edges:
+        source, target = wire.split(" > ")
+        wires.append(edge(source, target, nodes))
+    return {"id": str(uuid.UUID(int=7)), "name": "parity", "description": "", "is_component": False, "data": {"nodes": nodes, "edges": wires, "viewport": {"x": 0, "y": 0, "zoom": 1}}}
+
+
+def chat(*middle):
+    return [node("ChatInput-a", "ChatInput"), *middle, node("ChatOutput-z", "ChatOutput")]
+
+
+def through(kind, into, out, first="ChatInput-a.message", **fields):
+    """Chat Input, one component, Chat Output."""
+    return flow(chat(node("it", kind, **fields)), f"{first} > it.{into}", f"it.{out} > ChatOutput-z.input_value")
+
+
+def json_then(kind, into, out, **fields):
+    """A message of JSON becomes a record, and then one component."""
+    nodes = chat(node("read", "TypeConverterComponent", output_type="JSON", auto_parse=True), node("it", kind, **fields))
+    return flow(nodes, "ChatInput-a.message > read.input_data", f"read.data_output > it.{into}", f"it.{out} > ChatOutput-z.input_value")
+
+
+def table_then(kind, into, out, **fields):
+    nodes = chat(node("read", "TypeConverterComponent", output_type="Table", auto_parse=True), node("it", kind, **fields))
+    return flow(nodes, "ChatInput-a.message > read.input_data", f"read.dataframe_output > it.{into}", f"it.{out} > ChatOutput-z.input_value")
+
+
+ROWS = 'name,age\nAda,36\nBob,41'
+
+
+def tool_row(name, args, description="Does something."):
+    return [{"name": name, "description": description, "display_name": name, "display_description": description, "tags": [name], "status": True, "readonly": False, "args": args}]
+
+
+def agent_with(tool, **fields):
+    nodes = chat(*([tool] if tool else []), node("agent", "Agent", system_prompt="Be brief, {model_name}.", **fields))
+    edges = ["ChatInput-a.message > agent.input_value", "agent.response > ChatOutput-z.input_value"]
+    if tool:
+        edges.append(f"{tool['id']}.component_as_tool > agent.tools")
+    return flow(nodes, *edges)
+
+
+def looped(body, *edges, end):
+    nodes = chat(node("split", "SplitText", separator="\n", chunk_size=1, chunk_overlap=0, clean_output=True), node("loop", "LoopComponent"), *body)
+    return flow(nodes, "ChatInput-a.message > split.data_inputs", "split.dataframe > loop.data", "loop.done > ChatOutput-z.input_value", f"{end} > loop.LOOP", *edges)
+
+
+def router(operator, match, **fields):
+    nodes = [node("ChatInput-a", "ChatInput"), node("if", "ConditionalRouter", operator=operator, match_text=match, **fields), node("yes", "Prompt Template", template="yes: {x}", x=""), node("no", "Prompt Template", template="no: {x}", x=""), node("ChatOutput-y", "ChatOutput"), node("ChatOutput-n", "ChatOutput")]
+    return flow(nodes, "ChatInput-a.message > if.input_text", "if.true_result > yes.x", "if.false_result > no.x", "yes.prompt > ChatOutput-y.input_value", "no.prompt > ChatOutput-n.input_value")
+
+
+SCHEMA = [{"name": "city", "description": "Which.", "type": "str", "multiple": "False"}, {"name": "people", "description": "How many.", "type": "int", "multiple": False}]
+
+
+def cases(url):
+    search = {"query": {"title": "Query", "type": "string", "description": "What."}}
+    yield "echo", flow(chat(), "ChatInput-a.message > ChatOutput-z.input_value"), "Hello  there\n\n\n\nfriend"
+    yield "prompt", through("Prompt Template", "x", "prompt", template="Say {{{x}}} {x}!", x=""), "{y} and {x}"
+    yield "prompt with mustache", through("Prompt Template", "x", "prompt", template="Say {{x}} {y}!", x="", use_double_brackets=True), "{{x}}"
+    yield "text input", flow([node("TextInput-a", "TextInput", input_value="stored\\ntext"), node("ChatOutput-z", "ChatOutput")], "TextInput-a.text > ChatOutput-z.input_value"), ""
+    yield "text output", flow([node("ChatInput-a", "ChatInput"), node("TextOutput-z", "TextOutput")], "ChatInput-a.message > TextOutput-z.input_value"), "as it is"
+    yield "language model", through("LanguageModelComponent", "input_value", "text_output", system_message="Be kind."), "Hello?"
+    yield "language model, no system", through("LanguageModelComponent", "input_value", "text_output", temperature=0.7, max_tokens=99), "Hello?"
+    yield "model of another component", flow(chat(node("lm", "LanguageModelComponent"), node("it", "StructuredOutput", output_schema=SCHEMA)), "ChatInput-a.message > it.input_value", "it.structured_output > ChatOutput-z.input_value"), "Tallinn has 450000 people"
+    yield "structured output as a table", through("StructuredOutput", "input_value", "dataframe_output", output_schema=SCHEMA, schema_name="Cities"), "Tallinn"
+    yield "batch run", table_then("BatchRunComponent", "df", "batch_results", column_name="name", system_message="Greet."), ROWS
+    yield "batch run of whole rows", table_then("BatchRunComponent", "df", "batch_results"), ROWS
+    yield "agent", agent_with(None), "Hello?"
+    yield "agent without tools", agent_with(None, add_current_date_tool=False, add_calculator_tool=False), "Hello?"
+    yield "agent with its calculator", agent_with(None), "USE THE CALCULATOR"
+    yield "agent with a tool", agent_with(node("sum", "CalculatorComponent", tool=tool_row("evaluate_expression", {"expression": {"title": "Expression", "type": "string", "description": "An expression."}}, "Adds."), ), add_calculator_tool=False), "USE THE CALCULATOR"
+    yield "agent with a web page", agent_with(node("page", "URLComponent", tool=tool_row("fetch_content", {"urls": {"title": "Urls", "type": "array", "items": {"type": "string"}, "description": "Which.", "default": ""}}))), "Read"
+    yield "agent with a renamed tool", agent_with(node("date", "CurrentDate", tool=[{**tool_row("get_current_date", {"timezone": {"title": "Timezone", "type": "string", "description": "Which."}})[0], "name": "clock"}])), "When"
+    yield "agent with records", flow(chat(node("agent", "Agent", output_schema=SCHEMA, add_current_date_tool=False, add_calculator_tool=False), node("show", "ParserComponent", pattern="{city}: {people}")), "ChatInput-a.message > agent.input_value", "agent.structured_response > show.input_data", "show.parsed_text > ChatOutput-z.input_value"), "Which city?"
+    yield "agent with records and tools", flow(chat(node("agent", "Agent", output_schema=SCHEMA), node("show", "ParserComponent", pattern="{city}: {people}")), "ChatInput-a.message > agent.input_value", "agent.structured_response > show.input_data", "show.parsed_text > ChatOutput-z.input_value"), "Which city?"
+    yield "two agents", flow(chat(node("one", "Agent", system_prompt="One."), node("two", "Agent", system_prompt="Two.")), "ChatInput-a.message > one.input_value", "one.response > two.input_value", "two.response > ChatOutput-z.input_value"), "Hello?"
+    yield "memory of nothing", flow(chat(node("past", "Memory"), node("it", "Prompt Template", template="[{past}] {now}", past="", now="")), "ChatInput-a.message > it.now", "past.messages_text > it.past", "it.prompt > ChatOutput-z.input_value"), "hi"
+    yield "parser of a record", json_then("ParserComponent", "input_data", "parsed_text", pattern="{name} is {age}, {missing}."), '{"name": "Ada", "age": 36.0}'
+    yield "parser of nested records", json_then("ParserComponent", "input_data", "parsed_text", pattern="{a} {b} {c}"), '{"a": [1, "x", null], "b": {"c": true}, "c": null}'
+    yield "parser of rows", table_then("ParserComponent", "input_data", "parsed_text", pattern="{name} ({age})", sep="; "), ROWS
+    yield "parser that shows a record", json_then("ParserComponent", "input_data", "parsed_text", mode="Stringify"), '{"name": "Ada"}'
+    yield "parser that shows rows", table_then("ParserComponent", "input_data", "parsed_text", mode="Stringify"), ROWS
+    yield "message to JSON", through("TypeConverterComponent", "input_data", "data_output", output_type="JSON"), "plain"
+    yield "JSON text to JSON", through("TypeConverterComponent", "input_data", "data_output", output_type="JSON", auto_parse=True), '[{"a": 1}, {"a": 2}]'
+    yield "CSV text to a table", through("TypeConverterComponent", "input_data", "dataframe_output", output_type="Table", auto_parse=True), ROWS
+    yield "JSON to a message", json_then("TypeConverterComponent", "input_data", "message_output", output_type="Message"), '{"text": "inside", "a": 1}'
+    yield "table with pipes and lines", through("TypeConverterComponent", "input_data", "dataframe_output", output_type="Table", auto_parse=True), '[{"a": "x|y", "b": "one\\ntwo"}]'
+    yield "combine text", flow(chat(node("it", "CombineText", text2="world", delimiter=", ")), "ChatInput-a.message > it.text1", "it.combined_text > ChatOutput-z.input_value"), "hello"
+    yield "split text", through("SplitText", "data_inputs", "dataframe", separator=" ", chunk_size=9, chunk_overlap=3, clean_output=True), "one two three four five six"
+    yield "split text, separator kept", through("SplitText", "data_inputs", "dataframe", separator=".", chunk_size=4, chunk_overlap=0, clean_output=True, keep_separator="End"), "a.b.c. d"
+    yield "if, taken", router("contains", "yes"), "oh yes"
+    yield "if, not taken", router("contains", "yes"), "no way"
+    yield "if, any case", router("equals", "YES", case_sensitive=False), "yes"
+    yield "if, expression", router("regex", "^a+b"), "aaab!"
+    yield "if, numbers", router("less than", "10"), "9.5"
+    yield "if, own words", router("starts with", "a", true_case_message="It does."), "abc"
+    yield "loop", looped([node("show", "ParserComponent", pattern="<{text}>")], "loop.item > show.input_data", end="show.parsed_text"), "a\nb\nc"
+    yield "loop with a model", looped([node("show", "ParserComponent", pattern="{text}"), node("ask", "LanguageModelComponent")], "loop.item > show.input_data", "show.parsed_text > ask.input_value", end="ask.text_output"), "a\nb"
+    yield "calculator", through("CalculatorComponent", "expression", "result"), "4*4*(33/22)+12-20"
+    yield "calculator by zero", through("CalculatorComponent", "expression", "result"), "1/0"
+    yield "calculator of nonsense", through("CalculatorComponent", "expression", "result"), "import os"
+    yield "web page", flow([node("it", "URLComponent", urls=[f"{url}/page"]), node("ChatOutput-z", "ChatOutput")], "it.raw_results > ChatOutput-z.input_value"), ""
+    yield "web page as rows", flow([node("it", "URLComponent", urls=[f"{url}/page"]), node("show", "ParserComponent", pattern="{title}: {text}"), node("ChatOutput-z", "ChatOutput")], "it.page_results > show.input_data", "show.parsed_text > ChatOutput-z.input_value"), ""
+    yield "request", flow([node("it", "APIRequest", url_input=f"{url}/json"), node("show", "ParserComponent", pattern="{status_code} {result}"), node("ChatOutput-z", "ChatOutput")], "it.data > show.input_data", "show.parsed_text > ChatOutput-z.input_value"), ""
+    yield "request with a body", flow([node("it", "APIRequest", url_input=f"{url}/echo", method="POST", body=[{"key": "a", "value": "[1]"}, {"key": "b", "value": "x"}]), node("show", "ParserComponent", pattern="{result}"), node("ChatOutput-z", "ChatOutput")], "it.data > show.input_data", "show.parsed_text > ChatOutput-z.input_value"), ""
+    yield "feed", flow([node("it", "UnifiedWebSearch", query=f"{url}/feed", search_mode="RSS"), node("ChatOutput-z", "ChatOutput")], "it.results > ChatOutput-z.input_value"), ""
+
+
+# What differs on purpose: case, what differs, why.
+EXPLAINED = {
+    "text output": "lfx run answers only with chat outputs; a text output is an answer here",
+    "agent with records": "without tools lfx asks by response_format, we ask by prompt as lfx does with tools; the records are the same",
+    "memory of nothing": "lfx run keeps no messages, so its history lacks what was just said; with its database it has it, as ours",
+    "web page": "where a tag stood between two words we keep a space; lfx joins them",
+    "web page as rows": "where a tag stood between two words we keep a space; lfx joins them",
+}
+
+
+def shown(text):
+    """Tables are told apart by their cells: lfx pads columns, we do not."""
+    lines = []
+    for line in (text or "").split("\n"):
+        if line.strip().startswith("|"):
+            cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+            cells = [cell.strip("|").strip() for cell in cells]
+            if cells and all(cell.strip(":-") == "" and cell for cell in cells):
+                continue
+            line = "| " + " | ".join(cells)
+        lines.append(line.rstrip())
+    return "\n".join(lines).strip()
+
+
+def question(body):
+    """What of a request to the model has to be equal."""
+    def message(it):
+        content = it.get("content")
+        if isinstance(content, list):
+            content = "".join(part.get("text", "") for part in content)
+        calls = [(call["function"]["name"], json.loads(call["function"]["arguments"])) for call in it.get("tool_calls") or []]
+        if it["role"] == "tool":
+            try:
+                content = json.loads(content)
+            except ValueError:
+                pass
+        return {"role": it["role"], "content": content or "", **({"calls": calls} if calls else {})}
+    tools = [{"name": tool["function"]["name"], "arguments": sorted(tool["function"]["parameters"].get("properties", {}))} for tool in body.get("tools") or []]
+    kept = {name: body[name] for name in ("model", "temperature", "max_tokens") if body.get(name) is not None}
+    return {**kept, "messages": [message(it) for it in body["messages"]], **({"tools": tools} if tools else {})}
+
+
+async def by_lfx(flow, text, variables):
+    import lfx.utils.util
+    from lfx.run.base import run_flow
+
+    # In a container lfx would take loopback for the host's, and ask somebody else than the server here.
+    lfx.utils.util.detect_container_environment = lambda: None
+
+    try:
+        result = await run_flow(flow_json=json.dumps(flow), input_value=text or None, output_format="json", check_variables=False, check_dependencies=False, global_variables=variables, session_id=str(uuid.uuid4()))
+        return result.get("result") if result.get("result") is not None else result.get("text"), None
+    except BaseException as error:  # noqa: BLE001
+        return None, f"{type(error).__name__}: {str(error)[:300]}"
+
+
+def by_us(engine, flow, text, url):
+    request = json.dumps({"flow": flow, "input": text, "model": f"{url}/v1"})
+    done = subprocess.run([engine, "one"], input=request, capture_output=True, text=True, timeout=60)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return answer.get("text"), answer.get("error")
+
+
+async def main(engine):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    os.environ["OPENAI_BASE_URL"] = os.environ["OPENAI_API_BASE"] = f"{url}/v1"
+    os.environ["OPENAI_API_KEY"] = "sk-parity"
+    variables = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-parity"}
+    only = set(sys.argv[2:])
+    rows = []
+    for name, made, text in cases(url):
+        if only and name not in only:
+            continue
+        HEARD.clear()
+        theirs, their_error = await by_lfx(copy.deepcopy(made), text, variables)
+        they_asked = [question(body) for body in HEARD]
+        HEARD.clear()
+        ours, our_error = by_us(engine, made, text, url)
+        we_asked = [question(body) for body in HEARD]
+        same = shown(theirs) == shown(ours) and bool(their_error) == bool(our_error)
+        # Rows of a batch are asked side by side, in any order.
+        order = lambda asked: sorted(json.dumps(it, sort_keys=True) for it in asked)
+        same_asked = order(they_asked) == order(we_asked)
+        row = {"flow": name, "same": same and same_asked, "questions": len(they_asked), "difference": ""}
+        if not row["same"]:
+            row["difference"] = EXPLAINED.get(name, "")
+            detail = {"flow": name, "lfx": theirs, "lfx_error": their_error, "ours": ours, "our_error": our_error}
+            if not same_asked:
+                detail.update(lfx_asked=they_asked, we_asked=we_asked)
+            if name not in EXPLAINED or only:
+                print(json.dumps(detail, indent=1), file=sys.stderr)
+        rows.append(row)
+    unexplained = [row["flow"] for row in rows if not row["same"] and not row["difference"]]
+    figures = {"flows": len(rows), "the same": sum(row["same"] for row in rows), "explained": sum(bool(row["difference"]) for row in rows), "not explained": unexplained, "rows": rows}
+    print(json.dumps({"holds": len(rows) >= 40 and not unexplained, "figures": figures}))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+asyncio.run(main(sys.argv[1]))
