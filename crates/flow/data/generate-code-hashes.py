@@ -70,6 +70,14 @@ TYPES = {
     "url_content_fetcher": ["url_content_fetcher"],
     "URLComponent": ["URLComponent", "URL"],
     "Webhook": ["Webhook", "WebhookComponent"],
+    "MCPTools": ["MCPTools", "MCPToolsComponent"],
+    "TextOperations": ["TextOperations"],
+    "DataOperations": ["DataOperations", "DataOperationsComponent"],
+    "DataFrameOperations": ["DataFrameOperations", "DataFrameOperationsComponent"],
+    "SelectData": ["SelectData", "SelectDataComponent"],
+    "FilterData": ["FilterData", "FilterDataComponent"],
+    "CreateList": ["CreateList", "CreateListComponent"],
+    "RegexExtractorComponent": ["RegexExtractorComponent"],
 }
 TYPE_OF = {name: kind for kind, names in TYPES.items() for name in names}
 

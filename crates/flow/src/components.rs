@@ -13,10 +13,13 @@ mod chat_output;
 mod combine_text;
 mod conditional_router;
 mod current_date;
+mod data_operations;
+mod dataframe_operations;
 mod file;
 mod knowledge;
 mod language_model;
 mod loop_items;
+mod mcp;
 mod memory;
 mod memory_base;
 mod message_to_data;
@@ -26,12 +29,14 @@ mod parser;
 mod prompt;
 mod save_to_file;
 mod search_api;
+mod small_data;
 mod split_text;
 mod sql;
 mod structured_output;
 mod tavily;
 pub(crate) mod template;
 mod text_input;
+mod text_operations;
 mod text_output;
 mod type_converter;
 mod url;
@@ -88,6 +93,13 @@ static ALL: &[&dyn Component] = &[
     &combine_text::CombineText,
     &message_to_data::MessageToData,
     &split_text::SplitText,
+    &text_operations::TextOperations,
+    &data_operations::DataOperations,
+    &dataframe_operations::DataFrameOperations,
+    &small_data::SelectData,
+    &small_data::FilterData,
+    &small_data::CreateList,
+    &small_data::RegexExtractor,
     &file::File,
     &save_to_file::SaveToFile,
     &calculator::Calculator,
@@ -117,6 +129,7 @@ static ALL: &[&dyn Component] = &[
         takes: &[("query", "input_value")],
     },
     &sql::Sql,
+    &mcp::McpTools,
 ];
 
 /// What a component is to the planner.
@@ -168,6 +181,11 @@ pub(crate) trait Component: Send + Sync + std::fmt::Debug {
     /// Tells whether its tools are only known when it runs.
     fn brings_own_tools(&self) -> bool {
         false
+    }
+
+    /// Asks for the tools that are only known when it runs.
+    async fn bring_tools(&self, _call: &Call<'_>) -> Result<Vec<std::sync::Arc<crate::tool::Tool>>, ComponentError> {
+        Ok(Vec::new())
     }
 
     /// Returns a setting of a node that is not written here, `the mode "Ingest"`.

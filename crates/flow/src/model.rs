@@ -9,7 +9,7 @@ pub mod http;
 pub mod offline;
 pub mod ollama;
 pub mod openai;
-mod sse;
+pub(crate) mod sse;
 
 use std::{collections::HashMap, sync::Arc};
 

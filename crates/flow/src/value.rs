@@ -216,6 +216,22 @@ impl Value {
         }
     }
 
+    /// Returns the value without rows that are empty and empty lines in cells.
+    pub(crate) fn tidied(&self) -> Self {
+        let Self::Table(table) = self else {
+            return self.clone();
+        };
+        let mut rows = table.rows.clone();
+        rows.retain(|row| row.values().any(|value| !value.is_null()));
+        for value in rows.iter_mut().flat_map(Map::values_mut) {
+            if let Some(text) = value.as_str() {
+                let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+                *value = lines.join("\n").into();
+            }
+        }
+        Self::table(rows)
+    }
+
     /// Tells whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -337,8 +353,13 @@ pub(crate) fn markdown(table: &Table) -> String {
         return String::new();
     }
     let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    let mut lines =
-        vec![row(columns.iter().map(|it| cell(it)).collect()), row(columns.iter().map(|_| ":---".into()).collect())];
+    // Numbers stand on the right.
+    let is_number = |name: &String| {
+        let mut values = table.rows.iter().filter_map(|it| it.get(name)).filter(|it| !it.is_null()).peekable();
+        values.peek().is_some() && values.all(Json::is_number)
+    };
+    let side = |name: &String| if is_number(name) { "---:".to_owned() } else { ":---".to_owned() };
+    let mut lines = vec![row(columns.iter().map(|it| cell(it)).collect()), row(columns.iter().map(side).collect())];
     for it in &table.rows {
         lines.push(row(columns
             .iter()

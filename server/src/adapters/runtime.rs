@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 use domain::FlowVersionId;
 use domain::view::agent::{FlowClass, FlowNode, FlowReport};
-use flow::{Engine, Event, EventSink, Flow, ModelSet, NodeClass, OpenAiCompatible, RunError, TurnsMemory, Verdict};
+use flow::{
+    Anthropic, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass, Ollama,
+    OpenAiCompatible, RunError, TurnsMemory, Verdict, WebPolicy,
+};
 use services::ports::{
     AgentRuntime, ImportRefused, ImportedFlow, Provision, RunEvent, RunOutput, RunRequest, RuntimeError,
 };
@@ -27,16 +30,31 @@ pub struct EmbeddedRuntime {
 }
 
 /// Builds the engine with the model that the settings name; without one the built-in answerer answers.
+///
+/// Flows may read from every public host, and from no other.
 pub fn engine(model: &ModelSection) -> anyhow::Result<Engine> {
     let models = if model.base_url.is_empty() {
         ModelSet::offline()
     } else {
-        let provider = OpenAiCompatible::new(&model.base_url, model.api_key.clone())?;
-        let set = ModelSet::new(Arc::new(provider), model.name.clone());
+        let set = ModelSet::new(provider(model)?, model.name.clone());
         // Without a name of ours, the endpoint is asked for the model that the flow names.
         if model.name.is_empty() { set.keeping_flow_models() } else { set }
     };
-    Ok(Engine::new(Arc::new(models)))
+    Ok(Engine::new(Arc::new(models)).with_web(Arc::new(GuardedWeb::new(WebPolicy::default())?)))
+}
+
+/// Finds out from its address which way of speaking an endpoint has; most speak OpenAI's.
+fn provider(model: &ModelSection) -> anyhow::Result<Arc<dyn ModelProvider>> {
+    let (address, key) = (model.base_url.trim_end_matches('/'), model.api_key.clone());
+    let host = address.split("://").nth(1).unwrap_or(address).split('/').next().unwrap_or_default();
+    // Google and Ollama also have an OpenAI-compatible way, under a path that says so.
+    let is_compatible = address.ends_with("/openai") || address.ends_with("/v1");
+    Ok(match host {
+        "api.anthropic.com" => Arc::new(Anthropic::new(address.trim_end_matches("/v1"), key)?),
+        "generativelanguage.googleapis.com" if !is_compatible => Arc::new(Gemini::new(address, key)?),
+        host if host.ends_with(":11434") && !is_compatible => Arc::new(Ollama::new(address, key)?),
+        _ => Arc::new(OpenAiCompatible::new(address, key)?),
+    })
 }
 
 impl EmbeddedRuntime {
@@ -128,6 +146,7 @@ impl EventSink for Passed {
         let event = match event {
             Event::Token(text) => RunEvent::Token(text),
             Event::StepStarted { display_name, .. } => RunEvent::Step(display_name),
+            Event::ToolStarted { tool, .. } => RunEvent::Step(tool),
             _ => return,
         };
         let _ = self.0.send(event).await;
@@ -184,7 +203,7 @@ fn view(report: flow::Report) -> FlowReport {
             })
             .collect(),
         edges: report.edges,
-        needs: report.needs.into_iter().map(|need| need.name).collect(),
+        needs: report.needs.iter().map(ToString::to_string).collect(),
         problems: report.problems,
         secrets_removed: report
             .secrets_removed

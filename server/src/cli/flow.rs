@@ -41,7 +41,7 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
                     .iter()
                     .map(|node| json!({"id": node.id, "type": node.component, "class": node.class, "reason": node.reason}))
                     .collect();
-                let needs: Vec<_> = report.needs.iter().map(|need| &need.name).collect();
+                let needs: Vec<_> = report.needs.iter().map(ToString::to_string).collect();
                 println!(
                     "{}",
                     json!({"file": file, "flow": report.flow_name, "verdict": report.verdict, "nodes": nodes, "needs": needs, "problems": report.problems})
@@ -58,7 +58,7 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
                     );
                 }
                 for need in &report.needs {
-                    println!("  needs: {}", need.name);
+                    println!("  needs: {need}");
                 }
             }
         }

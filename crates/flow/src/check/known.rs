@@ -42,7 +42,7 @@ const VECTORS: [&str; 14] = [
     "OllamaEmbeddings",
     "AstraDBGraph",
 ];
-const OTHERS: [&str; 3] = ["MCPTools", "RunFlow", "SubFlow"];
+const OTHERS: [&str; 2] = ["RunFlow", "SubFlow"];
 
 /// Says why a node must not run at all; none when it is not one of those.
 pub(super) fn never(node: &Node, component: &str) -> Option<(String, String)> {

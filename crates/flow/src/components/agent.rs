@@ -24,8 +24,6 @@ use crate::{
 const ITERATIONS: u64 = 15;
 /// How many messages of history it reads where nothing is said.
 const HISTORY: u64 = 100;
-/// How often a tool that fails is tried.
-const ATTEMPTS: usize = 3;
 /// What it is told when there is nothing to answer.
 const CONTINUE: &str = "Continue the conversation.";
 
@@ -176,7 +174,6 @@ async fn converse(
     let question = if question.trim().is_empty() { CONTINUE.to_owned() } else { question };
     messages.push(ModelMessage::said(Role::User, question));
     let iterations = inputs.count("max_iterations").unwrap_or(ITERATIONS).max(1);
-    let attempts = if inputs.flag("handle_parsing_errors", true) { ATTEMPTS } else { 1 };
     let mut spoken = String::new();
     for _ in 0..iterations {
         let request = ModelRequest {
@@ -205,7 +202,7 @@ async fn converse(
         }
         messages.push(ModelMessage::calling(answer.text, answer.tool_calls.clone()));
         // Side by side, as in Langflow; the results stand in the order of the calls.
-        let results = answer.tool_calls.iter().map(|wanted| use_tool(call, tools, wanted, attempts));
+        let results = answer.tool_calls.iter().map(|wanted| use_tool(call, tools, wanted));
         for result in futures::future::join_all(results).await {
             messages.push(result?);
         }
@@ -217,12 +214,7 @@ async fn converse(
     Ok(spoken)
 }
 
-async fn use_tool(
-    call: &Call<'_>,
-    tools: &[Arc<Tool>],
-    wanted: &ToolCall,
-    attempts: usize,
-) -> Result<ModelMessage, ComponentError> {
+async fn use_tool(call: &Call<'_>, tools: &[Arc<Tool>], wanted: &ToolCall) -> Result<ModelMessage, ComponentError> {
     let Some(tool) = tools.iter().find(|it| it.schema.name == wanted.name) else {
         let names: Vec<&str> = tools.iter().map(|it| it.schema.name.as_str()).collect();
         let told = format!("Error: {} is not a valid tool, try one of [{}].", wanted.name, names.join(", "));
@@ -235,7 +227,7 @@ async fn use_tool(
     if let Some(told) = wrong_arguments(&tool.schema.parameters, arguments) {
         return Ok(ModelMessage::result(wanted.clone(), told));
     }
-    let told = call.use_tool(tool, arguments, attempts).await?;
+    let told = call.use_tool(tool, arguments).await?;
     Ok(ModelMessage::result(wanted.clone(), told))
 }
 

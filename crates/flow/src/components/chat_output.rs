@@ -26,7 +26,7 @@ impl Component for ChatOutput {
         let Some(input) = call.inputs.any("input_value") else {
             return Err(ComponentError::Failed("nothing is connected to it".into()));
         };
-        let text = input.shown();
+        let text = if call.inputs.flag("clean_data", true) { input.tidied().shown() } else { input.shown() };
         let sender = call.inputs.text("sender").unwrap_or_else(|| "Machine".into());
         let sender_name = call.inputs.text("sender_name").unwrap_or_else(|| "AI".into());
         if call.inputs.flag("should_store_message", true) {

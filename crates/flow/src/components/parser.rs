@@ -86,17 +86,7 @@ fn input_columns(input: &Value) -> Vec<String> {
 fn stringify(input: &Value, drops_empty: bool) -> String {
     match input {
         Value::List(list) => list.iter().map(|it| stringify(it, drops_empty)).collect::<Vec<_>>().join("\n"),
-        Value::Table(table) if drops_empty => {
-            let mut rows = table.rows.clone();
-            rows.retain(|row| row.values().any(|value| !value.is_null()));
-            for value in rows.iter_mut().flat_map(|row| row.values_mut()) {
-                if let Some(text) = value.as_str() {
-                    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-                    *value = lines.join("\n").into();
-                }
-            }
-            Value::table(rows).shown()
-        }
+        Value::Table(_) if drops_empty => input.tidied().shown(),
         Value::Json(json) => clean(&plain(json)),
         other => other.shown(),
     }

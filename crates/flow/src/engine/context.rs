@@ -299,12 +299,7 @@ impl<'c> Call<'c> {
 
     /// Uses a tool and returns what the model is told of it. What the tool could not do is told, too; only what
     /// ends the whole run is an error.
-    pub(crate) async fn use_tool(
-        &self,
-        tool: &Tool,
-        arguments: &Map<String, Json>,
-        attempts: usize,
-    ) -> Result<String, ComponentError> {
+    pub(crate) async fn use_tool(&self, tool: &Tool, arguments: &Map<String, Json>) -> Result<String, ComponentError> {
         let context = self.context;
         if context.tool_calls.fetch_add(1, Ordering::Relaxed) >= context.limits.tool_calls {
             return Err(limit(format!("it used tools more than {} times", context.limits.tool_calls)));
@@ -313,14 +308,10 @@ impl<'c> Call<'c> {
         let started =
             Event::ToolStarted { node: node.clone(), tool: name.clone(), arguments: Json::Object(arguments.clone()) };
         context.events.event(started).await;
-        let mut attempt = 1;
-        let (output, failed) = loop {
-            match tool.runs.run(context, arguments).await {
-                Ok(value) => break (shown_to_model(&value), false),
-                Err(error @ ComponentError::Run(_)) => return Err(error),
-                Err(_) if attempt < attempts => attempt += 1,
-                Err(error) => break (format!("Error: {error}"), true),
-            }
+        let (output, failed) = match tool.runs.run(context, arguments).await {
+            Ok(value) => (shown_to_model(&value), false),
+            Err(error @ ComponentError::Run(_)) => return Err(error),
+            Err(error) => (error.to_string(), true),
         };
         context.hold(output.len()).map_err(ComponentError::Run)?;
         let finished = Event::ToolFinished { node, tool: name, output: output.clone(), failed };

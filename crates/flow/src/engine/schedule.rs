@@ -42,7 +42,7 @@ pub(super) async fn run(
     Ok(RunOutput { text, messages, usage: context.usage(), steps: context.steps(), files: context.files() })
 }
 
-fn said(results: &[Option<Outputs>]) -> Vec<OutputMessage> {
+fn said(results: &[Option<Arc<Outputs>>]) -> Vec<OutputMessage> {
     results.iter().flatten().filter_map(|it| it.message().cloned()).collect()
 }
 
@@ -59,7 +59,7 @@ fn answer(messages: &[OutputMessage]) -> String {
 }
 
 /// What each node gave, by its place in the plan.
-type Results = Vec<Option<Outputs>>;
+type Results = Vec<Option<Arc<Outputs>>>;
 type Running<'s, T> = Pin<Box<dyn Future<Output = T> + Send + 's>>;
 
 #[derive(Clone, Copy)]
@@ -117,7 +117,7 @@ impl<'s> Schedule<'s> {
             if !outputs.closed().is_empty() {
                 self.close(index, &outputs, &mut skipped);
             }
-            results[index] = Some(outputs);
+            results[index] = Some(Arc::new(outputs));
             ready.append(&mut held_back);
             self.release(index, &members, &mut waits_for, &mut ready);
         }
@@ -218,7 +218,15 @@ impl<'s> Schedule<'s> {
             Err(error) => return (Err(error), None, None),
         };
         if planned.is_tools() {
-            let tools = tool::of_component(node, planned.component, &inputs);
+            let call = Call::new(planned, inputs, self.context);
+            let tools = if planned.component.brings_own_tools() {
+                match planned.component.bring_tools(&call).await {
+                    Ok(tools) => tools,
+                    Err(error) => return (Err(named(error, planned)), None, None),
+                }
+            } else {
+                tool::of_component(node, planned.component, &call.inputs)
+            };
             let mut outputs = Outputs::default();
             for output in &planned.wanted {
                 outputs.add(output, Value::Tools(tools.clone()));
@@ -256,7 +264,7 @@ impl<'s> Schedule<'s> {
             for item in items {
                 self.context.iterate()?;
                 let mut given = before.clone();
-                given[index] = Some(Outputs::one(&body.end.1.field, item));
+                given[index] = Some(Arc::new(Outputs::one(&body.end.1.field, item)));
                 let results = self.run(around.clone(), given).await?;
                 let inner = body.members.iter().filter_map(|it| results[*it].as_ref()?.message().cloned());
                 self.context.said_inside(inner.collect());

@@ -4,7 +4,7 @@
 
 /// Collects bytes and gives the data of each whole event.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub(crate) struct Events {
     line: Vec<u8>,
     data: String,
     has_data: bool,
@@ -12,7 +12,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Takes bytes and returns the events that they complete.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut events = Vec::new();
         for byte in bytes {
             if *byte != b'\n' {
@@ -35,7 +35,7 @@ impl Events {
     }
 
     /// Returns the event that the stream ended in the middle of.
-    pub(super) fn finish(&mut self) -> Option<String> {
+    pub(crate) fn finish(&mut self) -> Option<String> {
         self.has_data.then(|| {
             self.has_data = false;
             std::mem::take(&mut self.data)
@@ -43,7 +43,7 @@ impl Events {
     }
 
     /// Returns how much is waiting for its end.
-    pub(super) fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         self.line.len() + self.data.len()
     }
 }

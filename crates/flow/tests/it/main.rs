@@ -5,6 +5,7 @@
 mod agent;
 mod branches;
 mod hostile;
+mod mcp;
 mod order;
 mod parts;
 mod wire;

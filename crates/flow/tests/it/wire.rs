@@ -64,8 +64,8 @@ impl Server {
     }
 }
 
-fn key() -> Option<SecretString> {
-    Some(SecretString::from("k-secret"))
+fn key() -> SecretString {
+    SecretString::from("k-secret")
 }
 
 /// A conversation in which a tool was called already.
@@ -132,7 +132,7 @@ async fn openai() {
     let whole = json!({"model": "m-1-x", "usage": {"prompt_tokens": 9, "completion_tokens": 4}, "choices": [{"finish_reason": "tool_calls", "message": {"content": null, "tool_calls": [{"id": "c3", "type": "function", "function": {"name": "sum", "arguments": "{}"}}]}}]});
     let server =
         Server::start(vec![(200, "text/event-stream", streamed), (200, "application/json", whole.to_string())]).await;
-    let model = OpenAiCompatible::new(&format!("{}/v1/", server.url), key()).unwrap();
+    let model = OpenAiCompatible::new(&format!("{}/v1/", server.url), Some(key())).unwrap();
     let (said, pieces, called) = both(&model).await;
     assert_eq!((said.text.as_str(), pieces.concat().as_str()), ("It is 2.", "It is 2."));
     assert_eq!(said.tool_calls[0].arguments, json!({"x": 2}));
@@ -173,7 +173,7 @@ async fn anthropic() {
     let whole = json!({"type": "message", "model": "m-1-x", "content": [{"type": "tool_use", "id": "c3", "name": "sum", "input": {"x": 3}}], "usage": {"input_tokens": 9, "output_tokens": 4}});
     let server =
         Server::start(vec![(200, "text/event-stream", streamed), (200, "application/json", whole.to_string())]).await;
-    let model = Anthropic::new(&server.url, key()).unwrap();
+    let model = Anthropic::new(&server.url, Some(key())).unwrap();
     let (said, pieces, called) = both(&model).await;
     assert_eq!((said.text.as_str(), pieces.concat().as_str()), ("It is 2.", "It is 2."));
     assert_eq!((said.tool_calls[0].id.as_str(), &said.tool_calls[0].arguments), ("c2", &json!({"x": 2})));
@@ -208,7 +208,7 @@ async fn gemini() {
     ]);
     let server =
         Server::start(vec![(200, "text/event-stream", streamed), (200, "application/json", last.to_string())]).await;
-    let model = Gemini::new(&format!("{}/v1beta", server.url), key()).unwrap();
+    let model = Gemini::new(&format!("{}/v1beta", server.url), Some(key())).unwrap();
     let (said, pieces, called) = both(&model).await;
     assert_eq!((said.text.as_str(), pieces.concat().as_str()), ("It is 2.", "It is 2."));
     assert_eq!(said.tool_calls[0].arguments, json!({"x": 2}));
@@ -274,7 +274,7 @@ async fn a_busy_endpoint_is_asked_again_and_a_wrong_key_is_not() {
         (401, "application/json", "{\"error\": {\"message\": \"k-secret is wrong\"}}".into()),
     ])
     .await;
-    let model = OpenAiCompatible::new(&server.url, key()).unwrap().with_retries(3, Duration::from_millis(1));
+    let model = OpenAiCompatible::new(&server.url, Some(key())).unwrap().with_retries(3, Duration::from_millis(1));
     let request = ModelRequest { model: "m".into(), ..ModelRequest::default() };
     assert_eq!(model.complete(&request, &NoTokens).await.unwrap().text, "ok");
     let error = model.complete(&request, &NoTokens).await.unwrap_err();

@@ -1,6 +1,7 @@
 """Runs the same flows through lfx and through our engine and compares what comes out.
 
-    python parity.py ENGINE
+    python parity.py ENGINE [FLOW…]
+    python parity.py --write DIRECTORY
 
 ENGINE is the example `flow_prove`. The flows are made here, of the component templates in the installed lfx;
 the model and the web are small servers here. What differs must be in EXPLAINED, with its reason.
@@ -12,6 +13,7 @@ import copy
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -251,6 +253,34 @@ def cases(url):
     yield "if, own words", router("starts with", "a", true_case_message="It does."), "abc"
     yield "loop", looped([node("show", "ParserComponent", pattern="<{text}>")], "loop.item > show.input_data", end="show.parsed_text"), "a\nb\nc"
     yield "loop with a model", looped([node("show", "ParserComponent", pattern="{text}"), node("ask", "LanguageModelComponent")], "loop.item > show.input_data", "show.parsed_text > ask.input_value", end="ask.text_output"), "a\nb"
+    for name, operation, text, fields in [
+        ("case", "Case Conversion", "hello wORLD", {"case_type": "title"}),
+        ("replacement", "Text Replace", "a1b2", {"search_pattern": "([a-z])(\\d)", "replacement_text": "\\2\\1", "use_regex": True}),
+        ("extract", "Text Extract", "a=1, b=2", {"extract_pattern": "\\w=\\d", "max_matches": 1}),
+        ("head", "Text Head", "abcdef", {"head_characters": 3}),
+        ("tail", "Text Tail", "abcdef", {"tail_characters": 2}),
+        ("strip", "Text Strip", "--a--", {"strip_mode": "left", "strip_characters": "-"}),
+        ("clean", "Text Clean", "a   b!", {"remove_special_chars": True}),
+    ]:
+        made = chat(node("it", "TextOperations", operation=[{"name": operation}], **fields))
+        made[1]["data"]["node"]["outputs"] = [{"name": "message", "method": "get_message", "display_name": "Message", "types": ["Message"], "selected": "Message", "cache": True, "value": "__UNDEFINED__", "tool_mode": True}]
+        yield f"text operation, {name}", flow(made, "ChatInput-a.message > it.text_input", "it.message > ChatOutput-z.input_value"), text
+    for name, fields in [
+        ("filter", {"operation": [{"name": "Filter"}], "column_name": "age", "filter_operator": "greater than", "filter_value": "40"}),
+        ("sort", {"operation": [{"name": "Sort"}], "column_name": "name", "ascending": False}),
+        ("select", {"operation": [{"name": "Select Columns"}], "columns_to_select": ["age"]}),
+        ("head", {"operation": [{"name": "Head"}], "num_rows": 1}),
+        ("rename", {"operation": [{"name": "Rename Column"}], "column_name": "age", "new_column_name": "years"}),
+    ]:
+        yield f"table operation, {name}", table_then("DataFrameOperations", "df", "output", **fields), ROWS
+    for name, fields in [
+        ("select", {"operations": [{"name": "Select Keys"}], "select_keys_input": ["a"]}),
+        ("set", {"operations": [{"name": "Append or Update"}], "append_update_data": {"c": "x"}}),
+        ("remove", {"operations": [{"name": "Remove Keys"}], "remove_keys_input": ["b"]}),
+        ("rename", {"operations": [{"name": "Rename Keys"}], "rename_keys_input": {"a": "z"}}),
+    ]:
+        yield f"JSON operation, {name}", json_then("DataOperations", "data", "data_output", **fields), '{"a": 1, "b": {"a": 2}}'
+    yield "matches of an expression", through("RegexExtractorComponent", "input_text", "text", pattern="\\d+"), "a1 b22 c"
     yield "calculator", through("CalculatorComponent", "expression", "result"), "4*4*(33/22)+12-20"
     yield "calculator by zero", through("CalculatorComponent", "expression", "result"), "1/0"
     yield "calculator of nonsense", through("CalculatorComponent", "expression", "result"), "import os"
@@ -265,6 +295,9 @@ def cases(url):
 EXPLAINED = {
     "text output": "lfx run answers only with chat outputs; a text output is an answer here",
     "agent with records": "without tools lfx asks by response_format, we ask by prompt as lfx does with tools; the records are the same",
+    "agent with records and tools": "the schema in the prompt is written flat; pydantic writes it with $defs and titles",
+    "agent with a web page": "of a page that cannot be read we say which one and why; lfx says that there is none",
+    "calculator of nonsense": "what is no sum is an error in both, in other words",
     "memory of nothing": "lfx run keeps no messages, so its history lacks what was just said; with its database it has it, as ours",
     "web page": "where a tag stood between two words we keep a space; lfx joins them",
     "web page as rows": "where a tag stood between two words we keep a space; lfx joins them",
@@ -276,10 +309,10 @@ def shown(text):
     lines = []
     for line in (text or "").split("\n"):
         if line.strip().startswith("|"):
-            cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-            cells = [cell.strip("|").strip() for cell in cells]
-            if cells and all(cell.strip(":-") == "" and cell for cell in cells):
-                continue
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+            # Of the rule under the head only the sides count.
+            if cells and all(re.fullmatch(":?-+:?", cell) for cell in cells):
+                cells = [re.sub("-+", "-", cell) for cell in cells]
             line = "| " + " | ".join(cells)
         lines.append(line.rstrip())
     return "\n".join(lines).strip()
@@ -299,7 +332,10 @@ def question(body):
                 pass
         return {"role": it["role"], "content": content or "", **({"calls": calls} if calls else {})}
     tools = [{"name": tool["function"]["name"], "arguments": sorted(tool["function"]["parameters"].get("properties", {}))} for tool in body.get("tools") or []]
-    kept = {name: body[name] for name in ("model", "temperature", "max_tokens") if body.get(name) is not None}
+    kept = {name: body[name] for name in ("model", "temperature") if body.get(name) is not None}
+    # Newer clients of OpenAI call it so; most other endpoints only know the old name, which we use.
+    if limit := body.get("max_completion_tokens") or body.get("max_tokens"):
+        kept["max_tokens"] = limit
     return {**kept, "messages": [message(it) for it in body["messages"]], **({"tools": tools} if tools else {})}
 
 
@@ -362,4 +398,19 @@ async def main(engine):
     os._exit(0)
 
 
-asyncio.run(main(sys.argv[1]))
+def write(place):
+    """Writes the flows that are measured."""
+    os.makedirs(place, exist_ok=True)
+    flows = {
+        "echo": through("Prompt Template", "x", "prompt", template="You said: {x}", x=""),
+        "model": through("LanguageModelComponent", "input_value", "text_output", system_message="Be brief."),
+    }
+    for name, made in flows.items():
+        with open(os.path.join(place, f"{name}.json"), "w") as file:
+            json.dump(made, file)
+
+
+if sys.argv[1] == "--write":
+    write(sys.argv[2])
+else:
+    asyncio.run(main(sys.argv[1]))

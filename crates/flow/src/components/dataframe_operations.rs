@@ -1,0 +1,180 @@
+//! Table Operations: filters, sorts, columns, rows, and tables put together.
+
+use std::cmp::Ordering;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value as Json, json};
+
+use super::{Component, Outputs, text_operations::chosen};
+use crate::{
+    engine::{Call, ComponentError},
+    flow::Node,
+    value::{Value, python},
+};
+
+const OPERATIONS: [&str; 11] = [
+    "Add Column",
+    "Concatenate",
+    "Drop Column",
+    "Drop Duplicates",
+    "Filter",
+    "Head",
+    "Rename Column",
+    "Replace Value",
+    "Select Columns",
+    "Sort",
+    "Tail",
+];
+
+type Row = Map<String, Json>;
+
+#[derive(Debug)]
+pub(super) struct DataFrameOperations;
+
+#[async_trait]
+impl Component for DataFrameOperations {
+    fn types(&self) -> &'static [&'static str] {
+        &["DataFrameOperations", "DataFrameOperationsComponent"]
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["output"]
+    }
+
+    fn missing(&self, node: &Node) -> Option<String> {
+        let name = chosen(node.fields.get("operation").map(|it| &it.value)).unwrap_or_default();
+        (!name.is_empty() && !OPERATIONS.contains(&name.as_str())).then(|| format!("the operation {name:?}"))
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        let operation = match call.inputs.value("operation") {
+            Some(Value::Json(json)) => chosen(Some(json)).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let rows = operate(call, &operation).map_err(ComponentError::Failed)?;
+        Ok(Outputs::one("output", Value::table(rows)))
+    }
+}
+
+fn operate(call: &Call<'_>, operation: &str) -> Result<Vec<Row>, String> {
+    let inputs = &call.inputs;
+    let given = inputs.value("df");
+    let mut rows = match (given, operation) {
+        (Some(value), "Concatenate") => return Ok(value.to_rows()),
+        // Of several tables only the first is meant.
+        (Some(Value::List(list)), _) => list.first().map(Value::to_rows).unwrap_or_default(),
+        (Some(value), _) => value.to_rows(),
+        (None, _) => Vec::new(),
+    };
+    let column = inputs.text("column_name").unwrap_or_default();
+    let has = |rows: &[Row], name: &str| rows.iter().any(|row| row.contains_key(name));
+    let needs_column = matches!(operation, "Filter" | "Sort" | "Drop Column" | "Replace Value" | "Drop Duplicates");
+    if needs_column && !has(&rows, &column) {
+        return Err(format!("column {column:?} is not in the table"));
+    }
+    let count = usize::try_from(inputs.count("num_rows").unwrap_or(5)).unwrap_or(usize::MAX);
+    match operation {
+        "Filter" => {
+            let wanted = inputs.text("filter_value").unwrap_or_default();
+            let operator = inputs.text("filter_operator").unwrap_or_else(|| "equals".into());
+            rows.retain(|row| fits(row.get(&column).unwrap_or(&Json::Null), &wanted, &operator));
+        }
+        "Sort" => {
+            rows.sort_by(|a, b| compared(a.get(&column), b.get(&column)));
+            if !inputs.flag("ascending", true) {
+                rows.reverse();
+            }
+        }
+        "Drop Column" => {
+            for row in &mut rows {
+                row.shift_remove(&column);
+            }
+        }
+        "Rename Column" => {
+            let name = inputs.text("new_column_name").unwrap_or_default();
+            for row in &mut rows {
+                let renamed = std::mem::take(row).into_iter();
+                *row = renamed.map(|(key, value)| (if key == column { name.clone() } else { key }, value)).collect();
+            }
+        }
+        "Add Column" => {
+            let name = inputs.text("new_column_name").unwrap_or_default();
+            let value = inputs.text("new_column_value").unwrap_or_default();
+            for row in &mut rows {
+                row.insert(name.clone(), json!(value));
+            }
+        }
+        "Select Columns" => {
+            let wanted: Vec<String> = inputs.texts("columns_to_select").iter().map(|it| it.trim().to_owned()).collect();
+            if let Some(missing) = wanted.iter().find(|name| !has(&rows, name)) {
+                return Err(format!("column {missing:?} is not in the table"));
+            }
+            for row in &mut rows {
+                *row = wanted.iter().filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect();
+            }
+        }
+        "Head" => rows.truncate(count),
+        "Tail" => drop(rows.drain(..rows.len().saturating_sub(count))),
+        "Replace Value" => {
+            let (from, to) = (
+                inputs.text("replace_value").unwrap_or_default(),
+                inputs.text("replacement_value").unwrap_or_default(),
+            );
+            for row in &mut rows {
+                if let Some(value) = row.get_mut(&column).filter(|value| same(value, &from)) {
+                    *value = to
+                        .parse::<f64>()
+                        .ok()
+                        .filter(|_| value.is_number())
+                        .map_or_else(|| json!(to), |number| json!(number));
+                }
+            }
+        }
+        "Drop Duplicates" => {
+            let mut seen = std::collections::HashSet::new();
+            rows.retain(|row| seen.insert(row.get(&column).map(Json::to_string)));
+        }
+        "" => {}
+        other => return Err(format!("it has no operation {other:?}")),
+    }
+    Ok(rows)
+}
+
+/// Numbers are compared as numbers, with what a person typed, too.
+fn same(value: &Json, text: &str) -> bool {
+    match (value.as_f64(), text.trim().parse::<f64>()) {
+        (Some(number), Ok(typed)) => (number - typed).abs() < f64::EPSILON,
+        _ => value.as_str() == Some(text),
+    }
+}
+
+fn fits(value: &Json, wanted: &str, operator: &str) -> bool {
+    let text = python(value);
+    let order = || match (value.as_f64(), wanted.trim().parse::<f64>()) {
+        (Some(number), Ok(typed)) => number.total_cmp(&typed),
+        _ => text.as_str().cmp(wanted),
+    };
+    match operator {
+        "not equals" => !same(value, wanted),
+        "contains" => text.contains(wanted),
+        "not contains" => !text.contains(wanted),
+        "starts with" => text.starts_with(wanted),
+        "ends with" => text.ends_with(wanted),
+        "greater than" => order() == Ordering::Greater,
+        "less than" => order() == Ordering::Less,
+        _ => same(value, wanted),
+    }
+}
+
+fn compared(a: Option<&Json>, b: Option<&Json>) -> Ordering {
+    match (a, b) {
+        (None | Some(Json::Null), None | Some(Json::Null)) => Ordering::Equal,
+        // What is missing stands at the end.
+        (None | Some(Json::Null), _) => Ordering::Greater,
+        (_, None | Some(Json::Null)) => Ordering::Less,
+        (Some(a), Some(b)) => match (a.as_f64(), b.as_f64()) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => python(a).cmp(&python(b)),
+        },
+    }
+}
