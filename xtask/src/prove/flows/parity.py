@@ -1,7 +1,6 @@
 """Runs the same flows through lfx and through our engine and compares what comes out.
 
     python parity.py ENGINE [FLOW…]
-    python parity.py --write DIRECTORY
 
 ENGINE is the example `flow_prove`. The flows are made here, of the component templates in the installed lfx;
 the model and the web are small servers here. What differs must be in EXPLAINED, with its reason.
@@ -398,19 +397,4 @@ async def main(engine):
     os._exit(0)
 
 
-def write(place):
-    """Writes the flows that are measured."""
-    os.makedirs(place, exist_ok=True)
-    flows = {
-        "echo": through("Prompt Template", "x", "prompt", template="You said: {x}", x=""),
-        "model": through("LanguageModelComponent", "input_value", "text_output", system_message="Be brief."),
-    }
-    for name, made in flows.items():
-        with open(os.path.join(place, f"{name}.json"), "w") as file:
-            json.dump(made, file)
-
-
-if sys.argv[1] == "--write":
-    write(sys.argv[2])
-else:
-    asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1]))
