@@ -22,6 +22,7 @@ pub struct FormAction {
     answer: RwSignal<Option<Result<String, UiError>>>,
     pending: RwSignal<bool>,
     version: RwSignal<usize>,
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a live page stays where a form was sent"))]
     told: Told,
 }
 

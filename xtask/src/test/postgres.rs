@@ -43,6 +43,7 @@ impl Cluster {
         for setting in [
             "listen_addresses=",
             "fsync=off",
+            "autovacuum=off",
             "synchronous_commit=off",
             "full_page_writes=off",
             "max_connections=400",
