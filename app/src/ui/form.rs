@@ -57,6 +57,7 @@ impl FormAction {
     }
 
     /// Sends a form as a live page does.
+    #[cfg_attr(not(feature = "hydrate"), expect(clippy::unused_self, reason = "only a live page sends it"))]
     fn submit(self, event: &SubmitEvent) {
         #[cfg(feature = "hydrate")]
         {

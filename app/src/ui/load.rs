@@ -45,7 +45,7 @@ impl<T: DeserializeOwned> Found<T> {
 
     /// Waits for the answer.
     pub async fn get(self) -> Result<T, UiError> {
-        read_as(&*self.answer.await?)
+        read_as(&self.answer.await?)
     }
 
     /// Returns the answer if it is there, without following its changes.

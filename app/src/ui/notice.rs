@@ -67,7 +67,7 @@ pub fn Notices() -> impl IntoView {
         let code = query.with(|query| query.get("notice"))?;
         let (_, text) = NOTICES.iter().find(|(known, _)| *known == code)?;
         // The element stays; it is another animation that begins from its start.
-        let class = if told.0.get() % 2 == 0 { "toast" } else { "toast toast--again" };
+        let class = if told.0.get().is_multiple_of(2) { "toast" } else { "toast toast--again" };
         Some(view! { <div class=class role="status"><Icon sign=Sign::CheckCircle/>{*text}</div> })
     }
 }

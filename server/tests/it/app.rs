@@ -83,7 +83,7 @@ pub(crate) async fn on_every_app(test: impl AsyncFn(&TestApp)) {
 
 /// Waits for a minute at most: what never ends fails by its name instead of holding up every other test.
 async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), work).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_mins(1), work).await;
     waited.unwrap_or_else(|_| panic!("waited a minute for {what}"))
 }
 
