@@ -55,7 +55,7 @@ pub async fn category(
 pub async fn provider(id: String, page: String) -> Result<(ProviderView, Page<OfferingCard>), UiError> {
     use crate::server_context as here;
 
-    let known = id.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let known = here::id("provider", &id)?;
     let provider = services::catalog::provider(&here::ctx()?, known).await.map_err(here::fail)?;
     let found = on_sale(Filter { provider: id, page, ..Filter::default() }).await?;
     Ok((provider, found))
@@ -83,7 +83,7 @@ pub async fn plan(id: String) -> Result<(PlanView, OfferingView, Option<Viewer>)
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("plan")))?;
+    let id = here::id("plan", &id)?;
     let (plan, card) = services::catalog::plan(&ctx, id).await.map_err(here::fail)?;
     let offering = services::catalog::offering(&ctx, &who, card.id).await.map_err(here::fail)?;
     Ok((plan, offering, who.viewer().cloned()))

@@ -4,8 +4,6 @@
 //! What a newcomer gets wrong: a page must be whole before any script runs. What decides a page is a
 //! blocking resource, state is in the URL, and every write is a form whose server function redirects.
 
-// Views are nested types; a build looks deeper into them than a check does.
-#![recursion_limit = "512"]
 #![expect(
     unreachable_pub,
     missing_docs,

@@ -42,6 +42,11 @@ pub fn asking() -> Result<(Ctx, Principal), UiError> {
     Ok((ctx()?, principal()))
 }
 
+/// Reads an identifier of something; a text that is none names nothing that is there.
+pub fn id<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, UiError> {
+    text.parse().map_err(|_| fail(services::Error::NotFound(what)))
+}
+
 /// Returns the caller's address.
 pub fn caller_ip() -> IpAddr {
     use_context::<Caller>().map_or(IpAddr::from([0, 0, 0, 0]), |caller| caller.ip)
@@ -76,14 +81,7 @@ pub fn fail(error: impl Into<UiError>) -> UiError {
 
 /// Logs a failure that is ours, once, and returns the reference to tell the person.
 pub fn report(source: &(dyn std::error::Error + 'static)) -> String {
-    let mut chain = source.to_string();
-    let mut cause = source.source();
-    while let Some(error) = cause {
-        chain.push_str(": ");
-        chain.push_str(&error.to_string());
-        cause = error.source();
-    }
-    tracing::error!(error = %chain, "a use case failed");
+    tracing::error!(error = %services::error::chain(source), "a use case failed");
     use_context::<Caller>().map(|caller| caller.request_id).unwrap_or_default()
 }
 
@@ -142,9 +140,7 @@ pub const UPLOAD_PROBLEM: &str = "cmp_upload_problem";
 pub fn take_upload_problem() -> Option<String> {
     let text = cookie(UPLOAD_PROBLEM).filter(|text| !text.is_empty())?;
     set_cookie(&format!("{UPLOAD_PROBLEM}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"));
-    let bytes: Option<Vec<u8>> =
-        (0..text.len() / 2).map(|index| u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()).collect();
-    String::from_utf8(bytes?).ok()
+    String::from_utf8(hex::decode(text).ok()?).ok()
 }
 
 /// Sets a cookie; `Secure` is added where the site is served over https.

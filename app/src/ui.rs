@@ -28,6 +28,7 @@ pub mod pagination;
 pub mod stars;
 pub mod stat;
 pub mod steps;
+pub mod table;
 
 use leptos::prelude::{AnyView, IntoAny, IntoView};
 
@@ -71,4 +72,5 @@ pub mod prelude {
     pub use super::stars::{Stars, StarsRow};
     pub use super::stat::{Meter, Stat};
     pub use super::steps::{Step, StepState, Steps};
+    pub use super::table::Table;
 }

@@ -1,8 +1,5 @@
 //! The wasm entry that hydrates the portal.
 
-// Views are nested types; the whole page's is deeper than the compiler looks by itself.
-#![recursion_limit = "512"]
-
 // Named so that the server functions' client stubs are linked in.
 use app as _;
 

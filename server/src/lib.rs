@@ -5,9 +5,6 @@
 //! ports, `http` puts the doors together: the portal (`portal`), REST (`api`), the gateway and the
 //! widget. A door is thin: who is asking, parse, call a use case, map the error.
 
-// Leptos nests the types of its views deeply.
-#![recursion_limit = "1024"]
-
 pub mod adapters;
 pub mod api;
 pub mod assets;

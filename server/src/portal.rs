@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
+use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
 use services::{Ctx, Principal};
 
 use crate::assets::{self, Caching};
@@ -30,18 +30,19 @@ pub fn leptos_options(address: std::net::SocketAddr) -> LeptosOptions {
 
 /// Builds the portal's routes.
 pub fn router(state: &AppState) -> Router<AppState> {
-    let routes = generate_route_list(app::App);
     Router::new()
         .route("/ui/{*function}", any(server_function))
-        .leptos_routes_with_handler(routes, get(page))
+        .leptos_routes_with_handler(ROUTES.clone(), get(page))
         // Leptos names its routes without knowing the state of ours.
         .with_state::<AppState>(state.clone())
 }
 
+/// The portal's pages; listing them renders the whole portal once.
+static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(app::App));
+
 /// The first words of the portal's addresses. All of them end with a slash, which people leave out.
 static SECTIONS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let routes = generate_route_list(app::App);
-    routes
+    ROUTES
         .iter()
         .filter_map(|route| route.path().split('/').nth(1))
         .filter(|first| !first.is_empty())
@@ -65,12 +66,20 @@ async fn page(
     Extension(id): Extension<RequestId>,
     request: Request<Body>,
 ) -> Response {
-    let options = state.leptos.clone();
-    // Every page is sent whole (`SsrMode::Async`): its status and its title are those of what it found.
+    render(state, principal, ip, id, request).await
+}
+
+/// Every page is sent whole (`SsrMode::Async`): its status and its title are those of what it found.
+async fn render(
+    state: AppState,
+    principal: Principal,
+    ip: ClientIp,
+    id: RequestId,
+    request: Request<Body>,
+) -> Response {
+    let AppState { ctx, leptos, .. } = state;
     let handler =
-        leptos_axum::render_app_async_with_context(provide(state.ctx.clone(), principal, ip, id), move || {
-            app::shell(options.clone())
-        });
+        leptos_axum::render_app_async_with_context(provide(ctx, principal, ip, id), move || app::shell(leptos.clone()));
     let mut response = handler(request).await.into_response();
     without_caching(&mut response);
     response
@@ -121,13 +130,7 @@ pub async fn not_found(
     let principal = principal.map(|Extension(principal)| principal).unwrap_or_default();
     let ip = ip.map_or(ClientIp(std::net::IpAddr::from([0, 0, 0, 0])), |Extension(ip)| ip);
     let id = id.map_or_else(|| RequestId(String::new()), |Extension(id)| id);
-    let options = state.leptos.clone();
-    let handler =
-        leptos_axum::render_app_async_with_context(provide(state.ctx.clone(), principal, ip, id), move || {
-            app::shell(options.clone())
-        });
-    let mut response = handler(request).await.into_response();
+    let mut response = render(state, principal, ip, id, request).await;
     *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
-    without_caching(&mut response);
     response
 }

@@ -4,7 +4,7 @@
 
 mod browser;
 mod postgres;
-mod unit;
+pub(crate) mod unit;
 
 use anyhow::Result;
 use clap::ValueEnum;

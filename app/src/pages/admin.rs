@@ -13,9 +13,11 @@ mod users;
 use leptos::prelude::*;
 use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
+use leptos_router::hooks::use_query_map;
 use leptos_router::{SsrMode, StaticSegment, path};
 
 use crate::layout::AdminLayout;
+use crate::ui::prelude::*;
 
 /// The routes of the operator's pages.
 #[component(transparent)]
@@ -33,4 +35,18 @@ pub fn AdminRoutes() -> AnyNestedRoute {
         </ParentRoute>
     }
     .into_inner()
+}
+
+/// A search over a list: it is in the URL.
+fn search_form(label: &'static str) -> AnyView {
+    let query = use_query_map();
+    let value = query.with_untracked(|query| query.get("search").unwrap_or_default());
+    view! {
+        <form method="get" class="row" role="search">
+            <label class="sr" for="search">{label}</label>
+            <input class="input" id="search" type="search" name="search" value=value placeholder=label/>
+            <Submit label="Search" look=Look::Secondary/>
+        </form>
+    }
+    .into_any()
 }

@@ -13,7 +13,7 @@ pub async fn deploy(subscription: String) -> Result<String, UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = subscription.parse().map_err(|_| here::fail(services::Error::NotFound("subscription")))?;
+    let id = here::id("subscription", &subscription)?;
     let subscription = services::subscriptions::get(&ctx, &who, id).await.map_err(here::fail)?;
     let target = match subscription.config_id {
         Some(config) => links::agent(subscription.organization_id, config, "widget/"),

@@ -26,7 +26,7 @@ pub async fn get_order(id: String, watching: bool) -> Result<OrderView, UiError>
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("order")))?;
+    let id = here::id("order", &id)?;
     let order = services::orders::get(&ctx, &who, id).await.map_err(here::fail)?;
     if watching && let Some(agent) = agent_of(&order) {
         here::redirect(&agent);
@@ -40,7 +40,7 @@ pub async fn pay_order(id: String) -> Result<String, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("order")))?;
+    let id = here::id("order", &id)?;
     let address = services::orders::checkout(&ctx, &who, id).await.map_err(here::fail)?;
     Ok(here::lead_to(address))
 }
@@ -51,7 +51,7 @@ pub async fn cancel_order(id: String) -> Result<(), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let order = id.parse().map_err(|_| here::fail(services::Error::NotFound("order")))?;
+    let order = here::id("order", &id)?;
     services::orders::cancel(&ctx, &who, order).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::order(order), "canceled"));
     Ok(())

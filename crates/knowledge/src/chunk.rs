@@ -197,11 +197,11 @@ impl Cutter {
 
     fn add_table(&mut self, path: &[(u8, String)], page: Option<u32>, head: &str, rows: &[String]) {
         // A head that fills half a passage is said once and not repeated.
-        let (head, repeat) = if tokens::count(head) * 2 > self.options.longest {
+        let head = if tokens::count(head) * 2 > self.options.longest {
             self.add_text(path, page, head);
-            ("", false)
+            ""
         } else {
-            (head, !head.is_empty())
+            head
         };
         let mut group = head.to_owned();
         let flush = |cutter: &mut Self, group: &mut String| {
@@ -213,11 +213,17 @@ impl Cutter {
             }
             head.clone_into(group);
         };
+        let longest = self.options.longest;
+        let below = longest - tokens::count(head);
         for row in rows {
-            let room = self.options.longest.saturating_sub(if repeat { tokens::count(head) } else { 0 });
-            for piece in pieces(row, room) {
-                if tokens::count(&group) + tokens::count(&piece) > self.options.longest {
+            // A code that does not fit below the head stands without it, rather than be cut and found by nobody.
+            let alone = row.split_whitespace().any(|word| tokens::count(word) > below);
+            for piece in pieces(row, if alone { longest } else { below }) {
+                if tokens::count(&group) + tokens::count(&piece) > longest {
                     flush(self, &mut group);
+                }
+                if tokens::count(&group) + tokens::count(&piece) > longest {
+                    group.clear();
                 }
                 if !group.is_empty() {
                     group.push('\n');

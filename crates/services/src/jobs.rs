@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::ports::Mail;
 use crate::{identity, orders};
 
@@ -196,15 +196,4 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
     store::identity::delete_expired_resets(&mut tx, now).await?;
     tx.commit().await?;
     orders::expire_checkouts(ctx).await
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

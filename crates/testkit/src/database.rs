@@ -74,10 +74,10 @@ async fn template(cluster: &str) -> String {
 async fn drop_database(cluster: &str, name: &str) {
     let mut connection = PgConnection::connect(cluster).await.unwrap();
     // The server's own vacuum may be in it, which nobody but a superuser may send away; it leaves by itself.
-    for _ in 0..100 {
-        if connection.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.is_ok() {
-            break;
-        }
+    let mut tries_left = 100;
+    while let Err(error) = connection.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await {
+        tries_left -= 1;
+        assert!(tries_left > 0, "{name} could not be dropped: {error}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     connection.close().await.unwrap();

@@ -53,7 +53,7 @@ impl ConfiguredMailer {
 #[async_trait]
 impl Mailer for ConfiguredMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let refused = |error: &dyn std::error::Error| MailError(crate::api::error::chain(error));
+        let refused = |error: &dyn std::error::Error| MailError(services::error::chain(error));
         let message = Message::builder()
             .from(self.from.clone())
             .to(mail.to.as_str().parse().map_err(|error: lettre::address::AddressError| refused(&error))?)

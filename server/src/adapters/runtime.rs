@@ -165,7 +165,7 @@ fn failed(error: RunError) -> RuntimeError {
         | RunError::Node { .. }
         | RunError::Model { .. }
         | RunError::Limit(_) => {
-            tracing::warn!(error = crate::api::error::chain(&error), "a flow failed");
+            tracing::warn!(error = services::error::chain(&error), "a flow failed");
             RuntimeError::Failed("The agent could not answer. Try again in a moment.".to_owned())
         }
     }

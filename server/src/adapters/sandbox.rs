@@ -69,7 +69,7 @@ impl Sandbox {
         let job = Job::SandboxEvent { session: session.id.clone() };
         jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
             .await
-            .map_err(|error| PaymentsError::Unavailable(crate::api::error::chain(&error)))?;
+            .map_err(|error| PaymentsError::Unavailable(services::error::chain(&error)))?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -98,7 +98,7 @@ fn no_secret() -> PaymentsError {
 }
 
 fn unavailable(error: store::Error) -> PaymentsError {
-    PaymentsError::Unavailable(crate::api::error::chain(&error))
+    PaymentsError::Unavailable(services::error::chain(&error))
 }
 
 #[async_trait]

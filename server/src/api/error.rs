@@ -55,7 +55,7 @@ impl IntoResponse for ApiError {
             Error::Upstream(_) => detail(StatusCode::BAD_GATEWAY, &message),
             Error::Timeout(_) => detail(StatusCode::GATEWAY_TIMEOUT, &message),
             Error::Internal(source) => {
-                tracing::error!(error = %chain(source.as_ref()), "a use case failed");
+                tracing::error!(error = %services::error::chain(source.as_ref()), "a use case failed");
                 detail(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "Something went wrong on our side. Tell us the X-Request-ID of this answer.",
@@ -67,16 +67,4 @@ impl IntoResponse for ApiError {
 
 fn detail(status: StatusCode, text: &str) -> Response {
     (status, Json(json!({"detail": text}))).into_response()
-}
-
-/// Writes an error and what caused it on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -24,7 +24,7 @@ pub async fn decide_application(organization: String, what: String, reason: Stri
     use services::operator::{self, Decision};
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let (decided, notice) = match what.as_str() {
         "approve" => (operator::decide_application(&ctx, &who, id, Decision::Approve).await, "approved"),
         "refuse" => (operator::decide_application(&ctx, &who, id, Decision::Refuse { reason }).await, "refused"),

@@ -22,7 +22,7 @@ pub async fn retry_job(job: String) -> Result<(), UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = job.parse().map_err(|_| here::fail(services::Error::NotFound("job")))?;
+    let id = here::id("job", &job)?;
     services::operator::retry_job(&ctx, &who, id).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::admin("jobs/"), "retried"));
     Ok(())
@@ -60,12 +60,7 @@ pub fn JobsPage() -> impl IntoView {
                 .views();
             view! {
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="Jobs">
-                        <table class="table">
-                            <thead><tr><th>"Job"</th><th>"State"</th><th>"Tries"</th><th>"Next"</th><th>"Last problem"</th><th><span class="sr">"Actions"</span></th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="Jobs" head=view! { <tr><th>"Job"</th><th>"State"</th><th>"Tries"</th><th>"Next"</th><th>"Last problem"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
                 </Card>
             }
             .into_any()

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use server_fn::codec::GetUrl;
 
+use super::search_form;
 use crate::error::UiError;
 use crate::fmt;
 use crate::ui::prelude::*;
@@ -26,7 +27,7 @@ pub async fn block(organization: String, blocked: bool) -> Result<(), UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     services::operator::set_blocked(&ctx, &who, id, blocked).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::admin("organizations/"), if blocked { "blocked" } else { "unblocked" }));
     Ok(())
@@ -77,30 +78,11 @@ pub fn OrganizationsPage() -> impl IntoView {
                 <FormAlert form=FormState::of(act)/>
                 {search_form("Search organizations")}
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="Organizations">
-                        <table class="table">
-                            <thead><tr><th>"Name"</th><th>"Members"</th><th>"Subscriptions"</th><th>"Provider"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="Organizations" head=view! { <tr><th>"Name"</th><th>"Members"</th><th>"Subscriptions"</th><th>"Provider"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
                 </Card>
                 <Pagination page=current pages total words=("organization", "organizations")/>
             </div>
         }
         .into_any()
     })
-}
-
-/// A search over a list: it is in the URL.
-pub(super) fn search_form(label: &'static str) -> AnyView {
-    let query = use_query_map();
-    let value = query.with_untracked(|query| query.get("search").unwrap_or_default());
-    view! {
-        <form method="get" class="row" role="search">
-            <label class="sr" for="search">{label}</label>
-            <input class="input" id="search" type="search" name="search" value=value placeholder=label/>
-            <Submit label="Search" look=Look::Secondary/>
-        </form>
-    }
-    .into_any()
 }

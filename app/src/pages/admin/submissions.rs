@@ -27,7 +27,7 @@ pub async fn submission(id: String) -> Result<SubmissionDetail, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("submission")))?;
+    let id = here::id("submission", &id)?;
     services::operator::submission(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -38,7 +38,7 @@ pub async fn decide_submission(id: String, what: String, reason: String) -> Resu
     use services::operator::{self, Decision};
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("submission")))?;
+    let id = here::id("submission", &id)?;
     let (decision, notice) = match what.as_str() {
         "approve" => (Decision::Approve, "approved"),
         _ => (Decision::Refuse { reason }, "refused"),
@@ -72,12 +72,7 @@ pub fn SubmissionsPage() -> impl IntoView {
                 .views();
             view! {
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="Submissions">
-                        <table class="table">
-                            <thead><tr><th>"Listing"</th><th>"State"</th><th>"Submitted"</th><th>"Decided"</th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="Submissions" head=view! { <tr><th>"Listing"</th><th>"State"</th><th>"Submitted"</th><th>"Decided"</th></tr> }.into_any()>{rows}</Table>
                 </Card>
             }
             .into_any()

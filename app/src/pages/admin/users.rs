@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use server_fn::codec::GetUrl;
 
-use super::organizations::search_form;
+use super::search_form;
 use crate::error::UiError;
 use crate::ui::prelude::*;
 
@@ -26,7 +26,7 @@ pub async fn lock(user: String, disabled: bool) -> Result<(), UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = user.parse().map_err(|_| here::fail(services::Error::NotFound("user")))?;
+    let id = here::id("user", &user)?;
     services::operator::set_user_disabled(&ctx, &who, id, disabled).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::admin("users/"), if disabled { "blocked" } else { "unblocked" }));
     Ok(())
@@ -73,12 +73,7 @@ pub fn UsersPage() -> impl IntoView {
                 <FormAlert form=FormState::of(act)/>
                 {search_form("Search people")}
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="People">
-                        <table class="table">
-                            <thead><tr><th>"Person"</th><th>"Standing"</th><th>"Organizations"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="People" head=view! { <tr><th>"Person"</th><th>"Standing"</th><th>"Organizations"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
                 </Card>
                 <Pagination page=current pages total words=("person", "people")/>
             </div>

@@ -15,7 +15,7 @@ pub async fn order(
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let organization = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let organization = here::id("organization", &organization)?;
     let address = place(&ctx, &who, organization, &plan, name, accept_terms.is_some()).await.map_err(here::fail)?;
     Ok(here::lead_to(address))
 }

@@ -26,7 +26,7 @@ pub async fn agent(id: String) -> Result<ConfigView, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     services::configs::get(&ctx, &who, id).await.map_err(here::fail)
 }
 

@@ -15,7 +15,7 @@ pub async fn agents(organization: String) -> Result<Vec<ConfigView>, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let all = services::configs::list(&ctx, &who, Some(id)).await.map_err(here::fail)?;
     Ok(all
         .into_iter()

@@ -16,7 +16,7 @@ pub async fn payments(organization: String) -> Result<Vec<PaymentView>, UiError>
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     services::orders::payments(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -50,12 +50,7 @@ pub fn BillingPage() -> impl IntoView {
                 .views();
             view! {
                 <Card title="Payments" class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="Payments">
-                        <table class="table">
-                            <thead><tr><th>"When"</th><th>"What"</th><th>"How"</th><th>"State"</th><th>"Amount"</th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="Payments" head=view! { <tr><th>"When"</th><th>"What"</th><th>"How"</th><th>"State"</th><th>"Amount"</th></tr> }.into_any()>{rows}</Table>
                 </Card>
             }
             .into_any()

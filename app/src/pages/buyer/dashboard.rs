@@ -17,7 +17,7 @@ pub async fn organization_dashboard(organization: String) -> Result<(Organizatio
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let view = services::organizations::get(&ctx, &who, id).await.map_err(here::fail)?;
     let figures = services::organizations::dashboard(&ctx, &who, id).await.map_err(here::fail)?;
     Ok((view, figures))

@@ -16,7 +16,7 @@ pub async fn orders(organization: String, page: String) -> Result<Page<OrderView
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let filter = services::orders::OrderFilter { organization: Some(id), ..Default::default() };
     let paging = domain::view::Paging::clamped(page.parse().unwrap_or(1), 20);
     services::orders::list(&ctx, &who, filter, paging).await.map_err(here::fail)
@@ -76,12 +76,7 @@ pub fn table(rows: Vec<OrderView>, with_buyer: bool) -> AnyView {
         .views();
     view! {
         <Card class="card--flush">
-            <div class="table-wrap" tabindex="0" role="group" aria-label="Orders">
-                <table class="table">
-                    <thead><tr><th>"Agent"</th>{with_buyer.then(|| view! { <th>"Buyer"</th> }.into_any())}<th>"State"</th><th class="num">"Amount"</th><th>"Ordered"</th></tr></thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            <Table label="Orders" head=view! { <tr><th>"Agent"</th>{with_buyer.then(|| view! { <th>"Buyer"</th> }.into_any())}<th>"State"</th><th class="num">"Amount"</th><th>"Ordered"</th></tr> }.into_any()>{rows}</Table>
         </Card>
     }
     .into_any()

@@ -16,7 +16,7 @@ pub async fn application(organization: String) -> Result<Option<ApplicationView>
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     services::provider::application(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -26,7 +26,7 @@ pub async fn apply(organization: String, description: String, website: String) -
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     services::provider::apply(&ctx, &who, id, &description, &website).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::organization(id, "sell/"), "applied"));
     Ok(())

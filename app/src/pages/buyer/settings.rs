@@ -14,7 +14,7 @@ pub async fn organization(id: String) -> Result<OrganizationView, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &id)?;
     services::organizations::get(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -24,7 +24,7 @@ pub async fn save_organization(id: String, name: String, email: String) -> Resul
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &id)?;
     services::organizations::update(&ctx, &who, id, &name, &email).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::organization(id, "settings/"), "saved"));
     Ok(())

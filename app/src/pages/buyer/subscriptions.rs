@@ -25,7 +25,7 @@ pub async fn subscriptions(organization: String) -> Result<Vec<Line>, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let filter = services::subscriptions::SubscriptionFilter { organization: Some(id), ..Default::default() };
     let paging = domain::view::Paging::clamped(1, 300);
     let page = services::subscriptions::list(&ctx, &who, filter, paging).await.map_err(here::fail)?;
@@ -45,8 +45,8 @@ pub async fn switch_plan(subscription: String, plan: String) -> Result<(), UiErr
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = subscription.parse().map_err(|_| here::fail(services::Error::NotFound("subscription")))?;
-    let plan = plan.parse().map_err(|_| here::fail(services::Error::NotFound("plan")))?;
+    let id = here::id("subscription", &subscription)?;
+    let plan = here::id("plan", &plan)?;
     let order = services::orders::switch_plan(&ctx, &who, id, plan).await.map_err(here::fail)?;
     match order.checkout_url {
         Some(url) => here::redirect_to_checkout(&url),
@@ -61,7 +61,7 @@ pub async fn end_subscription(subscription: String) -> Result<(), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = subscription.parse().map_err(|_| here::fail(services::Error::NotFound("subscription")))?;
+    let id = here::id("subscription", &subscription)?;
     let order = services::orders::terminate(&ctx, &who, id).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(
         &links::organization(order.organization_id, "resources/"),

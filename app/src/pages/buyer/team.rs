@@ -24,7 +24,7 @@ pub async fn team(organization: String) -> Result<People, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let members = services::organizations::members(&ctx, &who, id).await.map_err(here::fail)?;
     let manages = who.member(id, domain::Permission::ManageMembers).is_ok();
     let invitations = if manages {
@@ -41,7 +41,7 @@ pub async fn invite(organization: String, email: String, role: String) -> Result
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let role: Role = role.parse().map_err(|_| here::fail(services::Error::invalid("role", "is not a role")))?;
     services::organizations::invite(&ctx, &who, id, &email, role).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::organization(id, "team/"), "invited"));
@@ -54,7 +54,7 @@ pub async fn change(organization: String, subject: String, what: String) -> Resu
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
+    let id = here::id("organization", &organization)?;
     let missing = || here::fail(services::Error::NotFound("member"));
     let notice = match what.as_str() {
         "withdraw" => {
@@ -141,12 +141,7 @@ pub fn TeamPage() -> impl IntoView {
                 <PageHead title="Team" text="Who works here, and what they may do."/>
                 <FormAlert form=FormState::of(changing)/>
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="People">
-                        <table class="table">
-                            <thead><tr><th>"Person"</th><th>"Role"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr></thead>
-                            <tbody>{members}{invited}</tbody>
-                        </table>
-                    </div>
+                    <Table label="People" head=view! { <tr><th>"Person"</th><th>"Role"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{members}{invited}</Table>
                 </Card>
                 {manages.then(|| view! {
                     <PostForm action=inviting class="stack">

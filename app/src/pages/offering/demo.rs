@@ -29,7 +29,7 @@ pub async fn say(offering: String, input: String) -> Result<(), UiError> {
     use services::gateway::{DemoCall, admit_demo};
 
     let ctx = here::ctx()?;
-    let id = offering.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let id = here::id("offering", &offering)?;
     let call = DemoCall { offering: id, session_id: here::cookie(&cookie_of(&offering)), input, ip: here::caller_ip() };
     let demo = admit_demo(&ctx, call).await.map_err(here::fail)?;
     let answer = demo.answer(&ctx, None).await.map_err(here::fail)?;

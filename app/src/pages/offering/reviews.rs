@@ -21,8 +21,8 @@ pub async fn write_review(
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let organization = organization.parse().map_err(|_| here::fail(services::Error::NotFound("organization")))?;
-    let id = offering.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let organization = here::id("organization", &organization)?;
+    let id = here::id("offering", &offering)?;
     services::catalog::review(&ctx, &who, organization, id, rating, &title, &body).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::offering(id), "reviewed"));
     Ok(())

@@ -25,7 +25,7 @@ pub async fn provider_agent(id: String) -> Result<AgentDetail, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let agent = services::provider::agent(&ctx, &who, id).await.map_err(here::fail)?;
     let versions = services::provider::versions(&ctx, &who, id).await.map_err(here::fail)?;
     let problem = here::take_upload_problem();
@@ -38,7 +38,7 @@ pub async fn import_flow(id: String, flow_definition: String) -> Result<(), UiEr
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let agent = services::provider::agent(&ctx, &who, id).await.map_err(here::fail)?;
     services::provider::import_flow(&ctx, &who, id, flow_definition.as_bytes(), None).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::provider(agent.organization_id, &format!("agents/{id}/")), "imported"));
@@ -51,7 +51,7 @@ pub async fn create_offering(id: String) -> Result<(), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let edit = services::provider::create_offering(&ctx, &who, id).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(
         &links::provider(edit.organization_id, &format!("offerings/{}/", edit.id)),
@@ -117,12 +117,7 @@ pub fn AgentPage() -> impl IntoView {
                     <div class="stack">
                         {report}
                         <Card title="Versions" text="Each stays as it was imported." class="card--flush">
-                            <div class="table-wrap" tabindex="0" role="group" aria-label="Versions">
-                                <table class="table">
-                                    <thead><tr><th>"No."</th><th>"Label"</th><th>"Digest"</th><th>"Imported"</th></tr></thead>
-                                    <tbody>{rows}</tbody>
-                                </table>
-                            </div>
+                            <Table label="Versions" head=view! { <tr><th>"No."</th><th>"Label"</th><th>"Digest"</th><th>"Imported"</th></tr> }.into_any()>{rows}</Table>
                         </Card>
                     </div>
                     <div class="stack">

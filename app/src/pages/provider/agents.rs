@@ -15,7 +15,7 @@ pub async fn provider_agents(provider: String) -> Result<Vec<AgentView>, UiError
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = provider.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let id = here::id("provider", &provider)?;
     services::provider::agents(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -30,7 +30,7 @@ pub async fn create_agent(
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let organization_id = provider.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let organization_id = here::id("provider", &provider)?;
     let new = domain::view::agent::NewAgent { organization_id, name, slug: String::new(), description, category };
     let agent = services::provider::create_agent(&ctx, &who, new).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::provider(organization_id, &format!("agents/{}/", agent.id)), "created"));

@@ -15,7 +15,7 @@ pub async fn customers(provider: String) -> Result<Vec<CustomerView>, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = provider.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let id = here::id("provider", &provider)?;
     services::provider::customers(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -38,12 +38,7 @@ pub fn CustomersPage() -> impl IntoView {
                 .views();
             view! {
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="Customers">
-                        <table class="table">
-                            <thead><tr><th>"Organization"</th><th>"Subscriptions"</th><th>"Calls this month"</th><th>"Since"</th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="Customers" head=view! { <tr><th>"Organization"</th><th>"Subscriptions"</th><th>"Calls this month"</th><th>"Since"</th></tr> }.into_any()>{rows}</Table>
                 </Card>
             }
             .into_any()

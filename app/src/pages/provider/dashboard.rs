@@ -16,7 +16,7 @@ pub async fn dashboard(provider: String) -> Result<ProviderDashboard, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = provider.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let id = here::id("provider", &provider)?;
     services::provider::dashboard(&ctx, &who, id).await.map_err(here::fail)
 }
 

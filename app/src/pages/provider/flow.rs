@@ -40,12 +40,7 @@ pub fn ReportView(
             {texts("What is in the way", problems)}
             {texts("What it needs", needs)}
             {texts("Secrets that we removed", secrets)}
-            <div class="table-wrap" tabindex="0" role="group" aria-label="Components">
-                <table class="table">
-                    <thead><tr><th>"Component"</th><th>"Class"</th><th>"What to know"</th></tr></thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            <Table label="Components" head=view! { <tr><th>"Component"</th><th>"Class"</th><th>"What to know"</th></tr> }.into_any()>{rows}</Table>
         </div>
     }
 }

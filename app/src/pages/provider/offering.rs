@@ -20,7 +20,7 @@ pub async fn provider_offering(id: String) -> Result<OfferingEdit, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let id = here::id("offering", &id)?;
     services::provider::offering(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -42,7 +42,7 @@ pub async fn save_offering(
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let id = here::id("offering", &id)?;
     let form = domain::view::provider::OfferingForm {
         name,
         tagline,
@@ -73,7 +73,7 @@ pub async fn save_plan(
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let id = here::id("offering", &id)?;
     let currency: Currency =
         currency.parse().map_err(|_| here::fail(UiError::invalid("currency", "is not a currency that we take")))?;
     let price = domain::Money::from_decimal(&price, currency)
@@ -104,7 +104,7 @@ pub async fn archive_plan(id: String, plan: String) -> Result<(), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let plan = plan.parse().map_err(|_| here::fail(services::Error::NotFound("plan")))?;
+    let plan = here::id("plan", &plan)?;
     let view = services::provider::archive_plan(&ctx, &who, plan).await.map_err(here::fail)?;
     let edit = services::provider::offering(&ctx, &who, view.offering_id).await.map_err(here::fail)?;
     let _ = id;
@@ -122,7 +122,7 @@ pub async fn move_offering(id: String, what: String, note: Option<String>) -> Re
     use services::provider;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("offering")))?;
+    let id = here::id("offering", &id)?;
     let note = note.unwrap_or_default();
     let (moved, notice) = match what.as_str() {
         "submit" => (provider::submit(&ctx, &who, id, &note).await, "submitted"),

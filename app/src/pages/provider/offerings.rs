@@ -16,7 +16,7 @@ pub async fn provider_offerings(provider: String) -> Result<Vec<OfferingEdit>, U
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = provider.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let id = here::id("provider", &provider)?;
     services::provider::offerings(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -52,12 +52,7 @@ pub fn OfferingsPage() -> impl IntoView {
                 .views();
             view! {
                 <Card class="card--flush">
-                    <div class="table-wrap" tabindex="0" role="group" aria-label="Listings">
-                        <table class="table">
-                            <thead><tr><th>"Listing"</th><th>"State"</th><th>"Plans"</th><th>"Customers"</th></tr></thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    <Table label="Listings" head=view! { <tr><th>"Listing"</th><th>"State"</th><th>"Plans"</th><th>"Customers"</th></tr> }.into_any()>{rows}</Table>
                 </Card>
             }
             .into_any()

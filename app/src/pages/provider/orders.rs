@@ -17,7 +17,7 @@ pub async fn provider_orders(provider: String, page: String) -> Result<Page<Orde
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = provider.parse().map_err(|_| here::fail(services::Error::NotFound("provider")))?;
+    let id = here::id("provider", &provider)?;
     let filter = services::orders::OrderFilter { provider: Some(id), ..Default::default() };
     let paging = domain::view::Paging::clamped(page.parse().unwrap_or(1), 20);
     services::orders::list(&ctx, &who, filter, paging).await.map_err(here::fail)
@@ -29,7 +29,7 @@ pub async fn decide_order(order: String, what: String, reason: String) -> Result
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = order.parse().map_err(|_| here::fail(services::Error::NotFound("order")))?;
+    let id = here::id("order", &order)?;
     let notice = if what == "accept" {
         services::orders::approve_as_provider(&ctx, &who, id).await.map_err(here::fail)?;
         "approved"

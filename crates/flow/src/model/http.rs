@@ -9,10 +9,11 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{
-    ModelAnswer, ModelError, ModelProvider, ModelRequest, TokenSink, ToolCall, Usage, estimate_tokens, sse::Events,
+    ModelAnswer, ModelError, ModelProvider, ModelRequest, TokenSink, ToolCall, ToolSchema, Usage, estimate_tokens,
+    sse::Events,
 };
 
 /// The most bytes of one answer that we read.
@@ -40,6 +41,18 @@ pub trait Wire: Clone + Debug + Send + Sync + 'static {
 
     /// Takes a part of an answer into `part`: an event of a stream, or the whole.
     fn take(&self, event: &Json, part: &mut Part);
+}
+
+/// The header of a key as most providers want it.
+pub(super) fn bearer(key: Option<&str>) -> Vec<(&'static str, String)> {
+    key.map(|key| ("authorization", format!("Bearer {key}"))).into_iter().collect()
+}
+
+/// A tool as OpenAI writes it, and whoever follows it.
+pub(super) fn function(tool: &ToolSchema) -> Json {
+    json!({"type": "function", "function": {
+        "name": tool.name, "description": tool.description, "parameters": tool.parameters,
+    }})
 }
 
 /// What of an answer has arrived.

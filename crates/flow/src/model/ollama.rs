@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     ModelRequest, Usage,
-    http::{HttpModel, Part, Wire},
+    http::{self, HttpModel, Part, Wire},
 };
 use crate::memory::Role;
 
@@ -26,7 +26,7 @@ impl Wire for OllamaChat {
     }
 
     fn headers(&self, key: Option<&str>) -> Vec<(&'static str, String)> {
-        key.map(|key| ("authorization", format!("Bearer {key}"))).into_iter().collect()
+        http::bearer(key)
     }
 
     fn body(&self, request: &ModelRequest) -> Json {
@@ -62,13 +62,7 @@ impl Wire for OllamaChat {
         }
         // It can't be told which tool it must call, so it is offered no other.
         let offered = request.tools.iter().filter(|it| request.must_call.as_ref().is_none_or(|must| *must == it.name));
-        let tools: Vec<Json> = offered
-            .map(|tool| {
-                json!({"type": "function", "function": {
-                    "name": tool.name, "description": tool.description, "parameters": tool.parameters,
-                }})
-            })
-            .collect();
+        let tools: Vec<Json> = offered.map(http::function).collect();
         if !tools.is_empty() {
             body["tools"] = Json::Array(tools);
         }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     ModelMessage, ModelRequest, Usage,
-    http::{HttpModel, Part, Wire},
+    http::{self, HttpModel, Part, Wire},
 };
 use crate::memory::Role;
 
@@ -24,7 +24,7 @@ impl Wire for OpenAi {
     }
 
     fn headers(&self, key: Option<&str>) -> Vec<(&'static str, String)> {
-        key.map(|key| ("authorization", format!("Bearer {key}"))).into_iter().collect()
+        http::bearer(key)
     }
 
     fn body(&self, request: &ModelRequest) -> Json {
@@ -47,12 +47,7 @@ impl Wire for OpenAi {
             body[if reasons { "max_completion_tokens" } else { "max_tokens" }] = json!(most);
         }
         if !request.tools.is_empty() {
-            let tools = request.tools.iter().map(|tool| {
-                json!({"type": "function", "function": {
-                    "name": tool.name, "description": tool.description, "parameters": tool.parameters,
-                }})
-            });
-            body["tools"] = tools.collect();
+            body["tools"] = request.tools.iter().map(http::function).collect();
         }
         if let Some(name) = &request.must_call {
             body["tool_choice"] = json!({"type": "function", "function": {"name": name}});

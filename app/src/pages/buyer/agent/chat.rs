@@ -16,7 +16,7 @@ pub async fn said(id: String) -> Result<Vec<ChatMessage>, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     services::gateway::portal_messages(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -26,7 +26,7 @@ pub async fn say_to_agent(id: String, input: String) -> Result<(), UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let config = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let config = here::id("agent", &id)?;
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
     let caller = services::gateway::portal_caller(&ctx, &who, config).await.map_err(here::fail)?;
     let call = services::gateway::Call { input, ..Default::default() };

@@ -44,7 +44,7 @@ pub async fn keys(id: String) -> Result<KeyList, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let found = services::keys::list(&ctx, &who, id).await.map_err(here::fail)?;
     let fresh = here::cookie(FRESH).filter(|key| !key.is_empty());
     if fresh.is_some() {
@@ -83,7 +83,7 @@ pub async fn create_key(id: String, name: String, scope: String) -> Result<(), U
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let config = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let config = here::id("agent", &id)?;
     let scopes = match scope.as_str() {
         "all" => vec![KeyScope::Invoke, KeyScope::Read, KeyScope::Admin],
         "read" => vec![KeyScope::Invoke, KeyScope::Read],
@@ -109,8 +109,8 @@ pub async fn end_key(id: String, key: String, what: String) -> Result<(), UiErro
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let config = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
-    let key = key.parse().map_err(|_| here::fail(services::Error::NotFound("key")))?;
+    let config = here::id("agent", &id)?;
+    let key = here::id("key", &key)?;
     let notice = if what == "regenerate" {
         let created = services::keys::regenerate(&ctx, &who, key).await.map_err(here::fail)?;
         show_once(&created.secret);
@@ -188,12 +188,7 @@ fn list(view: &ConfigView, found: KeyList, end: FormAction) -> AnyView {
         <div class="stack">
             {fresh}
             <Card title="Keys" class="card--flush">
-                <div class="table-wrap" tabindex="0" role="group" aria-label="Keys">
-                    <table class="table">
-                        <thead><tr><th>"Name"</th><th>"Key"</th><th>"May"</th><th>"Last used"</th><th>"Holds"</th><th><span class="sr">"Actions"</span></th></tr></thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
+                <Table label="Keys" head=view! { <tr><th>"Name"</th><th>"Key"</th><th>"May"</th><th>"Last used"</th><th>"Holds"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
             </Card>
         </div>
     }

@@ -16,7 +16,7 @@ pub async fn usage_now(id: String) -> Result<UsageView, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     services::configs::usage(&ctx, &who, id, None, None).await.map_err(here::fail)
 }
 
@@ -26,7 +26,7 @@ pub async fn set_live(id: String, live: bool) -> Result<(), UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let patch = domain::view::config::ConfigPatch { live: Some(live), ..Default::default() };
     let view = services::configs::update(&ctx, &who, id, patch).await.map_err(here::fail)?;
     let path = links::agent(view.organization_id, view.id, "");

@@ -19,7 +19,7 @@ pub async fn save_persona(
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let patch = domain::view::config::ConfigPatch {
         agent_name: Some(agent_name),
         tone: Some(tone),

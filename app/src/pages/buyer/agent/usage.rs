@@ -18,7 +18,7 @@ pub async fn usage(id: String, days: String) -> Result<UsageView, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     let from = days.parse::<i64>().ok().map(|days| domain::Day(ctx.now().day().0 - days.clamp(1, 365) + 1));
     services::configs::usage(&ctx, &who, id, from, None).await.map_err(here::fail)
 }
@@ -58,12 +58,7 @@ pub fn UsagePage() -> impl IntoView {
                     } else {
                         view! {
                             <Card title="The last calls" class="card--flush">
-                                <div class="table-wrap" tabindex="0" role="group" aria-label="The last calls">
-                                    <table class="table">
-                                        <thead><tr><th>"When"</th><th>"Door"</th><th>"Outcome"</th><th>"Tokens"</th><th>"Took"</th><th>"Request"</th></tr></thead>
-                                        <tbody>{rows}</tbody>
-                                    </table>
-                                </div>
+                                <Table label="The last calls" head=view! { <tr><th>"When"</th><th>"Door"</th><th>"Outcome"</th><th>"Tokens"</th><th>"Took"</th><th>"Request"</th></tr> }.into_any()>{rows}</Table>
                             </Card>
                         }.into_any()
                     }}

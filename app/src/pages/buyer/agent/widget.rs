@@ -14,7 +14,7 @@ pub async fn embed(id: String) -> Result<WidgetEmbed, UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
-    let id = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let id = here::id("agent", &id)?;
     services::configs::widget_embed(&ctx, &who, id).await.map_err(here::fail)
 }
 
@@ -26,7 +26,7 @@ pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiE
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
-    let config = id.parse().map_err(|_| here::fail(services::Error::NotFound("agent")))?;
+    let config = here::id("agent", &id)?;
     let origins: Vec<String> =
         allowed_origins.split([',', '\n']).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let patch = domain::view::config::ConfigPatch { allowed_origins: Some(origins.clone()), ..Default::default() };
