@@ -1,8 +1,8 @@
 import { defineConfig } from '@playwright/test';
 import { existsSync } from 'node:fs';
 
-// Where the deployment is. The suite makes the data it needs through the public doors; only the
-// operator's login has to be given (CMP_OPERATOR_EMAIL, CMP_OPERATOR_PASSWORD).
+// Where the deployment is. The suite makes the data it needs through the public doors. An operator's
+// login (CMP_OPERATOR_EMAIL, CMP_OPERATOR_PASSWORD) and the folder of its letters (CMP_MAIL_DIR) have to be given.
 const baseURL = (process.env.BASE_URL ?? 'http://127.0.0.1:3000').replace(/\/$/, '');
 
 // A Chromium of the system, where there is one; Playwright's own otherwise (npx playwright install chromium).

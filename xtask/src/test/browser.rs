@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,7 @@ fn install(suite: &Path) -> Result<()> {
 pub(crate) struct Site {
     name: String,
     port: u16,
+    mail: PathBuf,
     _guard: Guarded,
 }
 
@@ -101,6 +102,7 @@ impl Site {
             command
                 .current_dir(&place)
                 .env("CMP_TELEMETRY__METRICS_LISTEN", "")
+                .env_remove("CMP_MAIL__SMTP_URL")
                 .env_remove("DATABASE_URL")
                 .env("CMP_OPERATOR_PASSWORD", PASSWORD)
                 .args(&place_arguments);
@@ -126,7 +128,7 @@ impl Site {
             std::thread::sleep(Duration::from_millis(100));
         }
         step.done("");
-        Ok(Self { name: name.to_owned(), port, _guard: guard })
+        Ok(Self { name: name.to_owned(), port, mail: data.join("mail"), _guard: guard })
     }
 
     fn journeys(&self, suite: &Path, chromium: Option<&Path>, rest: &[String]) -> Result<Tally> {
@@ -140,6 +142,7 @@ impl Site {
             .env("BASE_URL", format!("http://127.0.0.1:{}", self.port))
             .env("CMP_OPERATOR_EMAIL", OPERATOR)
             .env("CMP_OPERATOR_PASSWORD", PASSWORD)
+            .env("CMP_MAIL_DIR", &self.mail)
             .env("CMP_DATABASE", &self.name)
             .env("PLAYWRIGHT_JSON", &report)
             .env("FORCE_COLOR", "0");
