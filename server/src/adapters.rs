@@ -1,5 +1,7 @@
 //! Implementations of the use cases' ports, made of the other crates.
 
+pub mod langflow;
 pub mod mailer;
+pub mod routed;
 pub mod runtime;
 pub mod sandbox;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::mailer::ConfiguredMailer;
-use crate::adapters::runtime::EmbeddedRuntime;
+use crate::adapters::routed::RoutedRuntime;
 use crate::adapters::sandbox::Sandbox;
 use crate::config::Config;
 
@@ -56,7 +56,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let store = open_store(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
-    let runtime = Arc::new(EmbeddedRuntime::new(&config.model)?);
+    let runtime = Arc::new(RoutedRuntime::new(&config.model, &config.langflow)?);
     let secret = webhook_secret(&store).await?;
     let merchant = config.site.name.clone();
     let sandbox = Arc::new(Sandbox::new(store.clone(), clock.clone(), public_url.clone(), merchant, secret));

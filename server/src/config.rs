@@ -26,6 +26,8 @@ pub struct Config {
     pub model: ModelSection,
     /// How flows run.
     pub runtime: RuntimeSection,
+    /// The Langflow server for flows that our engine does not run.
+    pub langflow: LangflowSection,
     /// How mail leaves.
     pub mail: MailSection,
     /// Logs and metrics.
@@ -157,6 +159,32 @@ impl Default for RuntimeSection {
     }
 }
 
+/// The Langflow server that runs what our engine does not, for providers who choose it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LangflowSection {
+    /// `http://lfx:8000`; without it there is none.
+    pub url: String,
+    /// Its key: `LANGFLOW_API_KEY` of `lfx serve`, or one made in Langflow.
+    #[serde(serialize_with = "hidden")]
+    pub api_key: Option<SecretString>,
+    /// What it is; found out where it is left out.
+    pub kind: LangflowKind,
+}
+
+/// What kind of Langflow server it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LangflowKind {
+    /// To be found out.
+    #[default]
+    Probe,
+    /// `lfx serve`: no database, no editor; the better one for us.
+    Lfx,
+    /// Langflow itself.
+    Langflow,
+}
+
 /// How mail leaves.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -257,13 +285,7 @@ impl Config {
             let lines: Vec<String> = errors
                 .into_iter()
                 .map(|error| {
-                    let place = error.metadata.as_ref().map_or_else(
-                        || "the settings".to_owned(),
-                        |metadata| match &metadata.source {
-                            Some(source) => source.to_string(),
-                            None => metadata.name.to_string(),
-                        },
-                    );
+                    let place = error.metadata.as_ref().map_or_else(|| "the settings".to_owned(), place);
                     format!("{place}, key {:?}: {}", error.path.join("."), error.kind)
                 })
                 .collect();
@@ -281,12 +303,19 @@ impl Config {
         if let Some(database) = overrides.database {
             config.database.url = database;
         }
-        config.validate()?;
+        config.validate().map_err(|(key, why)| {
+            // A key that is missing is wrong where its section is.
+            let section = key.split('.').next().unwrap_or(key);
+            let source = figment.find_metadata(key).or_else(|| figment.find_metadata(section));
+            let place = source.map_or_else(|| "the settings".to_owned(), place);
+            ConfigError(format!("{place}, key {key:?}: {why}"))
+        })?;
         Ok(config)
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
-        let wrong = |key: &str, why: &str| Err(ConfigError(format!("key {key:?}: {why}")));
+    /// Checks what the types do not; an error names the key.
+    fn validate(&self) -> Result<(), (&'static str, &'static str)> {
+        let wrong = |key, why| Err((key, why));
         if let Some(key) = &self.keys.signing_key
             && key.expose_secret().len() < 32
         {
@@ -301,10 +330,18 @@ impl Config {
         if !(1..=600).contains(&self.runtime.timeout_seconds) {
             return wrong("runtime.timeout_seconds", "must be from 1 to 600");
         }
-        for (key, text) in [("server.public_url", &self.server.public_url), ("model.base_url", &self.model.base_url)] {
+        for (key, text) in [
+            ("server.public_url", &self.server.public_url),
+            ("model.base_url", &self.model.base_url),
+            ("langflow.url", &self.langflow.url),
+        ] {
             if !text.is_empty() && !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
                 return wrong(key, "must be an address that starts with http:// or https://");
             }
+        }
+        let key = self.langflow.api_key.as_ref().map(|key| key.expose_secret().trim()).unwrap_or_default();
+        if key.is_empty() && !self.langflow.url.is_empty() {
+            return wrong("langflow.api_key", "is needed with langflow.url: no Langflow server answers without a key");
         }
         Ok(())
     }
@@ -334,6 +371,14 @@ impl Config {
     }
 }
 
+/// Says where a setting came from: a file, a variable.
+fn place(metadata: &figment::Metadata) -> String {
+    match &metadata.source {
+        Some(source) => source.to_string(),
+        None => metadata.name.to_string(),
+    }
+}
+
 /// Stands in front of all sources so that figment knows no defaults of its own; the real ones are
 /// serde's, which also works for secrets that are never written.
 #[derive(Default, Serialize)]
@@ -360,6 +405,18 @@ mod tests {
         std::fs::write(&file, "[server]\nprot = 1\n").expect("written");
         let error = Config::load(Some(&file), Overrides::default()).expect_err("no such key");
         assert!(error.to_string().contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn a_langflow_server_without_a_key_is_an_error_that_says_where() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("cmp.toml");
+        std::fs::write(&file, "[langflow]\nurl = \"http://lfx:8000\"\n").expect("written");
+        let error = Config::load(Some(&file), Overrides::default()).expect_err("no key").to_string();
+        assert!(error.contains("langflow.api_key") && error.contains("cmp.toml"), "{error}");
+        std::fs::write(&file, "[langflow]\nurl = \"lfx:8000\"\napi_key = \"sk-x\"\n").expect("written");
+        let error = Config::load(Some(&file), Overrides::default()).expect_err("no address").to_string();
+        assert!(error.contains("langflow.url") && error.contains("cmp.toml"), "{error}");
     }
 
     #[test]

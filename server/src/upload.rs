@@ -5,6 +5,7 @@ use app::server_context::UPLOAD_PROBLEM;
 use axum::extract::{Extension, Multipart, Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use services::ports::RuntimeChoice;
 use services::{Error, Principal, provider};
 
 use crate::http::AppState;
@@ -27,7 +28,9 @@ pub async fn flow(
         let view = provider::agent(&state.ctx, &principal, id).await?;
         let page = links::provider(view.organization_id, &format!("agents/{id}/"));
         let imported = match file(form).await {
-            Ok(bytes) => provider::import_flow(&state.ctx, &principal, id, &bytes, None).await.map(drop),
+            Ok((bytes, choice)) => {
+                provider::import_flow(&state.ctx, &principal, id, &bytes, choice, None).await.map(drop)
+            }
             Err(problem) => Err(Error::invalid("", problem)),
         };
         Ok::<_, Error>((page, imported))
@@ -49,24 +52,26 @@ pub async fn flow(
     }
 }
 
-/// Reads the form's file.
-async fn file(mut form: Multipart) -> Result<Vec<u8>, &'static str> {
+/// Reads the form's file, and what is to run it.
+async fn file(mut form: Multipart) -> Result<(Vec<u8>, RuntimeChoice), &'static str> {
     const BROKEN: &str = "The file did not arrive whole; send it again.";
 
+    let mut bytes = Vec::new();
+    let mut choice = RuntimeChoice::Here;
     while let Some(mut field) = form.next_field().await.map_err(|_| BROKEN)? {
-        if field.name() != Some("file") {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = field.chunk().await.map_err(|_| BROKEN)? {
-            if bytes.len() + chunk.len() > EXPORT {
-                return Err("The file is larger than 8 MB. Export one flow, without files in it.");
+        match field.name() {
+            // A box that is not ticked is not sent.
+            Some("remote") => choice = RuntimeChoice::Remote,
+            Some("file") => {
+                while let Some(chunk) = field.chunk().await.map_err(|_| BROKEN)? {
+                    if bytes.len() + chunk.len() > EXPORT {
+                        return Err("The file is larger than 8 MB. Export one flow, without files in it.");
+                    }
+                    bytes.extend_from_slice(&chunk);
+                }
             }
-            bytes.extend_from_slice(&chunk);
-        }
-        if !bytes.is_empty() {
-            return Ok(bytes);
+            _ => {}
         }
     }
-    Err("Choose a file first.")
+    if bytes.is_empty() { Err("Choose a file first.") } else { Ok((bytes, choice)) }
 }

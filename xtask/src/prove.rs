@@ -88,6 +88,12 @@ const CLAIMS: &[Claim] = &[
         prove: flows::parity,
     },
     Claim {
+        name: "runtime-contract",
+        says: "our engine, a real `lfx serve` and a real Langflow, over both of its APIs, keep one contract: answers, streams, memory, tweaks, persona, refusals, errors, time, cancellation",
+        takes: "5 minutes, and installs of lfx and langflow-base (2 GB)",
+        prove: flows::contract,
+    },
+    Claim {
         name: "hostile-flows",
         says: "each hostile flow gets an error of its own: circles, 10,000 components, 50 MB in a field, deep nesting, template bombs, tweaks of code, private addresses in each web component, braces from a person",
         takes: "a minute",

@@ -24,6 +24,7 @@ pub(crate) use self::{
     context::{Call, ComponentError, Context},
     inputs::Inputs,
     plan::{Plan, active_nodes, finds_cycle, is_tool_output},
+    tweaks::apply as declared,
 };
 use crate::{
     flow::Flow,

@@ -12,6 +12,7 @@ mod secrets;
 
 use serde_json::Value as Json;
 
+pub use self::secrets::without_secrets;
 use crate::flow::Flow;
 
 /// The bounds of an import.
@@ -184,6 +185,11 @@ fn collect(document: Json, into: &mut Vec<Imported>) -> Result<(), ImportError> 
         into.push(read_flow(flow)?);
     }
     Ok(())
+}
+
+/// Reads an export that was imported before.
+pub(crate) fn read(export: Json) -> Result<Imported, ImportError> {
+    read_flow(export)
 }
 
 fn read_flow(mut export: Json) -> Result<Imported, ImportError> {

@@ -12,6 +12,7 @@ mod flow;
 mod import;
 mod memory;
 pub mod model;
+mod remote;
 mod retrieve;
 pub mod samples;
 mod sql;
@@ -25,13 +26,14 @@ pub use engine::{
     WrittenFile,
 };
 pub use flow::{Edge, Field, Flow, Node, Output, Position, RemovedSecret};
-pub use import::{Import, ImportError, Imported, limits as import_limits, parse};
+pub use import::{Import, ImportError, Imported, limits as import_limits, parse, without_secrets};
 pub use memory::{MemoryError, MemoryStore, NoMemory, Role, Turn, TurnsMemory};
 pub use model::{
     ModelAnswer, ModelChoice, ModelError, ModelMessage, ModelProvider, ModelRequest, ModelResolver, ModelSet, NoTokens,
     Resolved, TokenSink, ToolCall, ToolSchema, Usage, anthropic::Anthropic, gemini::Gemini, offline::Offline,
     ollama::Ollama, openai::OpenAiCompatible,
 };
+pub use remote::{Changes, RemoteFlow};
 pub use retrieve::{Passage, RetrieveError, Retriever};
 pub use sql::{Databases, NoDatabases, SqlError};
 pub use tool::Tool;

@@ -10,13 +10,15 @@ use tokio_util::sync::CancellationToken;
 /// Runs flows. Embedded: `crates/flow`; remote: a Langflow server.
 #[async_trait]
 pub trait AgentRuntime: Send + Sync + std::fmt::Debug {
-    /// Reads an export (JSON or ZIP) and says what is in it.
-    async fn import(&self, export: &[u8]) -> Result<ImportedFlow, ImportRefused>;
+    /// Reads an export (JSON or ZIP) and says what is in it, and what will run it.
+    async fn import(&self, export: &[u8], choice: RuntimeChoice) -> Result<ImportedFlow, ImportRefused>;
 
     /// Makes a flow version ready to run for a subscription; repeating it is harmless.
     async fn provision(&self, run: &Provision) -> Result<(), RuntimeError>;
 
     /// Runs a flow. Pieces of the answer go to `events` as they come; the whole is returned.
+    ///
+    /// The run ends when its time is up, when `cancel` says so, and when nobody takes events any more.
     async fn run(
         &self,
         request: RunRequest,
@@ -28,10 +30,21 @@ pub trait AgentRuntime: Send + Sync + std::fmt::Debug {
     async fn health(&self) -> Result<(), RuntimeError>;
 }
 
+/// What a provider chose for a flow that our engine does not run whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeChoice {
+    /// Nothing runs it.
+    #[default]
+    Here,
+    /// The Langflow server runs it, if the operator has set one up.
+    Remote,
+}
+
 /// A flow that was read.
 #[derive(Clone, Debug)]
 pub struct ImportedFlow {
-    /// The canonical flow, without secrets.
+    /// The flow without secrets, as the runtime wants it back; nobody else reads it.
     pub flow: serde_json::Value,
     /// What is in it.
     pub report: FlowReport,
@@ -64,6 +77,8 @@ pub struct RunRequest {
     pub flow: Arc<serde_json::Value>,
     /// What the person said.
     pub input: String,
+    /// Whose conversation it is: the same session of another config is another one. None in a demo or preview.
+    pub config: Option<domain::ConfigId>,
     /// The conversation.
     pub session_id: String,
     /// What was said before, oldest first.

@@ -96,7 +96,7 @@ pub async fn load(ctx: &Ctx, flows: &[SampleFlow<'_>]) -> Result<Loaded> {
         // A sample that cannot be read or run is a mistake of ours, not of whoever starts the program.
         let imported = ctx
             .runtime
-            .import(flow.json)
+            .import(flow.json, crate::ports::RuntimeChoice::Here)
             .await
             .map_err(|refused| Error::internal(format!("the sample {}: {refused}", sample.slug)))?;
         if imported.report.verdict != FlowClass::Native {

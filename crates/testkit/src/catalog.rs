@@ -5,6 +5,7 @@ use domain::view::agent::NewAgent;
 use domain::view::provider::{OfferingForm, PlanForm};
 use domain::{AgentId, Currency, FlowVersionId, Money, OfferingId, OrganizationId, PlanId};
 use services::operator::{self, Decision};
+use services::ports::RuntimeChoice;
 use services::{Principal, provider};
 
 use crate::story::{Seller, TestCtx};
@@ -48,7 +49,8 @@ impl TestCtx {
         };
         let agent = provider::create_agent(ctx, who, agent).await.unwrap().id;
         let export = format!(r#"{{"name": "{name}"}}"#);
-        let version = provider::import_flow(ctx, who, agent, export.as_bytes(), None).await.unwrap().id;
+        let version =
+            provider::import_flow(ctx, who, agent, export.as_bytes(), RuntimeChoice::Here, None).await.unwrap().id;
         let draft = provider::create_offering(ctx, who, agent).await.unwrap();
         let form = OfferingForm {
             full_description: "# What it does\n\nIt helps, and nobody has to **wait**. <script>alert(1)</script>"

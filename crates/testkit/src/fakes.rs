@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::view::agent::{FlowClass, FlowReport};
+use domain::view::agent::{FlowClass, FlowReport, RemoteRuntime};
 use services::ports::{
     AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, Mail, MailError, Mailer, OpenedCheckout, Payments,
-    PaymentsError, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeError,
+    PaymentsError, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ impl ScriptedRuntime {
 
 #[async_trait]
 impl AgentRuntime for ScriptedRuntime {
-    async fn import(&self, export: &[u8]) -> Result<ImportedFlow, ImportRefused> {
+    async fn import(&self, export: &[u8], choice: RuntimeChoice) -> Result<ImportedFlow, ImportRefused> {
         let flow: serde_json::Value =
             serde_json::from_slice(export).map_err(|_| ImportRefused("this is not JSON".to_owned()))?;
         let verdict = match flow["verdict"].as_str() {
@@ -65,7 +65,13 @@ impl AgentRuntime for ScriptedRuntime {
             needs: Vec::new(),
             problems: Vec::new(),
             secrets_removed: Vec::new(),
+            remote: match (verdict, choice) {
+                (FlowClass::Native | FlowClass::Invalid, _) => RemoteRuntime::None,
+                (_, RuntimeChoice::Here) => RemoteRuntime::Offered,
+                (_, RuntimeChoice::Remote) => RemoteRuntime::Chosen,
+            },
         };
+        let flow = if report.remote == RemoteRuntime::Chosen { serde_json::json!({ "elsewhere": flow }) } else { flow };
         Ok(ImportedFlow { flow, report })
     }
 

@@ -10,10 +10,13 @@ mod buyer;
 mod catalog;
 mod database;
 mod fakes;
+pub mod runtime_contract;
+mod scripted_model;
 mod story;
 
 pub use buyer::{Bought, credential, page_credential, saying};
 pub use catalog::Offered;
 pub use database::{on_every_database, on_every_database_url};
 pub use fakes::{FakePayments, MemoryMailer, ScriptedRuntime};
+pub use scripted_model::ScriptedModel;
 pub use story::{IP, PASSWORD, START, Seller, TestCtx, invitation_token, on_every_ctx, token_in};

@@ -1,4 +1,5 @@
-//! The load behind `cargo xtask prove kill-invocations`, `prove bench-gateway` and `prove starters-run`.
+//! The load behind `cargo xtask prove kill-invocations`, `prove bench-gateway`, `prove starters-run` and
+//! `prove runtime-contract`.
 //!
 //! Runs the program itself as a child process, sets up a buyer through the public API, and calls the
 //! gateway over raw connections, so that the client costs as little as it can. All of it stays on
@@ -8,6 +9,7 @@
 
 mod bench;
 mod client;
+mod contract;
 mod kill;
 mod program;
 mod starters;
@@ -19,8 +21,9 @@ use anyhow::{Context as _, bail};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let proof = args.next().context("say which proof: kill-invocations, bench-gateway or starters-run")?;
-    let binary: PathBuf = args.next().context("say where the program cmp is")?.into();
+    let proof =
+        args.next().context("say which proof: kill-invocations, bench-gateway, starters-run or runtime-contract")?;
+    let binary: PathBuf = args.next().context("say where the program cmp, or lfx, is")?.into();
     let third = args.next().filter(|url| !url.is_empty());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let figures = match proof.as_str() {
@@ -29,6 +32,11 @@ fn main() -> anyhow::Result<()> {
         "starters-run" => {
             let directory: PathBuf = third.context("say where the unpacked wheels are")?.into();
             runtime.block_on(starters::run(&binary, &directory))?
+        }
+        "runtime-contract" => {
+            let langflow: PathBuf = third.context("say where Langflow is installed")?.into();
+            let flow: PathBuf = args.next().context("say which script makes the flow")?.into();
+            runtime.block_on(contract::run(&binary, &langflow, &flow))?
         }
         other => bail!("there is no proof {other:?} here"),
     };

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dashmap::DashMap;
 use domain::FlowVersionId;
-use domain::view::agent::{FlowClass, FlowNode, FlowReport};
+use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
 use flow::{
     Anthropic, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass, Ollama,
     OpenAiCompatible, RunError, TurnsMemory, Verdict, WebPolicy,
 };
 use services::ports::{
-    AgentRuntime, ImportRefused, ImportedFlow, Provision, RunEvent, RunOutput, RunRequest, RuntimeError,
+    AgentRuntime, ImportRefused, ImportedFlow, Provision, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -82,10 +82,8 @@ impl EmbeddedRuntime {
 
 #[async_trait]
 impl AgentRuntime for EmbeddedRuntime {
-    async fn import(&self, export: &[u8]) -> Result<ImportedFlow, ImportRefused> {
-        let refused = |error: flow::ImportError| ImportRefused(error.to_string());
-        let flow = flow::parse(export).map_err(refused)?.single().map_err(refused)?.flow;
-        let report = view(flow::check(&flow));
+    async fn import(&self, export: &[u8], _: RuntimeChoice) -> Result<ImportedFlow, ImportRefused> {
+        let (flow::Imported { flow, .. }, report) = read(export)?;
         let flow = serde_json::to_value(&flow).map_err(|error| ImportRefused(error.to_string()))?;
         Ok(ImportedFlow { flow, report })
     }
@@ -107,23 +105,21 @@ impl AgentRuntime for EmbeddedRuntime {
         cancel: CancellationToken,
     ) -> Result<RunOutput, RuntimeError> {
         let flow = self.flow(request.flow_version, &request.flow)?;
-        let turns = request
-            .history
-            .into_iter()
-            .map(|turn| if turn.agent { flow::Turn::agent(turn.text) } else { flow::Turn::user(turn.text) })
-            .collect();
+        let turns = turns(request.history);
         let run = flow::RunRequest {
+            timeout: Some(request.timeout),
             tweaks: request.tweaks,
             memory: Arc::new(TurnsMemory::new(turns)),
-            persona: flow::Persona {
-                name: request.persona.name,
-                tone: request.persona.tone,
-                greeting: request.persona.greeting,
-                instructions: request.persona.instructions,
-            },
+            persona: persona(request.persona),
             ..flow::RunRequest::new(request.input, request.session_id)
         };
-        let output = self.engine.run(&flow, run, &Passed(events), cancel).await.map_err(failed)?;
+        let passed = Passed(events.clone());
+        let output = tokio::select! {
+            // An answer that is whole wins over a reader who has just left.
+            biased;
+            output = self.engine.run(&flow, run, &passed, cancel) => output.map_err(failed)?,
+            () = events.closed() => return Err(RuntimeError::Cancelled),
+        };
         let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(RunOutput {
             text: output.text,
@@ -135,6 +131,20 @@ impl AgentRuntime for EmbeddedRuntime {
     async fn health(&self) -> Result<(), RuntimeError> {
         Ok(())
     }
+}
+
+/// Turns the conversation into what the flow crate reads.
+pub(super) fn turns(history: Vec<services::ports::Turn>) -> Vec<flow::Turn> {
+    let turn = |turn: services::ports::Turn| {
+        if turn.agent { flow::Turn::agent(turn.text) } else { flow::Turn::user(turn.text) }
+    };
+    history.into_iter().map(turn).collect()
+}
+
+/// Turns the persona into what the flow crate reads.
+pub(super) fn persona(persona: services::ports::Persona) -> flow::Persona {
+    let services::ports::Persona { name, tone, greeting, instructions } = persona;
+    flow::Persona { name, tone, greeting, instructions }
 }
 
 /// Passes events on to a caller who may have gone away.
@@ -153,8 +163,16 @@ impl EventSink for Passed {
     }
 }
 
+/// Reads an export and says what our engine makes of it.
+pub(super) fn read(export: &[u8]) -> Result<(flow::Imported, FlowReport), ImportRefused> {
+    let refused = |error: flow::ImportError| ImportRefused(error.to_string());
+    let imported = flow::parse(export).map_err(refused)?.single().map_err(refused)?;
+    let report = view(flow::check(&imported.flow));
+    Ok((imported, report))
+}
+
 /// Says what went wrong without telling a buyer what is inside the provider's flow.
-fn failed(error: RunError) -> RuntimeError {
+pub(super) fn failed(error: RunError) -> RuntimeError {
     match error {
         RunError::Input(_) | RunError::Tweaks { .. } => RuntimeError::Refused(error.to_string()),
         RunError::Timeout(_) => RuntimeError::Timeout("The agent did not answer in time.".to_owned()),
@@ -210,5 +228,6 @@ fn view(report: flow::Report) -> FlowReport {
             .into_iter()
             .map(|secret| format!("{}: {}", secret.display_name, secret.field))
             .collect(),
+        remote: RemoteRuntime::None,
     }
 }

@@ -5,11 +5,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::state::SubmissionState;
-use domain::view::agent::{AgentView, FlowReport, FlowVersionView, NewAgent};
+use domain::view::agent::{AgentView, FlowReport, FlowVersionView, NewAgent, RemoteRuntime};
 use domain::view::provider::{OfferingEdit, OfferingForm, PlanForm};
 use domain::{AgentId, Currency, Money, OfferingId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use services::ports::RuntimeChoice;
 use services::{Ctx, Error, operator, provider};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -210,10 +211,18 @@ fn flow_bytes(body: &Value) -> ApiResult<Vec<u8>> {
     }
 }
 
+/// What the envelope chooses for a flow that our engine does not run: `"runtime": "remote"`.
+fn runtime_choice(body: &Value) -> ApiResult<RuntimeChoice> {
+    match body.get("runtime") {
+        None | Some(Value::Null) => Ok(RuntimeChoice::Here),
+        Some(choice) => serde_json::from_value(choice.clone())
+            .map_err(|_| ApiError(Error::invalid("runtime", "must be \"here\" or \"remote\""))),
+    }
+}
+
 fn validation(report: &FlowReport) -> Value {
-    let runs = report.verdict == domain::view::agent::FlowClass::Native;
     json!({
-        "valid": report.problems.is_empty() && runs,
+        "valid": report.runs() && (report.problems.is_empty() || report.remote == RemoteRuntime::Chosen),
         "node_count": report.node_count,
         "edge_count": report.edge_count,
         "flow_name": report.flow_name,
@@ -225,7 +234,8 @@ fn validation(report: &FlowReport) -> Value {
 /// Says what is in a flow, and whether it runs here; nothing is kept.
 #[utoipa::path(post, path = "/api/provider-agents/validate_flow/", tag = "provider", request_body = Value, responses((status = 200), (status = 400), (status = 401)))]
 async fn validate_flow(State(state): State<AppState>, who: Who, Body(body): Body<Value>) -> ApiResult<Response> {
-    let report = provider::validate_flow(&state.ctx, &who.principal, &flow_bytes(&body)?).await?;
+    let report =
+        provider::validate_flow(&state.ctx, &who.principal, &flow_bytes(&body)?, runtime_choice(&body)?).await?;
     Ok(Json(validation(&report)).into_response())
 }
 
@@ -238,7 +248,8 @@ async fn validate_agent_flow(
     Body(body): Body<Value>,
 ) -> ApiResult<Response> {
     provider::agent(&state.ctx, &who.principal, path_id("agent", &uuid)?).await?;
-    let report = provider::validate_flow(&state.ctx, &who.principal, &flow_bytes(&body)?).await?;
+    let report =
+        provider::validate_flow(&state.ctx, &who.principal, &flow_bytes(&body)?, runtime_choice(&body)?).await?;
     Ok(Json(validation(&report)).into_response())
 }
 
@@ -265,7 +276,8 @@ async fn import_flow(
 ) -> ApiResult<Response> {
     let id: AgentId = path_id("agent", &uuid)?;
     let label = body.get("flow_version").and_then(Value::as_str).map(str::to_owned);
-    let view = provider::import_flow(&state.ctx, &who.principal, id, &flow_bytes(&body)?, label).await?;
+    let choice = runtime_choice(&body)?;
+    let view = provider::import_flow(&state.ctx, &who.principal, id, &flow_bytes(&body)?, choice, label).await?;
     Ok((StatusCode::CREATED, Json(imported(&view))).into_response())
 }
 
@@ -284,13 +296,13 @@ async fn flows_import(State(state): State<AppState>, who: Who, Body(body): Body<
         )));
     };
     who.principal.approved_provider(organization_id)?;
-    let flow = flow_bytes(&body)?;
-    let report = provider::validate_flow(&state.ctx, &who.principal, &flow).await?;
+    let (flow, choice) = (flow_bytes(&body)?, runtime_choice(&body)?);
+    let report = provider::validate_flow(&state.ctx, &who.principal, &flow, choice).await?;
     let name = if text("name").is_empty() { report.flow_name } else { text("name") };
     let category = if text("category").is_empty() { "agents".to_owned() } else { text("category") };
     let new = NewAgent { organization_id, name, slug: text("slug"), description: text("description"), category };
     let agent = provider::create_agent(&state.ctx, &who.principal, new).await?;
-    let version = provider::import_flow(&state.ctx, &who.principal, agent.id, &flow, None).await?;
+    let version = provider::import_flow(&state.ctx, &who.principal, agent.id, &flow, choice, None).await?;
     let offering = provider::create_offering(&state.ctx, &who.principal, agent.id).await?;
     let answer = json!({"agent_uuid": agent.id, "offering_uuid": offering.id, "flow_version_uuid": version.id, "status": "created"});
     Ok((StatusCode::CREATED, Json(answer)).into_response())

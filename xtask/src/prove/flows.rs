@@ -2,7 +2,7 @@
 //!
 //! The wheels are downloaded when a proof runs and nothing out of them is committed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -54,23 +54,55 @@ pub(super) fn hostile() -> Result<Proof> {
     figures(example()?.arg("hostile"))
 }
 
-/// Makes a Python environment with lfx in it, once.
+/// Tries our engine, `lfx serve` and Langflow under the one contract of `AgentRuntime`.
+pub(super) fn contract() -> Result<Proof> {
+    let lfx = environment_with_lfx()?;
+    // Pip takes very long to choose among so many versions; uv does not.
+    let langflow = environment("langflow", |python| {
+        let mut pip = Command::new(python);
+        pip.args(["-m", "pip", "install", "--quiet", "uv"]);
+        let mut uv = Command::new(python);
+        uv.args(["-m", "uv", "pip", "install", "--quiet", "--python"]).arg(python);
+        uv.args(["langflow-base==1.13.0", "lfx-openai", "tabulate"]);
+        vec![pip, uv]
+    })?;
+    let step = progress::step("building the program that tries them");
+    run::under(&step, workspace::cargo().args(["build", "-p", "server", "--example", "prove"]))?;
+    step.done("");
+    let mut trial = Command::new(workspace::target().join("debug/examples/prove"));
+    trial.arg("runtime-contract").arg(lfx).arg(langflow);
+    figures(trial.arg(workspace::root().join("xtask/src/prove/flows/contract.py")))
+}
+
 fn python_with_lfx() -> Result<PathBuf> {
-    let place = workspace::target().join("lfx");
+    Ok(environment_with_lfx()?.join("bin/python"))
+}
+
+fn environment_with_lfx() -> Result<PathBuf> {
+    environment("lfx", |python| {
+        let mut pip = Command::new(python);
+        // The last three are what some of its components import and it does not bring along.
+        pip.args(["-m", "pip", "install", "--quiet", "lfx==1.13.0", "lfx-openai", "tabulate", "trustcall", "lxml"]);
+        vec![pip]
+    })
+}
+
+/// Makes a Python environment with something in it, once.
+fn environment(name: &str, installing: impl FnOnce(&Path) -> Vec<Command>) -> Result<PathBuf> {
+    let place = workspace::target().join(name);
     let python = place.join("bin/python");
     let done = place.join(".installed");
     if done.is_file() {
-        return Ok(python);
+        return Ok(place);
     }
-    let step = progress::step("installing lfx");
+    let step = progress::step(format!("installing {name}"));
     run::under(&step, Command::new("python3").args(["-m", "venv"]).arg(&place))?;
-    let mut pip = Command::new(&python);
-    // The last three are what some of its components import and it does not bring along.
-    pip.args(["-m", "pip", "install", "--quiet", "lfx==1.13.0", "lfx-openai", "tabulate", "trustcall", "lxml"]);
-    run::under(&step, &mut pip)?;
+    for mut command in installing(&python) {
+        run::under(&step, &mut command)?;
+    }
     std::fs::write(done, "")?;
     step.done("");
-    Ok(python)
+    Ok(place)
 }
 
 fn example() -> Result<Command> {
@@ -89,7 +121,7 @@ fn figures(command: &mut Command) -> Result<Proof> {
     Ok(Proof { holds: report["holds"] == true, figures: report["figures"].clone() })
 }
 
-fn copy(file: &std::path::Path, into: &std::path::Path) -> Result<()> {
+fn copy(file: &Path, into: &Path) -> Result<()> {
     std::fs::create_dir_all(into)?;
     let name = file.file_name().context("a file has a name")?;
     std::fs::copy(file, into.join(name)).with_context(|| format!("copying {}", file.display()))?;

@@ -11,6 +11,10 @@ use crate::error::UiError;
 use crate::links;
 use crate::ui::prelude::*;
 
+/// What a provider may choose for a flow that our engine does not run.
+const ELSEWHERE: &str = "If it does not run here, run it on the Langflow server";
+const ELSEWHERE_HINT: &str = "Python in the flow is executed there. Without this, nothing runs such a flow.";
+
 /// An agent, its versions, and what was wrong with a file that was just sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentDetail {
@@ -34,13 +38,15 @@ pub async fn provider_agent(id: String) -> Result<AgentDetail, UiError> {
 
 /// Imports a pasted flow as the next version.
 #[server(prefix = "/ui", endpoint = "provider/import-flow")]
-pub async fn import_flow(id: String, flow_definition: String) -> Result<(), UiError> {
+pub async fn import_flow(id: String, flow_definition: String, #[server(default)] remote: bool) -> Result<(), UiError> {
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let id = here::id("agent", &id)?;
     let agent = services::provider::agent(&ctx, &who, id).await.map_err(here::fail)?;
-    services::provider::import_flow(&ctx, &who, id, flow_definition.as_bytes(), None).await.map_err(here::fail)?;
+    let choice = if remote { services::ports::RuntimeChoice::Remote } else { services::ports::RuntimeChoice::Here };
+    let export = flow_definition.as_bytes();
+    services::provider::import_flow(&ctx, &who, id, export, choice, None).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::provider(agent.organization_id, &format!("agents/{id}/")), "imported"));
     Ok(())
 }
@@ -128,6 +134,7 @@ pub fn AgentPage() -> impl IntoView {
                                     <label class="field__label" for="flow-file"><span>"Langflow export"</span></label>
                                     <input class="input" id="flow-file" type="file" name="file" accept=".json,.zip,application/json,application/zip" required/>
                                 </div>
+                                <CheckField name="remote" label=ELSEWHERE hint=ELSEWHERE_HINT/>
                                 <Submit label="Import the file" icon=Sign::Upload/>
                             </form>
                         </Card>
@@ -136,6 +143,7 @@ pub fn AgentPage() -> impl IntoView {
                                 <FormAlert form/>
                                 <input type="hidden" name="id" value=pasted/>
                                 <TextArea form name="flow_definition" label="Flow as JSON" rows=6 required=true class="textarea--code"/>
+                                <CheckField name="remote" label=ELSEWHERE hint=ELSEWHERE_HINT/>
                                 <Submit label="Import" look=Look::Secondary pending=form.pending/>
                             </PostForm>
                         </Card>

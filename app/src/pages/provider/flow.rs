@@ -1,6 +1,6 @@
 //! The report of an imported flow: a picture of it as in Studio, beside a list to act on.
 
-use domain::view::agent::{FlowClass, FlowNode, FlowReport};
+use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
 use leptos::prelude::*;
 
 use crate::fmt;
@@ -21,6 +21,24 @@ pub fn ReportView(
         FlowClass::Unsupported | FlowClass::Never => view! { <Alert kind=Kind::Bad title="It does not run here" text="The list below says which components are in the way, and what you can do.".to_owned()/> }.into_any(),
         FlowClass::Invalid => view! { <Alert kind=Kind::Bad title="This flow cannot run" text="The list below says why.".to_owned()/> }.into_any(),
     };
+    let elsewhere = (report.verdict != FlowClass::Native && report.verdict != FlowClass::Invalid).then(|| {
+        let (kind, title, text) = match report.remote {
+            RemoteRuntime::Chosen => (
+                Kind::Good,
+                "The Langflow server runs it",
+                "You chose that on import. Its Python is executed there, and calls take longer than here.",
+            ),
+            RemoteRuntime::Offered => (
+                Kind::Info,
+                "The Langflow server could run it",
+                "Import it again with that box ticked, and it runs there with all of its components.",
+            ),
+            RemoteRuntime::None => {
+                (Kind::Info, "Nothing runs it", "No Langflow server is set up beside this marketplace that could.")
+            }
+        };
+        view! { <Alert kind title text=text.to_owned()/> }.into_any()
+    });
     let texts = |title: &'static str, texts: Vec<String>| {
         (!texts.is_empty()).then(|| {
             view! { <div><h3>{title}</h3><ul class="stack stack--sm">{texts.into_iter().map(|text| view! { <li>{text}</li> }).views()}</ul></div> }.into_any()
@@ -35,6 +53,7 @@ pub fn ReportView(
     view! {
         <div class="stack">
             {verdict}
+            {elsewhere}
             <FlowPicture report=report.clone()/>
             <p class="muted small">{counted}</p>
             {texts("What is in the way", problems)}

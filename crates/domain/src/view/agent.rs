@@ -20,6 +20,24 @@ crate::text_enum::text_enum! {
     }
 }
 
+crate::text_enum::text_enum! {
+    /// What a Langflow server beside our engine has to do with a flow.
+    RemoteRuntime {
+        /// Nothing: our engine runs the flow, or there is no server.
+        None = "none",
+        /// It could run the flow; its provider has not chosen it.
+        Offered = "offered",
+        /// It runs the flow, because its provider chose it.
+        Chosen = "chosen",
+    }
+}
+
+impl Default for RemoteRuntime {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
 /// What we found in an imported flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FlowReport {
@@ -41,6 +59,16 @@ pub struct FlowReport {
     pub problems: Vec<String>,
     /// Which secrets were in the export and have been removed, by node and field.
     pub secrets_removed: Vec<String>,
+    /// What a Langflow server has to do with it.
+    #[serde(default)]
+    pub remote: RemoteRuntime,
+}
+
+impl FlowReport {
+    /// Tells whether anything runs this flow: our engine, or the server that its provider chose.
+    pub fn runs(&self) -> bool {
+        self.verdict == FlowClass::Native || self.remote == RemoteRuntime::Chosen
+    }
 }
 
 /// One component of a flow.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The values of tweaked fields by node and field.
-pub(super) type Tweaked = HashMap<String, HashMap<String, Json>>;
+pub(crate) type Tweaked = HashMap<String, HashMap<String, Json>>;
 
 /// The most bytes of all tweaks together.
 const BYTES: usize = 256 * 1024;
@@ -32,7 +32,7 @@ const INTERPRETED: [&str; 7] = [
 ];
 
 /// Checks all tweaks and returns what they set; one that is refused refuses them all.
-pub(super) fn apply(flow: &Flow, tweaks: &Map<String, Json>) -> Result<Tweaked, RunError> {
+pub(crate) fn apply(flow: &Flow, tweaks: &Map<String, Json>) -> Result<Tweaked, RunError> {
     let mut tweaked = Tweaked::new();
     if tweaks.is_empty() {
         return Ok(tweaked);

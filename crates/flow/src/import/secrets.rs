@@ -21,6 +21,11 @@ pub(super) fn remove(export: &mut Json) -> Result<Vec<RemovedSecret>, ImportErro
     Ok(removed)
 }
 
+/// Returns a text without what looks like a key, a token or a password in a URL.
+pub fn without_secrets(text: &str) -> String {
+    redact(text).unwrap_or_else(|| text.to_owned())
+}
+
 fn in_node(node: &mut Json, removed: &mut Vec<RemovedSecret>) -> Result<(), ImportError> {
     let id = node["id"].as_str().or_else(|| node["data"]["id"].as_str()).unwrap_or_default().to_owned();
     let display_name = node["data"]["node"]["display_name"].as_str().unwrap_or(&id).to_owned();

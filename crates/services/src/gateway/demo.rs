@@ -114,6 +114,7 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
         flow_version: version,
         flow: Arc::new(flow.flow),
         input: call.input,
+        config: None,
         session_id: id.clone(),
         history,
         tweaks: serde_json::Map::new(),

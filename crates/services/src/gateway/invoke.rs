@@ -286,6 +286,7 @@ impl Task {
             flow_version: agent.flow_version_id,
             flow: agent.flow.clone(),
             input: self.call.input.clone(),
+            config: Some(agent.id),
             session_id: self.session_id.clone(),
             history,
             tweaks: std::mem::take(&mut self.call.tweaks),

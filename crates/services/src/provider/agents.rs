@@ -19,7 +19,7 @@ use crate::{
     Ctx, Error, Principal, Result,
     clock::fresh_id,
     error::Checks,
-    ports::{ImportedFlow, RunRequest, RuntimeError},
+    ports::{ImportedFlow, RunRequest, RuntimeChoice, RuntimeError},
 };
 
 /// The largest export that is read.
@@ -134,9 +134,9 @@ pub async fn delete_agent(ctx: &Ctx, who: &Principal, id: AgentId) -> Result<()>
 }
 
 /// Reads an export and says what is in it, without storing anything.
-pub async fn validate_flow(ctx: &Ctx, who: &Principal, export: &[u8]) -> Result<FlowReport> {
+pub async fn validate_flow(ctx: &Ctx, who: &Principal, export: &[u8], choice: RuntimeChoice) -> Result<FlowReport> {
     who.user()?;
-    Ok(read(ctx, export).await?.report)
+    Ok(read(ctx, export, choice).await?.report)
 }
 
 /// Stores an export as an agent's next version; the same flow as the newest makes no new one.
@@ -145,6 +145,7 @@ pub async fn import_flow(
     who: &Principal,
     id: AgentId,
     export: &[u8],
+    choice: RuntimeChoice,
     label: Option<String>,
 ) -> Result<FlowVersionView> {
     let member = of_agent(ctx, who, id, Need::Sell).await?;
@@ -152,7 +153,7 @@ pub async fn import_flow(
     let label = checks.text("label", label.as_deref().unwrap_or_default(), 0, 40);
     checks.done()?;
     // Reading takes a while and needs no transaction.
-    let imported = read(ctx, export).await?;
+    let imported = read(ctx, export, choice).await?;
     if imported.report.verdict == FlowClass::Invalid {
         let problems = if imported.report.problems.is_empty() {
             "is not a flow that can run".to_owned()
@@ -244,6 +245,7 @@ pub async fn preview(ctx: &Ctx, who: &Principal, version: FlowVersionId, input: 
             flow_version: version,
             flow: Arc::new(flow.flow),
             input,
+            config: None,
             session_id: format!("preview-{}", fresh_id().simple()),
             history: Vec::new(),
             tweaks: serde_json::Map::new(),
@@ -268,7 +270,7 @@ async fn view(tx: &mut Tx, tenant: Tenant, id: AgentId) -> Result<AgentView> {
     rows::get(tx, tenant, id).await?.ok_or(Error::NotFound("agent"))
 }
 
-async fn read(ctx: &Ctx, export: &[u8]) -> Result<ImportedFlow> {
+async fn read(ctx: &Ctx, export: &[u8], choice: RuntimeChoice) -> Result<ImportedFlow> {
     const FIELD: &str = "flow_definition";
     if export.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::invalid(FIELD, "is required: paste the JSON that Langflow exports, or choose its file"));
@@ -276,7 +278,7 @@ async fn read(ctx: &Ctx, export: &[u8]) -> Result<ImportedFlow> {
     if export.len() > MAX_FLOW_BYTES {
         return Err(Error::invalid(FIELD, "is larger than 8 MiB, which is more than we read"));
     }
-    ctx.runtime.import(export).await.map_err(|refused| Error::invalid(FIELD, refused.to_string()))
+    ctx.runtime.import(export, choice).await.map_err(|refused| Error::invalid(FIELD, refused.to_string()))
 }
 
 /// Returns the SHA-256 of a flow, whatever the order of its keys.

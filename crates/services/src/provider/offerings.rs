@@ -4,7 +4,7 @@ use domain::{
     AgentId, FlowVersionId, OfferingId, OrganizationId, Permission, Slug, SubmissionId,
     state::{Capability, OfferingState, SubmissionState},
     view::{
-        agent::{FlowClass, FlowReport, FlowVersionView},
+        agent::{FlowClass, FlowReport, FlowVersionView, RemoteRuntime},
         catalog::PlanView,
         provider::{OfferingEdit, OfferingForm},
     },
@@ -149,7 +149,7 @@ pub async fn use_version(ctx: &Ctx, who: &Principal, id: OfferingId, version: Fl
         if state == OfferingState::Draft {
             rows::set_version(&mut tx, member.tenant, id, version, now).await?;
         } else {
-            if found.report.verdict != FlowClass::Native {
+            if !found.report.runs() {
                 return Err(Error::invalid("flow_version", not_native(&found)));
             }
             if submissions::pending(&mut tx, member.tenant, id).await?.is_some() {
@@ -252,7 +252,7 @@ fn missing(words: &Words, plans: &[PlanView], version: Option<&FlowVersionView>)
     }
     match version {
         None => missing.push("Import a flow and choose the version that buyers get.".to_owned()),
-        Some(version) if version.report.verdict != FlowClass::Native => missing.push(not_native(version)),
+        Some(version) if !version.report.runs() => missing.push(not_native(version)),
         Some(_) => {}
     }
     missing
@@ -269,7 +269,11 @@ fn not_native(version: &FlowVersionView) -> String {
             .collect();
         format!("these components do not run here: {}.", names.join(", "))
     });
-    format!("Import a flow that runs here: version {} does not. {why}", version.number)
+    let way_out = match version.report.remote {
+        RemoteRuntime::Offered => " Or import it again and choose the Langflow server.",
+        RemoteRuntime::None | RemoteRuntime::Chosen => "",
+    };
+    format!("Import a flow that runs here: version {} does not. {why}{way_out}", version.number)
 }
 
 fn read(form: OfferingForm) -> Result<Words> {

@@ -12,7 +12,7 @@ use domain::{
 use services::{
     Error, Principal, Result, catalog,
     operator::{self, Decision},
-    ports::RuntimeError,
+    ports::{RuntimeChoice, RuntimeError},
     provider,
 };
 use testkit::{Seller, TestCtx, on_every_ctx};
@@ -120,7 +120,7 @@ async fn an_import_is_a_new_version_unless_the_flow_is_the_same() {
             provider::create_agent(&t.ctx, &seller.who, new_agent(&seller, "Helper", "")).await.expect("an agent");
         let import = async |export: &str, label: Option<&str>| {
             let label = label.map(str::to_owned);
-            provider::import_flow(&t.ctx, &seller.who, agent.id, export.as_bytes(), label).await
+            provider::import_flow(&t.ctx, &seller.who, agent.id, export.as_bytes(), RuntimeChoice::Here, label).await
         };
         let first = import(r#"{"name": "a", "b": 1}"#, None).await.expect("a version");
         assert_eq!((first.number, first.label.as_str(), first.digest.len()), (1, "1.0.0", 64));
@@ -146,11 +146,12 @@ async fn an_import_is_a_new_version_unless_the_flow_is_the_same() {
             .collect();
         assert_eq!(numbers, [3, 2, 1]);
         let stranger = t.provider("stranger@example.com").await;
-        let refused = provider::import_flow(&t.ctx, &stranger.who, agent.id, b"{}", None).await;
+        let refused = provider::import_flow(&t.ctx, &stranger.who, agent.id, b"{}", RuntimeChoice::Here, None).await;
         assert!(matches!(refused, Err(Error::NotFound("agent"))));
-        let refused = provider::validate_flow(&t.ctx, &Principal::Visitor, b"{}").await;
+        let refused = provider::validate_flow(&t.ctx, &Principal::Visitor, b"{}", RuntimeChoice::Here).await;
         assert!(matches!(refused, Err(Error::SignedOut)));
-        let report = provider::validate_flow(&t.ctx, &seller.who, br#"{"verdict": "never"}"#).await;
+        let report =
+            provider::validate_flow(&t.ctx, &seller.who, br#"{"verdict": "never"}"#, RuntimeChoice::Here).await;
         assert_eq!(report.expect("a report").verdict, FlowClass::Never);
     })
     .await;
@@ -188,7 +189,9 @@ async fn a_draft_says_what_is_missing_and_cannot_be_submitted_before() {
 
         // A flow that does not run here is imported, and refused at the submission.
         let export = br#"{"verdict": "unsupported"}"#;
-        let version = provider::import_flow(&t.ctx, &seller.who, agent.id, export, None).await.expect("imported");
+        let version = provider::import_flow(&t.ctx, &seller.who, agent.id, export, RuntimeChoice::Here, None)
+            .await
+            .expect("imported");
         provider::use_version(&t.ctx, &seller.who, draft.id, version.id).await.expect("used");
         provider::save_plan(&t.ctx, &seller.who, draft.id, plan("Starter", 2900)).await.expect("a plan");
         let form = OfferingForm { full_description: "A long description. ".repeat(5), ..draft.form.clone() };
@@ -196,7 +199,17 @@ async fn a_draft_says_what_is_missing_and_cannot_be_submitted_before() {
         assert_eq!(draft.missing.len(), 1, "{:?}", draft.missing);
         assert_eq!(invalid(provider::submit(&t.ctx, &seller.who, draft.id, "").await), [""]);
 
-        let version = provider::import_flow(&t.ctx, &seller.who, agent.id, b"{}", None).await.expect("imported");
+        // Unless its provider has chosen the Langflow server that the operator set up.
+        let choice = RuntimeChoice::Remote;
+        let chosen =
+            provider::import_flow(&t.ctx, &seller.who, agent.id, export, choice, None).await.expect("imported");
+        assert_ne!(chosen.id, version.id, "the choice is part of the version");
+        let draft = provider::use_version(&t.ctx, &seller.who, draft.id, chosen.id).await.expect("used");
+        assert!(draft.missing.is_empty(), "{:?}", draft.missing);
+
+        let version = provider::import_flow(&t.ctx, &seller.who, agent.id, b"{}", RuntimeChoice::Here, None)
+            .await
+            .expect("imported");
         let draft = provider::use_version(&t.ctx, &seller.who, draft.id, version.id).await.expect("used");
         assert!(draft.missing.is_empty(), "{:?}", draft.missing);
         let submitted = provider::submit(&t.ctx, &seller.who, draft.id, "Please.").await.expect("submitted");
@@ -335,7 +348,10 @@ async fn a_new_version_of_a_listed_offering_is_reviewed_while_the_old_one_stays(
         let operator = t.operator().await;
         let listed = t.listed_offering(&seller).await;
         let import = async |export: &[u8]| {
-            provider::import_flow(&t.ctx, &seller.who, listed.agent, export, None).await.expect("imported").id
+            provider::import_flow(&t.ctx, &seller.who, listed.agent, export, RuntimeChoice::Here, None)
+                .await
+                .expect("imported")
+                .id
         };
         let use_version = async |id| provider::use_version(&t.ctx, &seller.who, listed.offering, id).await;
         let pending = async || {

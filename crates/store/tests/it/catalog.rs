@@ -69,6 +69,7 @@ fn report() -> FlowReport {
         needs: Vec::new(),
         problems: Vec::new(),
         secrets_removed: Vec::new(),
+        remote: domain::view::agent::RemoteRuntime::None,
     }
 }
 
