@@ -11,6 +11,8 @@ use crate::pages::offering::demo::Conversation;
 #[cfg(feature = "ssr")]
 use crate::pages::offering::demo::demo_said;
 
+/// How many characters of a filter are read.
+const LONGEST: usize = 200;
 /// How many products a page of the marketplace shows.
 #[cfg(feature = "ssr")]
 const PAGE_SIZE: i64 = 12;
@@ -122,7 +124,9 @@ pub struct Filter {
 impl Filter {
     /// Reads the filter from a URL's query.
     pub fn of_query(query: &leptos_router::params::ParamsMap) -> Self {
-        let text = |name: &str| query.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+        let text = |name: &str| {
+            query.get(name).map(|text| text.trim().chars().take(LONGEST).collect::<String>()).unwrap_or_default()
+        };
         Self {
             search: text("search"),
             category: text("category"),
@@ -146,7 +150,7 @@ impl Filter {
             min_rating: self.rating.parse().ok(),
             provider: self.provider.parse().ok(),
             sort: self.sort.parse().unwrap_or_default(),
-            search: self.search.chars().take(200).collect(),
+            search: self.search,
             category: self.category,
         }
     }

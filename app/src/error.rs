@@ -16,6 +16,8 @@ pub enum UiError {
     Forbidden(String),
     /// It is not there, or the person may not know that it is.
     NotFound(String),
+    /// It was there once: a link that was used, taken back or has expired.
+    Gone(String),
     /// The input is wrong: each field with what to do about it. The empty field is the whole form.
     Invalid(Vec<(String, String)>),
     /// The thing is in a state that does not allow it.
@@ -43,6 +45,7 @@ impl UiError {
         match self {
             Self::SignedOut => "Your session has ended. Sign in to go on.".to_owned(),
             Self::Forbidden(text)
+            | Self::Gone(text)
             | Self::Conflict(text)
             | Self::PaymentRequired(text)
             | Self::TooMany(text)
@@ -77,6 +80,7 @@ impl UiError {
             Self::SignedOut => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
+            Self::Gone(_) => 410,
             Self::Invalid(_) => 422,
             Self::Conflict(_) => 409,
             Self::PaymentRequired(_) => 402,
@@ -129,6 +133,7 @@ impl From<services::Error> for UiError {
             Error::SignedOut => Self::SignedOut,
             Error::Forbidden(text) => Self::Forbidden(text.to_owned()),
             Error::NotFound(what) => Self::NotFound(shop_word(what).to_owned()),
+            Error::Gone(text) => Self::Gone(text.to_owned()),
             Error::Invalid(fields) => Self::Invalid(fields),
             Error::Conflict(text) => Self::Conflict(text),
             Error::PaymentRequired(text) => Self::PaymentRequired(text),

@@ -17,11 +17,20 @@ use topbar::TopBar;
 /// Around pages that everyone may see.
 #[component]
 pub fn PublicLayout() -> impl IntoView {
+    view! { <PublicFrame><Outlet/></PublicFrame> }
+}
+
+/// What stands around a public page.
+#[component]
+pub fn PublicFrame(
+    /// The page.
+    children: Children,
+) -> impl IntoView {
     view! {
         <div class="site">
             <SkipLink/>
             <TopBar/>
-            <main id="main" tabindex="-1"><Outlet/></main>
+            <main id="main" tabindex="-1">{children()}</main>
             <Footer/>
             <Notices/>
         </div>

@@ -64,7 +64,7 @@ pub mod prelude {
     pub use super::error::{ErrorPage, FormAlert};
     pub use super::form::{CheckField, ChoiceField, Field, FormAction, FormState, PostForm, SelectField, TextArea};
     pub use super::icon::{Icon, Sign};
-    pub use super::load::{Found, load, load_part, read, read_again};
+    pub use super::load::{Found, load, load_or, load_part, read, read_again};
     pub use super::nav::{NavLink, SideNav, Tab, Tabs};
     pub use super::notice::Notices;
     pub use super::page_head::{Crumb, Crumbs, PageHead};

@@ -4,7 +4,7 @@ import { call, register, someone, tokenOf } from '../support/api.ts';
 import { answerTo } from '../support/flow.ts';
 import { expect, pictures, test } from '../support/journey.ts';
 import { card, field, pressed, signIn, signOut } from '../support/portal.ts';
-import { gateway, listAnOffering, order, unlist, until, type Listed } from '../support/shop.ts';
+import { gateway, listAnOffering, order, subscribe, terminate, unlist, until, type Listed } from '../support/shop.ts';
 
 let listed: Listed;
 test.beforeAll(async () => {
@@ -221,6 +221,19 @@ test('an order that was left can be paid later', async ({ page, watch }) => {
   const done = await until(`/api/marketplace-orders/${placed.uuid}/`, buyer.token, (row) => row.state === 'done');
   await page.goto(`/resource/${done.marketplace_resource_uuid}/deploy/`);
   await expect(page).toHaveURL(/\/widget\/$/);
+});
+
+test('an agent whose subscription has ended says so', async ({ page, watch }) => {
+  const subscribed = await subscribe(listed.offering, listed.freePlan);
+  await terminate(subscribed);
+  await until(`/api/marketplace-resources/${subscribed.resource}/`, subscribed.buyer.token, (row) => row.state === 'Terminated');
+  await signIn(page, subscribed.buyer);
+  await page.goto(`/organizations/${subscribed.buyer.organization}/agents/${subscribed.config}/`);
+  await expect(page.getByText('The subscription has ended')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Pause it' })).toHaveCount(0);
+  await expect(page.getByRole('main').getByRole('link', { name: 'Subscribe again' })).toHaveAttribute('href', new RegExp(listed.offering));
+  await watch.axe(page, 'an agent that has ended');
+  await pictures(page, 'agent-ended');
 });
 
 test('a member of another organization does not see an agent', async ({ page, watch }) => {

@@ -5,7 +5,7 @@ import { expect, pictures, test, type Page } from '../support/journey.ts';
 import { lettersTo, linkIn, requireLetters } from '../support/letters.ts';
 import { field, pressed, signIn } from '../support/portal.ts';
 
-const GONE = /no such link, or it has expired or was used/;
+const GONE = /link was used or has expired/;
 
 /** Asks for a letter to an address; answers what the page says then. */
 async function ask(page: Page, email: string): Promise<string> {
@@ -19,8 +19,9 @@ async function ask(page: Page, email: string): Promise<string> {
 
 async function isGone(page: Page, link: string): Promise<void> {
   const answer = await page.goto(link);
-  expect(answer?.status()).toBe(404);
+  expect(answer?.status()).toBe(410);
   await expect(page.getByText(GONE)).toBeVisible();
+  await expect(page.getByRole('main').getByRole('link', { name: 'Ask for another' })).toHaveAttribute('href', '/password/');
 }
 
 test.describe('a lost password', { tag: '@letters' }, () => {
@@ -83,7 +84,7 @@ test.describe('a lost password', { tag: '@letters' }, () => {
   });
 
   test('a newer link ends the older when it is used, and a made-up one says so', async ({ page, watch }) => {
-    watch.allow(/status of 404/);
+    watch.allow(/status of 410/);
     const person = await register(someone('Fay Forgetful'));
     await ask(page, person.email);
     const first = await linkIn(person.email, /password/i);

@@ -6,7 +6,7 @@ import { expect, pictures, test, type Page } from '../support/journey.ts';
 import { linkIn, requireLetters } from '../support/letters.ts';
 import { field, pressed, signIn } from '../support/portal.ts';
 
-const GONE = /no such invitation, or it has expired/;
+const GONE = /invitation was used, taken back or has expired/;
 
 /** Invites someone on the page of the team, whose owner is signed in; answers the letter's link. */
 async function invite(page: Page, owner: Account, email: string, role: string, seen: string[] = []): Promise<string> {
@@ -20,7 +20,7 @@ async function invite(page: Page, owner: Account, email: string, role: string, s
 
 async function isGone(page: Page, link: string): Promise<void> {
   const answer = await page.goto(link);
-  expect(answer?.status()).toBe(404);
+  expect(answer?.status()).toBe(410);
   await expect(page.getByText(GONE)).toBeVisible();
 }
 
@@ -28,7 +28,7 @@ test.describe('an invitation', { tag: '@letters' }, () => {
   test.beforeAll(requireLetters);
 
   test('someone who is new signs up with the link and is inside with the role', async ({ page, browser, javaScriptEnabled, watch }) => {
-    watch.allow(/status of 404/);
+    watch.allow(/status of 410/);
     const owner = await register(someone('Olga Owner'));
     const guest = someone('Gustav Guest');
     await signIn(page, owner);
@@ -104,6 +104,37 @@ test.describe('an invitation', { tag: '@letters' }, () => {
     await theirs.context().close();
   });
 
+  test('a member leaves, and an owner who is not alone hands over', async ({ page, browser, javaScriptEnabled, watch }) => {
+    const owner = await register(someone('Olga Owner'));
+    const guest = await register(someone('Gustav Guest'));
+    await signIn(page, owner);
+    await page.goto(`/organizations/${owner.organization}/team/`);
+    await expect(page.getByRole('button', { name: 'Leave' })).toHaveCount(0);
+    const link = await invite(page, owner, guest.email, 'member');
+    const theirs = await (await browser.newContext({ javaScriptEnabled })).newPage();
+    watch.also(theirs.context());
+    await signIn(theirs, guest);
+    await theirs.goto(link);
+    await theirs.getByRole('button', { name: 'Accept the invitation' }).click();
+    await expect(theirs).toHaveURL(new RegExp(`/organizations/${owner.organization}/`));
+
+    await page.reload();
+    const own = page.getByRole('row').filter({ hasText: owner.email });
+    const other = page.getByRole('row').filter({ hasText: guest.email });
+    watch.allow(/status of 409/);
+    await own.getByRole('button', { name: 'Leave' }).click();
+    await expect(page.getByRole('alert')).toContainText('needs an owner');
+    await pressed(page, other.getByRole('button', { name: 'Make owner' }), 'The role is changed.');
+    await pressed(page, own.getByRole('button', { name: 'Leave' }), 'You have left the organization.');
+    watch.allow(/status of 40[34]/);
+    const after = await page.goto(`/organizations/${owner.organization}/team/`);
+    expect([403, 404]).toContain(after?.status());
+    await theirs.goto(`/organizations/${owner.organization}/team/`);
+    await expect(theirs.getByRole('row').filter({ hasText: guest.email })).toContainText('Owner');
+    await expect(theirs.getByRole('row').filter({ hasText: owner.email })).toHaveCount(0);
+    await theirs.context().close();
+  });
+
   test('somebody else who has the link cannot use it', async ({ page, browser, javaScriptEnabled, watch }) => {
     const owner = await register(someone('Olga Owner'));
     const stranger = await register(someone('Stan Stranger'));
@@ -127,7 +158,7 @@ test.describe('an invitation', { tag: '@letters' }, () => {
   });
 
   test('a link that was taken back, replaced, or never given says so', async ({ page, watch }) => {
-    watch.allow(/status of 404/);
+    watch.allow(/status of 410/);
     const owner = await register(someone('Olga Owner'));
     const guest = someone('Gustav Guest');
     await signIn(page, owner);

@@ -114,6 +114,12 @@ test('a provider is approved, imports a flow, and its listing is approved', asyn
       await expect(plans.getByRole('listitem').filter({ hasText: name })).toBeVisible();
     }
     await expect(page.getByText('Before you can submit it')).toHaveCount(0);
+    watch.allow(/status of 422/);
+    await field(plans, 'Plan').fill('Starter');
+    await field(plans, 'Price of a month').fill('39');
+    await plans.getByRole('button').last().click();
+    await expect(field(plans, 'Plan')).toHaveAttribute('aria-invalid', 'true');
+    await expect(plans.getByRole('listitem')).toHaveCount(2);
     await watch.axe(page, 'a listing');
     await pictures(page, 'provider-offering');
   });

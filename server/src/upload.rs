@@ -38,7 +38,15 @@ pub async fn flow(
     match outcome.await {
         Ok((page, Ok(()))) => Redirect::to(&links::with_notice(&page, "imported")).into_response(),
         Ok((page, Err(error))) => {
-            let problem: String = error.to_string().chars().take(PROBLEM).collect();
+            let problem = match error {
+                // The form has one field: what is wrong with it needs no name.
+                Error::Invalid(fields) => {
+                    let problems = fields.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().join("; ");
+                    app::UiError::invalid("", &problems).message()
+                }
+                other => other.to_string(),
+            };
+            let problem: String = problem.chars().take(PROBLEM).collect();
             let hex = hex::encode(problem);
             let mut response = Redirect::to(&page).into_response();
             let cookie = format!("{UPLOAD_PROBLEM}={hex}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict");

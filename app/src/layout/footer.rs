@@ -4,10 +4,12 @@ use leptos::prelude::*;
 
 use super::Brand;
 use crate::links;
+use crate::session::{Session, first_page};
 
 /// Links to everything that a visitor may look for.
 #[component]
 pub(super) fn Footer() -> impl IntoView {
+    let session = Session::of_page();
     view! {
         <footer class="footer">
             <div class="wrap">
@@ -37,8 +39,18 @@ pub(super) fn Footer() -> impl IntoView {
                     <nav aria-labelledby="footer-account">
                         <h2 id="footer-account">"Account"</h2>
                         <ul>
-                            <li><a href=links::LOGIN>"Sign in"</a></li>
-                            <li><a href=links::REGISTER>"Create an account"</a></li>
+                            <Suspense>
+                                {move || Suspend::new(async move {
+                                    match session.viewer().await {
+                                        Some(viewer) => view! { <li><a href=first_page(&viewer)>"Your pages"</a></li> }.into_any(),
+                                        None => view! {
+                                            <li><a href=links::LOGIN>"Sign in"</a></li>
+                                            <li><a href=links::REGISTER>"Create an account"</a></li>
+                                        }
+                                        .into_any(),
+                                    }
+                                })}
+                            </Suspense>
                         </ul>
                     </nav>
                 </div>

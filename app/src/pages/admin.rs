@@ -42,7 +42,7 @@ fn search_form(label: &'static str) -> AnyView {
     let query = use_query_map();
     let value = query.with_untracked(|query| query.get("search").unwrap_or_default());
     view! {
-        <form method="get" class="row" role="search">
+        <form method="get" class="row row--nowrap" role="search">
             <label class="sr" for="search">{label}</label>
             <input class="input" id="search" type="search" name="search" value=value placeholder=label/>
             <Submit label="Search" look=Look::Secondary/>

@@ -84,7 +84,7 @@ fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
     let form = FormState::of(action);
     let cards = TEST_CARDS
         .iter()
-        .map(|(number, what)| view! { <tr><td class="mono">{*number}</td><td>{*what}</td></tr> })
+        .map(|(number, what)| view! { <tr><td class="mono nowrap">{*number}</td><td>{*what}</td></tr> })
         .views();
     let body = if visit.open {
         view! { <PayForm form action visit=visit.clone()/> }.into_any()

@@ -27,7 +27,7 @@ pub fn MarketplacePage() -> impl IntoView {
         view! {
             <Title text=title.clone()/>
             <div class="wrap market">
-                <details class="market__filters" open=filter.is_narrow()>
+                <details class="market__filters" open=filter.is_narrow() && filter.search.is_empty()>
                     <summary class="btn btn--secondary"><Icon sign=Sign::Sliders/>"Filter"</summary>
                     <Filters filter=filter.clone() categories/>
                 </details>
@@ -134,7 +134,9 @@ fn SortForm(filter: Filter) -> impl IntoView {
 #[component]
 pub(super) fn Results(found: Page<OfferingCard>, narrow: bool) -> impl IntoView {
     if found.rows.is_empty() {
-        let (title, text) = if narrow {
+        let (title, text) = if found.page > 1 {
+            ("The list ends before this page", "Fewer products fit than there were.")
+        } else if narrow {
             ("Nothing fits that", "Try fewer words, another kind, or a higher price.")
         } else {
             ("Nothing is on sale yet", "Come back soon, or be the first to sell something here.")

@@ -79,7 +79,12 @@ pub fn SetPasswordPage() -> impl IntoView {
     let found = read(move || ResetIsOpen { token: token.get() });
     let action = FormAction::of::<SetPassword>();
     let form = FormState::of(action);
-    load(found, move |()| {
+    let failed = |error: UiError| {
+        let gone = matches!(error, UiError::Gone(_));
+        let way = gone.then(|| view! { <LinkButton href=links::PASSWORD label="Ask for another"/> }.into_any());
+        view! { <ErrorPage error way/> }.into_any()
+    };
+    let show = move |()| {
         view! {
             <Title text="Set another password"/>
             <div class="auth wrap wrap--form">
@@ -102,5 +107,6 @@ pub fn SetPasswordPage() -> impl IntoView {
             </div>
         }
         .into_any()
-    })
+    };
+    load_or(found, show, failed)
 }

@@ -17,6 +17,9 @@ use crate::links;
 pub fn ErrorPage(
     /// Why.
     error: UiError,
+    /// What to do about it; the marketplace where nothing better is known.
+    #[prop(optional_no_strip)]
+    way: Option<AnyView>,
 ) -> impl IntoView {
     let location = use_location();
     let here = format!("{}{}", location.pathname.get_untracked(), search_of(&location.search.get_untracked()));
@@ -39,6 +42,7 @@ pub fn ErrorPage(
         UiError::SignedOut => ("401", "Sign in to see this page"),
         UiError::Forbidden(_) => ("403", "This is not yours to see"),
         UiError::NotFound(_) => ("404", "There is nothing here"),
+        UiError::Gone(_) => ("410", "This link no longer works"),
         UiError::TooMany(_) => ("429", "A little slower, please"),
         UiError::PaymentRequired(_) => ("402", "This needs a subscription"),
         UiError::Invalid(_) | UiError::Conflict(_) => ("409", "That does not work now"),
@@ -53,7 +57,10 @@ pub fn ErrorPage(
             <p>{error.message()}</p>
             <div class="row">
                 {signed_out.then(|| view! { <LinkButton href=login label="Sign in"/> }.into_any())}
-                <LinkButton href=links::MARKETPLACE label="Browse the marketplace" look=if signed_out { Look::Secondary } else { Look::Primary }/>
+                {way.unwrap_or_else(|| {
+                    let look = if signed_out { Look::Secondary } else { Look::Primary };
+                    view! { <LinkButton href=links::MARKETPLACE label="Browse the marketplace" look/> }.into_any()
+                })}
             </div>
         </div>
     }
@@ -65,7 +72,18 @@ pub fn FormAlert(
     /// The form.
     form: FormState,
 ) -> impl IntoView {
-    move || form.error.get().map(|error| view! { <Alert kind=Kind::Bad text=error.message()/> }.into_any())
+    let here = use_location().pathname;
+    move || {
+        let error = form.error.get()?;
+        if error != UiError::SignedOut {
+            return Some(view! { <Alert kind=Kind::Bad text=error.message()/> }.into_any());
+        }
+        // What was typed is still in the form: it can be sent again when they have signed in elsewhere.
+        let login = links::login_then(&here.get_untracked());
+        let action = view! { <a class="link" href=login target="_blank" rel="external">"Sign in on another page"</a> }
+            .into_any();
+        Some(view! { <Alert kind=Kind::Bad text=error.message() action/> }.into_any())
+    }
 }
 
 fn search_of(search: &str) -> String {

@@ -64,6 +64,11 @@ impl FormAction {
             if event.default_prevented() {
                 return;
             }
+            // Pressed twice is meant once.
+            if self.pending.get_untracked() {
+                event.prevent_default();
+                return;
+            }
             // A form that cannot be read is left to the browser.
             let Ok(form) = leptos::form::form_data_from_event(event) else { return };
             let Ok(form) = web_sys::UrlSearchParams::new_with_str_sequence_sequence(&form) else { return };
@@ -72,11 +77,15 @@ impl FormAction {
             self.pending.set(true);
             leptos::task::spawn_local(async move {
                 let answer = crate::call::post(self.address, form).await;
+                // Whoever is signed out cannot read the page again either; it stays, with what was typed.
+                let stays = matches!(answer, Err(UiError::SignedOut | UiError::Transport));
                 // The answer may have led to another page, and this one's signals are gone.
                 self.answer.try_set(Some(answer));
                 self.pending.try_set(false);
-                self.told.again();
-                self.version.try_update(|version| *version += 1);
+                if !stays {
+                    self.told.again();
+                    self.version.try_update(|version| *version += 1);
+                }
             });
         }
         #[cfg(not(feature = "hydrate"))]

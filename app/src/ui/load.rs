@@ -151,12 +151,16 @@ fn reading<T: DeserializeOwned>(show: impl Fn(T) -> AnyView + Send + Sync + 'sta
 
 /// Shows a page made of what was found. An error takes the whole page and its status.
 pub fn load<T: DeserializeOwned>(found: Found<T>, show: impl Fn(T) -> AnyView + Send + Sync + 'static) -> AnyView {
-    shown(
-        found.answer,
-        reading(show),
-        || view! { <Waiting/> }.into_any(),
-        |error| view! { <ErrorPage error/> }.into_any(),
-    )
+    load_or(found, show, |error| view! { <ErrorPage error/> }.into_any())
+}
+
+/// Does what [`load`] does, with an error page of its own.
+pub fn load_or<T: DeserializeOwned>(
+    found: Found<T>,
+    show: impl Fn(T) -> AnyView + Send + Sync + 'static,
+    failed: fn(UiError) -> AnyView,
+) -> AnyView {
+    shown(found.answer, reading(show), || view! { <Waiting/> }.into_any(), failed)
 }
 
 /// Shows a part of a page made of what was found. Its error is an alert, and the rest of the page stays.

@@ -27,6 +27,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("withdrawn", "Withdrawn."),
     ("joined", "You are a member now."),
     ("member-removed", "The member is removed."),
+    ("left", "You have left the organization."),
     ("role-changed", "The role is changed."),
     ("applied", "Your application is sent. We write to you when it is decided."),
     ("imported", "The flow is imported."),

@@ -7,6 +7,9 @@ use leptos::prelude::*;
 pub fn Table(
     /// What it lists, for those who do not see it.
     label: &'static str,
+    /// Whether its cells stand below one another on a phone: for those that say themselves what they are.
+    #[prop(optional)]
+    stacks: bool,
     /// The row of its headings.
     head: AnyView,
     /// Its rows.
@@ -14,7 +17,7 @@ pub fn Table(
 ) -> impl IntoView {
     view! {
         <div class="table-wrap" tabindex="0" role="group" aria-label=label>
-            <table class="table">
+            <table class=if stacks { "table table--stacks" } else { "table" }>
                 <thead>{head}</thead>
                 <tbody>{children()}</tbody>
             </table>

@@ -155,7 +155,7 @@ pub async fn review(
 
     let mut checks = Checks::default();
     checks.require((1..=5).contains(&rating), "rating", "must be from 1 to 5 stars");
-    let title = checks.text("title", title, 1, 100);
+    let title = checks.line("title", title, 1, 100);
     let body = checks.text("body", body, 1, 4000);
     checks.done()?;
 

@@ -19,6 +19,9 @@ pub enum Error {
     /// It is not there, or the caller may not know that it is (404).
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// It was there once: a link that was used, taken back or has expired (410).
+    #[error("{0}")]
+    Gone(&'static str),
     /// The input is wrong (400): each field with what to do about it. The empty field is the whole.
     #[error("{}", .0.iter().map(|(field, problem)| if field.is_empty() { problem.clone() } else { format!("{field}: {problem}") }).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<(String, String)>),
@@ -104,6 +107,17 @@ impl Checks {
         text.to_owned()
     }
 
+    /// Does what [`Checks::text`] does, for names and titles, which stand in letters and beside other people's
+    /// words: no second line, and nothing that turns the direction of the text around it.
+    pub fn line(&mut self, field: &str, text: &str, min: usize, max: usize) -> String {
+        let line = self.text(field, text, min, max);
+        let breaks = |c: char| matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}');
+        let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        self.require(!line.contains(breaks), field, "must be one line");
+        self.require(!line.contains(turns), field, "must not contain characters that turn the direction of text");
+        line
+    }
+
     /// Fails if anything was noted.
     pub fn done(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
@@ -120,4 +134,24 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_that_turns_nothing_around_it() {
+        let problems = |name: &str| {
+            let mut checks = Checks::default();
+            checks.line("name", name, 1, 80);
+            checks.0.len()
+        };
+        for fine in ["Ada", "Jürgen & Søhne", "שלום", "👩‍🔬 Lab"] {
+            assert_eq!(problems(fine), 0, "{fine:?}");
+        }
+        for wrong in ["Ada\r\nBcc: eve@example.com", "Ada\tB", "Ada\u{2028}B", "\u{202e}adA", "Ada\u{2066}B"] {
+            assert_eq!(problems(wrong), 1, "{wrong:?}");
+        }
+    }
 }

@@ -122,7 +122,7 @@ impl From<crate::Error> for GatewayError {
         match error {
             Error::SignedOut => Self::new(401, "unauthorized", "Sign in first."),
             Error::Forbidden(text) => Self::new(403, "forbidden", text),
-            Error::NotFound(_) => Self::not_found(),
+            Error::NotFound(_) | Error::Gone(_) => Self::not_found(),
             Error::Invalid(_) => Self::new(422, "invalid", error.to_string()),
             Error::Conflict(text) => Self::new(409, "conflict", text),
             Error::PaymentRequired(text) => Self::new(402, "payment_required", text),

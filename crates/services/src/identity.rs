@@ -90,7 +90,7 @@ pub struct SignedIn {
 /// Makes a person with an organization, its default project, and a signed-in browser.
 pub async fn register(ctx: &Ctx, form: Register, ip: IpAddr, user_agent: &str) -> Result<SignedIn> {
     let mut checks = Checks::default();
-    let name = checks.text("name", &form.name, 1, 80);
+    let name = checks.line("name", &form.name, 1, 80);
     let email: Option<Email> = checks.parse("email", &form.email);
     check_password(&mut checks, "password", &form.password);
     checks.done()?;
@@ -250,7 +250,7 @@ pub async fn change_password(ctx: &Ctx, who: &Principal, old: &str, new: &str, u
 /// may have signed up with the address before, and an operator may have lost their password.
 pub async fn create_operator(ctx: &Ctx, email: &str, password: &str, name: &str) -> Result<UserId> {
     let mut checks = Checks::default();
-    let name = checks.text("name", name, 1, 80);
+    let name = checks.line("name", name, 1, 80);
     let email: Option<Email> = checks.parse("email", email);
     check_password(&mut checks, "password", password);
     checks.done()?;

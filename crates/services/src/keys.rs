@@ -49,7 +49,7 @@ pub async fn list_all(ctx: &Ctx, who: &Principal) -> Result<Vec<KeyView>> {
 pub async fn create(ctx: &Ctx, who: &Principal, config: ConfigId, new: NewKey) -> Result<CreatedKey> {
     let member = member(ctx, who, config, Permission::ManageKeys).await?;
     let mut checks = Checks::default();
-    let name = checks.text("name", &new.name, 1, 80);
+    let name = checks.line("name", &new.name, 1, 80);
     let origins = parse_origins(&mut checks, &new.allowed_origins);
     let days = new.expires_in_days.unwrap_or(ctx.settings.key_days);
     checks.require((1..=3650).contains(&days), "expires_in_days", "must be from 1 to 3650");

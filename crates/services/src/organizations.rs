@@ -55,7 +55,7 @@ pub async fn get(ctx: &Ctx, who: &Principal, id: OrganizationId) -> Result<Organ
 pub async fn create(ctx: &Ctx, who: &Principal, name: &str) -> Result<OrganizationView> {
     let viewer = who.user()?;
     let mut checks = Checks::default();
-    let name = checks.text("name", name, 2, 80);
+    let name = checks.line("name", name, 2, 80);
     checks.done()?;
     if viewer.memberships.len() >= 50 {
         return Err(Error::Conflict("You are in 50 organizations already; leave one first.".to_owned()));
@@ -77,7 +77,7 @@ pub async fn update(
 ) -> Result<OrganizationView> {
     let member = who.member(id, Permission::ManageOrganization)?;
     let mut checks = Checks::default();
-    let name = checks.text("name", name, 2, 80);
+    let name = checks.line("name", name, 2, 80);
     let email: Option<Email> = checks.parse("email", email);
     checks.done()?;
     let email = email.ok_or_else(|| Error::invalid("email", "is required"))?;
@@ -115,7 +115,7 @@ pub async fn projects(ctx: &Ctx, who: &Principal, of: Option<OrganizationId>) ->
 pub async fn create_project(ctx: &Ctx, who: &Principal, id: OrganizationId, name: &str) -> Result<ProjectView> {
     let member = who.member(id, Permission::ManageOrganization)?;
     let mut checks = Checks::default();
-    let name = checks.text("name", name, 1, 80);
+    let name = checks.line("name", name, 1, 80);
     checks.done()?;
     let row = ProjectRow { id: ProjectId(fresh_id()), organization_id: id, name, created_at: ctx.now() };
     let mut tx = ctx.store.write(member.tenant).await?;
@@ -219,7 +219,7 @@ async fn open_invitation(tx: &mut Tx, token: &str, now: Timestamp) -> Result<Inv
     rows::invitation(tx, &secret::digest(token))
         .await?
         .filter(|row| row.accepted_at.is_none() && row.expires_at > now)
-        .ok_or(Error::NotFound("invitation, or it has expired"))
+        .ok_or(Error::Gone("this invitation was used, taken back or has expired; ask whoever sent it for another"))
 }
 
 /// Accepts an invitation that was sent to the caller's address.

@@ -91,7 +91,7 @@ pub async fn rename(ctx: &Ctx, who: &Principal, id: SubscriptionId, name: &str) 
     let now = get(ctx, who, id).await?;
     let member = who.member(now.organization_id, Permission::Configure)?;
     let mut checks = Checks::default();
-    let name = checks.text("name", name, 1, 80);
+    let name = checks.line("name", name, 1, 80);
     checks.done()?;
     let mut tx = ctx.store.write(member.tenant).await?;
     rows::rename(&mut tx, member.tenant, id, &name, ctx.now()).await?;

@@ -199,7 +199,15 @@ impl SandboxPage for Sandbox {
             .map_err(|error| SandboxRefused::Form(error.field, error.message.to_owned()))?;
         let payment = session.id.replacen("cs_", "pi_", 1);
         match session.pay(&checked, card.confirmed, payment, now.seconds()) {
-            Attempt::Paid => self.save_paid(&session, version).await.map_err(failed)?,
+            Attempt::Paid => {
+                if let Err(error) = self.save_paid(&session, version).await {
+                    // Another page of the same visit may have been faster: then it is paid.
+                    match self.load(&session.id).await.map_err(failed)? {
+                        Some((faster, _)) if faster.payment.is_some() => session = faster,
+                        _ => return Err(failed(error)),
+                    }
+                }
+            }
             Attempt::AlreadyPaid => {}
             Attempt::Confirm => return Err(SandboxRefused::Confirm),
             Attempt::Declined { code, message } => {

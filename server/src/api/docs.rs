@@ -63,10 +63,10 @@ async fn page() -> Response {
             "<details><summary><b class=\"{}\">{method}</b> <code>{}</code> <span>{}</span></summary>",
             method.to_lowercase(),
             escape(&path),
-            escape(summary)
+            words(summary)
         );
         if !description.is_empty() && description != summary {
-            let _ = write!(html, "<p>{}</p>", escape(description));
+            let _ = write!(html, "<p>{}</p>", words(description));
         }
         if let Some(body) = operation.pointer("/requestBody/content/application~1json/schema") {
             let _ = write!(html, "<h3>Body</h3><pre>{}</pre>", escape(&pretty(&document, body)));
@@ -74,7 +74,7 @@ async fn page() -> Response {
         html.push_str("<h3>Answers</h3><ul>");
         for (status, response) in operation["responses"].as_object().into_iter().flatten() {
             let text = response["description"].as_str().unwrap_or_default();
-            let _ = write!(html, "<li><code>{}</code> {}", escape(status), escape(text));
+            let _ = write!(html, "<li><code>{}</code> {}", escape(status), words(text));
             if let Some(schema) = response.pointer("/content/application~1json/schema") {
                 let _ = write!(html, "<pre>{}</pre>", escape(&pretty(&document, schema)));
             }
@@ -89,7 +89,7 @@ async fn page() -> Response {
         .into_response()
 }
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;color-scheme:light dark}\
+const STYLE: &str = "html{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0}\
 main{max-width:60rem;margin:auto;padding:2rem 1rem}h1{line-height:1.2}h2{margin-top:2.5rem;text-transform:capitalize}\
 h3{font-size:.9rem;margin:.75rem 0 .25rem}details{border:1px solid #8884;border-radius:.5rem;margin:.4rem 0;padding:.5rem .75rem}\
 summary{cursor:pointer;overflow-wrap:anywhere}summary b{display:inline-block;min-width:4.2rem;font-family:ui-monospace,monospace}\
@@ -98,7 +98,7 @@ summary span{opacity:.8}pre{overflow:auto;background:#8882;padding:.75rem;border
 const HEAD: &str = concat!(
     "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>CMP API</title>",
     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><link rel=\"icon\" href=\"/favicon.svg\"><style>",
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0;color-scheme:light dark}",
+    "html{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0}",
     "main{max-width:60rem;margin:auto;padding:2rem 1rem}h1{line-height:1.2}h2{margin-top:2.5rem;text-transform:capitalize}",
     "h3{font-size:.9rem;margin:.75rem 0 .25rem}details{border:1px solid #8884;border-radius:.5rem;margin:.4rem 0;padding:.5rem .75rem}",
     "summary{cursor:pointer;overflow-wrap:anywhere}summary b{display:inline-block;min-width:4.2rem;font-family:ui-monospace,monospace}",
@@ -124,6 +124,16 @@ fn pretty(document: &Value, schema: &Value) -> String {
     serde_json::to_string_pretty(schema).unwrap_or_default()
 }
 
+/// Escapes a sentence; what stands between backticks is code.
+fn words(text: &str) -> String {
+    let mut html = String::new();
+    for (at, part) in text.split('`').enumerate() {
+        let part = escape(part);
+        let _ = if at % 2 == 1 { write!(html, "<code>{part}</code>") } else { write!(html, "{part}") };
+    }
+    html
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -133,5 +143,10 @@ mod tests {
     #[test]
     fn the_page_carries_the_style_that_its_policy_allows() {
         assert!(super::HEAD.contains(&format!("<style>{}</style>", super::STYLE)));
+    }
+
+    #[test]
+    fn code_in_a_sentence_is_shown_as_code() {
+        assert_eq!(super::words("`a<b` or c"), "<code>a&lt;b</code> or c");
     }
 }

@@ -32,6 +32,7 @@ impl IntoResponse for ApiError {
                 .into_response(),
             Error::Forbidden(_) => detail(StatusCode::FORBIDDEN, &message),
             Error::NotFound(_) => detail(StatusCode::NOT_FOUND, &message),
+            Error::Gone(_) => detail(StatusCode::GONE, &message),
             Error::Invalid(problems) => {
                 let mut fields: Map<String, Value> = Map::new();
                 for (field, problem) in problems {

@@ -20,7 +20,7 @@ async fn an_invited_visitor_signs_up_on_the_way_and_becomes_a_member_without_scr
         let page = format!("/invitation/{token}/");
 
         let unknown = app.open("/invitation/nonsense/", None).await;
-        assert_eq!(unknown.status.as_u16(), 404, "{}", unknown.text);
+        assert_eq!(unknown.status.as_u16(), 410, "{}", unknown.text);
         let visitor = app.open(&page, None).await;
         assert_eq!(visitor.status.as_u16(), 200, "{}", visitor.text);
         assert!(visitor.text.contains("Join ada’s organization") && visitor.text.contains("bob@example.com"));
@@ -49,7 +49,7 @@ async fn an_invited_visitor_signs_up_on_the_way_and_becomes_a_member_without_scr
         assert_eq!(inside, format!("/organizations/{organization}/?notice=joined"));
         assert_eq!(app.open(&inside, Some(&bob)).await.status.as_u16(), 200);
         let again = app.submit("/ui/invitation/accept", Some(&bob), &format!("token={token}")).await;
-        assert!(matches!(again.form_error(), Some(UiError::NotFound(_))));
+        assert!(matches!(again.form_error(), Some(UiError::Gone(_))));
     })
     .await;
 }
@@ -117,8 +117,8 @@ async fn a_lost_password_is_set_anew_without_scripts() {
         };
         assert!(matches!(set("short").await.form_error(), Some(UiError::Invalid(_))));
         assert_eq!(set("quite+another+password").await.location(), "/login/?notice=password-changed");
-        assert!(matches!(set("a+third+password").await.form_error(), Some(UiError::NotFound(_))));
-        assert_eq!(app.open(&link, None).await.status.as_u16(), 404);
+        assert!(matches!(set("a+third+password").await.form_error(), Some(UiError::Gone(_))));
+        assert_eq!(app.open(&link, None).await.status.as_u16(), 410);
         // What was signed in is not any more.
         assert_eq!(app.load("/ui/session/viewer", Some(&before)).await.json(), json!(null));
         app.call("GET", "/api/users/me/", Some(&ada.token), &json!(null)).await.expect(401);

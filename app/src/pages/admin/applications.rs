@@ -32,7 +32,15 @@ pub async fn decide_application(organization: String, what: String, reason: Stri
         "reinstate" => (operator::reinstate_provider(&ctx, &who, id).await, "unblocked"),
         _ => return Err(here::fail(UiError::invalid("", "there is no such step"))),
     };
-    decided.map_err(here::fail)?;
+    // Every application has a field for the reason: said above them all, it is said once.
+    decided.map_err(|error| {
+        here::fail(match error {
+            services::Error::Invalid(_) => {
+                UiError::invalid("", "write a reason of at least 3 characters; the organization reads it")
+            }
+            other => other.into(),
+        })
+    })?;
     here::redirect(&links::with_notice(&links::admin("applications/"), notice));
     Ok(())
 }
@@ -65,6 +73,7 @@ fn card(application: ApplicationView, decide: FormAction) -> impl IntoView {
     let reason = (!application.reason.is_empty())
         .then(|| view! { <p class="muted small">"Reason: "{application.reason.clone()}</p> }.into_any());
     let with_reason = matches!(application.state, ProviderState::Applied | ProviderState::Approved);
+    let reason_label = if application.state == ProviderState::Applied { "Reason, if not" } else { "Reason" };
     let buttons = match application.state {
         ProviderState::Applied => view! {
             <Submit label="Approve" name="what" value="approve" pending=form.pending/>
@@ -84,7 +93,7 @@ fn card(application: ApplicationView, decide: FormAction) -> impl IntoView {
                 {reason}
                 <input type="hidden" name="organization" value=id.clone()/>
                 {if with_reason {
-                    view! { <Field form name="reason" label="Reason, if not" maxlength=500 hint="The organization reads it." id=format!("reason-{id}")/> }.into_any()
+                    view! { <Field form name="reason" label=reason_label maxlength=500 hint="The organization reads it." id=format!("reason-{id}")/> }.into_any()
                 } else {
                     view! { <input type="hidden" name="reason" value=""/> }.into_any()
                 }}

@@ -59,7 +59,7 @@ pub fn OrganizationsPage() -> impl IntoView {
                         <td><strong>{row.name}</strong>{row.blocked.then(|| view! { " " <Badge text="Blocked" tint=Tint::Bad/> }.into_any())}</td>
                         <td class="num">{fmt::count(row.members)}</td>
                         <td class="num">{fmt::count(row.subscriptions)}</td>
-                        <td>{row.provider}</td>
+                        <td>{row.provider.parse().ok().map(|state| view! { <ProviderBadge state/> }.into_any())}</td>
                         <td class="nowrap">{row.created}</td>
                         <td>
                             <PostForm action=act>

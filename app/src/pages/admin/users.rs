@@ -73,7 +73,7 @@ pub fn UsersPage() -> impl IntoView {
                 <FormAlert form=FormState::of(act)/>
                 {search_form("Search people")}
                 <Card class="card--flush">
-                    <Table label="People" head=view! { <tr><th>"Person"</th><th>"Standing"</th><th>"Organizations"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
+                    <Table label="People" stacks=true head=view! { <tr><th>"Person"</th><th>"Standing"</th><th>"Organizations"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
                 </Card>
                 <Pagination page=current pages total words=("person", "people")/>
             </div>

@@ -10,7 +10,7 @@ pub mod persona;
 pub mod usage;
 pub mod widget;
 
-use domain::state::Capability;
+use domain::state::{Capability, SubscriptionState};
 use domain::view::config::ConfigView;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -69,8 +69,18 @@ fn head(view: &ConfigView, text: &'static str) -> AnyView {
         view! { <SubscriptionBadge state=view.subscription_state/> }.into_any()
     };
     let crumbs = vec![Crumb::new("My agents", links::organization(view.organization_id, "agents/"))];
+    let ended = (view.subscription_state == SubscriptionState::Terminated).then(|| {
+        view! {
+            <Alert
+                kind=Kind::Warn title="The subscription has ended"
+                text="This agent answers nobody, and its keys stopped working. Its settings and its usage stay readable here."
+                action=view! { <LinkButton href=links::offering(view.offering_id) label="Subscribe again" look=Look::Secondary class="btn--sm"/> }.into_any()
+            />
+        }.into_any()
+    });
     view! {
         <PageHead title=view.settings.agent_name.clone() text=text crumbs badge/>
+        {ended}
         <Tabs label="Pages of this agent" tabs/>
     }
     .into_any()

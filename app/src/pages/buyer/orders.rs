@@ -32,7 +32,8 @@ pub fn OrdersPage() -> impl IntoView {
     });
     load(found, |page| {
         let (current, pages, total) = (page.page, page.pages(), page.total);
-        let body = if page.rows.is_empty() {
+        let none = page.rows.is_empty();
+        let body = if none {
             view! {
                 <EmptyState icon=Sign::Receipt title="No orders yet" text="What you buy, switch and end is listed here.">
                     <LinkButton href=links::MARKETPLACE label="Browse the marketplace"/>
@@ -46,7 +47,7 @@ pub fn OrdersPage() -> impl IntoView {
             <div class="page">
                 <PageHead title="Orders" text="Every change you asked for, and where it stands."/>
                 {body}
-                <Pagination page=current pages total words=("order", "orders")/>
+                {(!none).then(|| view! { <Pagination page=current pages total words=("order", "orders")/> }.into_any())}
             </div>
         }
         .into_any()

@@ -1,13 +1,14 @@
 //! The people of an organization.
 
-use domain::Role;
 use domain::view::account::{InvitationView, MemberView};
+use domain::{Role, UserId};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
+use crate::ui::live;
 use crate::ui::prelude::*;
 
 /// Members and, for those who manage them, open invitations.
@@ -16,6 +17,7 @@ pub struct People {
     members: Vec<MemberView>,
     invitations: Vec<InvitationView>,
     manages: bool,
+    me: UserId,
 }
 
 /// Returns the organization's people.
@@ -32,7 +34,8 @@ pub async fn team(organization: String) -> Result<People, UiError> {
     } else {
         Vec::new()
     };
-    Ok(People { members, invitations, manages })
+    let me = who.user().map_err(here::fail)?.user.id;
+    Ok(People { members, invitations, manages, me })
 }
 
 /// Invites someone.
@@ -48,9 +51,9 @@ pub async fn invite(organization: String, email: String, role: String) -> Result
     Ok(())
 }
 
-/// Changes a member's role, removes a member, or takes an invitation back.
+/// Changes a member's role, removes a member, or takes an invitation back; leads to where its person may be.
 #[server(prefix = "/ui", endpoint = "team/change")]
-pub async fn change(organization: String, subject: String, what: String) -> Result<(), UiError> {
+pub async fn change(organization: String, subject: String, what: String) -> Result<String, UiError> {
     use crate::{links, server_context as here};
 
     let (ctx, who) = here::asking()?;
@@ -65,6 +68,9 @@ pub async fn change(organization: String, subject: String, what: String) -> Resu
         "remove" => {
             let user = subject.parse().map_err(|_| missing())?;
             services::organizations::remove_member(&ctx, &who, id, user).await.map_err(here::fail)?;
+            if who.user().is_ok_and(|viewer| viewer.user.id == user) {
+                return Ok(here::lead_to(links::with_notice("/", "left")));
+            }
             "member-removed"
         }
         role => {
@@ -74,8 +80,7 @@ pub async fn change(organization: String, subject: String, what: String) -> Resu
             "role-changed"
         }
     };
-    here::redirect(&links::with_notice(&links::organization(id, "team/"), notice));
-    Ok(())
+    Ok(here::lead_to(links::with_notice(&links::organization(id, "team/"), notice)))
 }
 
 /// The people of an organization.
@@ -86,21 +91,31 @@ pub fn TeamPage() -> impl IntoView {
     let inviting = FormAction::of::<Invite>();
     let changing = FormAction::of::<Change>();
     let form = FormState::of(inviting);
-    let changed = move || inviting.version().get() + changing.version().get();
-    let found = read_again(changed, move || Team { organization: organization() });
+    // Who changes their own role or leaves sees other menus than before.
+    live::load_answer(changing);
+    let found = read_again(move || inviting.version().get(), move || Team { organization: organization() });
     load(found, move |team| {
         let id = organization();
-        let manages = team.manages;
+        let (manages, me, alone) = (team.manages, team.me, team.members.len() == 1);
+        let owns = team.members.iter().any(|member| member.user.id == me && member.role == Role::Owner);
         let members = team.members.into_iter().map(|member| {
             let (organization, subject) = (id.clone(), member.user.id.to_string());
-            let actions = manages.then(|| {
-                let other = if member.role == Role::Member { ("admin", "Make admin") } else { ("member", "Make member") };
+            let own = member.user.id == me;
+            // Only owners change owners, and who is alone cannot leave: an organization needs an owner.
+            let may = manages && (owns || member.role != Role::Owner);
+            let actions = ((may || own) && !alone).then(|| {
+                let remove = if own { "Leave" } else { "Remove" };
+                let roles = [(Role::Owner, "owner", "Make owner"), (Role::Admin, "admin", "Make admin"), (Role::Member, "member", "Make member")]
+                    .into_iter()
+                    .filter(|(role, ..)| may && *role != member.role && (owns || *role != Role::Owner))
+                    .map(|(_, value, label)| view! { <Submit label look=Look::Ghost class="btn--sm" name="what" value=value/> })
+                    .views();
                 view! {
-                    <PostForm action=changing class="row row--sm row--nowrap">
+                    <PostForm action=changing class="row row--sm row--end">
                         <input type="hidden" name="organization" value=organization/>
                         <input type="hidden" name="subject" value=subject/>
-                        <Submit label=other.1 look=Look::Ghost class="btn--sm" name="what" value=other.0/>
-                        <Submit label="Remove" look=Look::Danger class="btn--sm" name="what" value="remove"/>
+                        {roles}
+                        <Submit label=remove look=Look::Danger class="btn--sm" name="what" value="remove"/>
                     </PostForm>
                 }
             });
@@ -141,7 +156,7 @@ pub fn TeamPage() -> impl IntoView {
                 <PageHead title="Team" text="Who works here, and what they may do."/>
                 <FormAlert form=FormState::of(changing)/>
                 <Card class="card--flush">
-                    <Table label="People" head=view! { <tr><th>"Person"</th><th>"Role"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{members}{invited}</Table>
+                    <Table label="People" stacks=true head=view! { <tr><th>"Person"</th><th>"Role"</th><th>"Since"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{members}{invited}</Table>
                 </Card>
                 {manages.then(|| view! {
                     <PostForm action=inviting class="stack">

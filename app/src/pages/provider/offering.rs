@@ -92,10 +92,26 @@ pub async fn save_plan(
         monthly_quota,
         requests_per_minute: None,
     };
-    services::provider::save_plan(&ctx, &who, id, form).await.map_err(here::fail)?;
+    services::provider::save_plan(&ctx, &who, id, form)
+        .await
+        .map_err(|error| here::fail(of_plan_form(error.into())))?;
     let edit = services::provider::offering(&ctx, &who, id).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::provider(edit.organization_id, &format!("offerings/{id}/")), "created"));
     Ok(())
+}
+
+/// Names the fields as this page's form of a plan does: the listing's form beside it has a name, too.
+#[cfg(feature = "ssr")]
+fn of_plan_form(error: UiError) -> UiError {
+    let UiError::Invalid(mut fields) = error else {
+        return error;
+    };
+    for (field, _) in &mut fields {
+        if let "name" | "description" = field.as_str() {
+            *field = format!("plan_{field}");
+        }
+    }
+    UiError::Invalid(fields)
 }
 
 /// Takes a plan off sale.
@@ -290,7 +306,7 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
                 .into_any()
             };
             view! {
-                <li class="row row--between">
+                <li class="row row--between row--nowrap">
                     <div><strong>{row.name}</strong><p class="muted small">{row.price.to_string()}" a month · "{quota}</p></div>
                     {end}
                 </li>

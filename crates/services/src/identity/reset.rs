@@ -112,5 +112,5 @@ async fn tell_owner(ctx: &Ctx, tx: &mut Tx, to: Email, now: Timestamp) -> Result
 }
 
 const fn gone() -> Error {
-    Error::NotFound("link, or it has expired or was used")
+    Error::Gone("this link was used or has expired; ask for another")
 }

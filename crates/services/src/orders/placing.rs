@@ -46,7 +46,7 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
     let project = project.ok_or_else(|| Error::invalid("project", "is not a project of this organization"))?.id;
     let details = catalog::details(&mut tx, order.offering_id).await?.ok_or(Error::NotFound("offering"))?;
     let mut checks = Checks::default();
-    let name = if order.name.trim().is_empty() { card.name.clone() } else { checks.text("name", &order.name, 1, 80) };
+    let name = if order.name.trim().is_empty() { card.name.clone() } else { checks.line("name", &order.name, 1, 80) };
     checks.require(
         details.terms.is_empty() || order.accept_terms,
         "accepting_terms_of_service",
@@ -156,7 +156,11 @@ async fn changeable(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<(T
 }
 
 fn not_now(state: SubscriptionState) -> Error {
-    Error::Conflict(format!("This subscription is {state}; it cannot be changed now."))
+    Error::Conflict(if state == SubscriptionState::Terminated {
+        "This subscription has ended; it cannot be changed any more.".to_owned()
+    } else {
+        format!("This subscription is {}; it cannot be changed now.", state.to_string().to_lowercase())
+    })
 }
 
 /// Writes an order, and sends it on: to the checkout page, or straight to being carried out.

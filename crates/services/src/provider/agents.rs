@@ -47,7 +47,7 @@ pub async fn create_agent(ctx: &Ctx, who: &Principal, new: NewAgent) -> Result<A
     let member = who.approved_provider(new.organization_id)?;
 
     let mut checks = Checks::default();
-    let name = checks.text("name", &new.name, 2, 80);
+    let name = checks.line("name", &new.name, 2, 80);
     let description = checks.text("description", &new.description, 0, 300);
     let wish = new.slug.trim();
     let wish = if wish.is_empty() { None } else { checks.parse::<Slug>("slug", wish) };
@@ -98,7 +98,7 @@ async fn free_slug(tx: &mut Tx, tenant: Tenant, name: &str) -> Result<Slug> {
 pub async fn update_agent(ctx: &Ctx, who: &Principal, id: AgentId, name: &str, description: &str) -> Result<AgentView> {
     let member = of_agent(ctx, who, id, Need::Sell).await?;
     let mut checks = Checks::default();
-    let name = checks.text("name", name, 2, 80);
+    let name = checks.line("name", name, 2, 80);
     let description = checks.text("description", description, 0, 300);
     checks.done()?;
 
@@ -150,7 +150,7 @@ pub async fn import_flow(
 ) -> Result<FlowVersionView> {
     let member = of_agent(ctx, who, id, Need::Sell).await?;
     let mut checks = Checks::default();
-    let label = checks.text("label", label.as_deref().unwrap_or_default(), 0, 40);
+    let label = checks.line("label", label.as_deref().unwrap_or_default(), 0, 40);
     checks.done()?;
     // Reading takes a while and needs no transaction.
     let imported = read(ctx, export, choice).await?;

@@ -279,8 +279,8 @@ fn not_native(version: &FlowVersionView) -> String {
 fn read(form: OfferingForm) -> Result<Words> {
     let mut checks = Checks::default();
     let words = Words {
-        name: checks.text("name", &form.name, 2, 80),
-        tagline: checks.text("tagline", &form.tagline, 0, 160),
+        name: checks.line("name", &form.name, 2, 80),
+        tagline: checks.line("tagline", &form.tagline, 0, 160),
         full_description: checks.text("full_description", &form.full_description, 0, 20_000),
         terms: checks.text("terms", &form.terms, 0, 20_000),
         greeting: checks.text("greeting", &form.greeting, 0, 500),

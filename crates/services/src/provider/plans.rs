@@ -28,7 +28,7 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
     let now = ctx.now();
 
     let mut checks = Checks::default();
-    let name = checks.text("name", &form.name, 1, 60);
+    let name = checks.line("name", &form.name, 1, 60);
     let description = checks.text("description", &form.description, 0, 200);
     checks.require((0..=100_000_000).contains(&form.price.minor), "price", "must be from 0 to 1,000,000 a month");
     checks.require(

@@ -338,9 +338,9 @@ async fn a_lost_password_is_set_anew_with_a_link_that_works_once() {
         assert_eq!(identity::principal_of_cookie(&t.ctx, &ada.cookie).await.expect("one"), Principal::Visitor);
         assert_eq!(identity::principal_of_token(&t.ctx, &api).await.expect("one"), Principal::Visitor);
         for used in [&token, &other] {
-            assert!(matches!(identity::reset_is_open(&t.ctx, used).await, Err(Error::NotFound(_))));
+            assert!(matches!(identity::reset_is_open(&t.ctx, used).await, Err(Error::Gone(_))));
             let again = identity::reset_password(&t.ctx, used, "a third password").await;
-            assert!(matches!(again, Err(Error::NotFound(_))));
+            assert!(matches!(again, Err(Error::Gone(_))));
         }
         refusal(identity::login(&t.ctx, "ada@example.com", PASSWORD, IP, "").await);
         identity::login(&t.ctx, "ada@example.com", "quite another password", IP, "").await.expect("signed in");
@@ -376,7 +376,7 @@ async fn a_link_that_sets_a_password_holds_for_an_hour_and_not_for_who_is_locked
         identity::reset_is_open(&t.ctx, &token).await.expect("open");
         t.clock.advance_seconds(1);
         let late = identity::reset_password(&t.ctx, &token, "quite another password").await;
-        assert!(matches!(late, Err(Error::NotFound(_))));
+        assert!(matches!(late, Err(Error::Gone(_))));
         services::jobs::sweep(&t.ctx).await.expect("swept");
 
         identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("asked");
@@ -384,7 +384,7 @@ async fn a_link_that_sets_a_password_holds_for_an_hour_and_not_for_who_is_locked
         let operator = t.operator().await;
         operator::set_user_disabled(&t.ctx, &operator, ada.user, true).await.expect("locked out");
         let locked = identity::reset_password(&t.ctx, &token, "quite another password").await;
-        assert!(matches!(locked, Err(Error::NotFound(_))));
+        assert!(matches!(locked, Err(Error::Gone(_))));
         let letters = t.mailer.sent().len();
         identity::request_reset(&t.ctx, "ada@example.com", IP).await.expect("answered alike");
         t.run_jobs().await;

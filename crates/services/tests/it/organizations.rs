@@ -16,6 +16,10 @@ fn hidden<T: std::fmt::Debug>(result: Result<T>) {
     assert!(matches!(result, Err(Error::NotFound(_))), "{result:?}");
 }
 
+fn gone<T: std::fmt::Debug>(result: Result<T>) {
+    assert!(matches!(result, Err(Error::Gone(_))), "{result:?}");
+}
+
 /// Makes someone a member of another's organization.
 async fn join(t: &TestCtx, owner: &Seller, email: &str, role: Role) -> Seller {
     let guest = t.register(email).await;
@@ -98,15 +102,15 @@ async fn an_invitation_comes_by_mail_and_is_for_its_address_alone() {
         let offer = organizations::invitation(ctx, &token).await.expect("an offer");
         assert_eq!((offer.organization_name.as_str(), offer.role), ("ada’s organization", Role::Admin));
         assert_eq!((offer.email.as_str(), offer.expires.as_str()), ("bob@example.com", "5 Dec 2026"));
-        hidden(organizations::invitation(ctx, "nonsense").await);
+        gone(organizations::invitation(ctx, "nonsense").await);
 
         let eve = t.register("eve@example.com").await;
         forbidden(organizations::accept_invitation(ctx, &eve.who, &token).await);
-        hidden(organizations::accept_invitation(ctx, &eve.who, "nonsense").await);
+        gone(organizations::accept_invitation(ctx, &eve.who, "nonsense").await);
         let bob = t.register("bob@example.com").await;
         assert_eq!(organizations::accept_invitation(ctx, &bob.who, &token).await.expect("accepted"), id);
-        hidden(organizations::accept_invitation(ctx, &bob.who, &token).await);
-        hidden(organizations::invitation(ctx, &token).await);
+        gone(organizations::accept_invitation(ctx, &bob.who, &token).await);
+        gone(organizations::invitation(ctx, &token).await);
         let bob = t.refreshed(bob).await;
         assert_eq!(roles(&t, &bob.who, id).await, [("ada".to_owned(), Role::Owner), ("bob".to_owned(), Role::Admin)]);
         assert!(organizations::invitations(ctx, &ada.who, id).await.expect("invitations").is_empty());
@@ -129,17 +133,17 @@ async fn an_invitation_ends_by_time_by_a_newer_one_and_by_being_withdrawn() {
         };
         let first = invite().await;
         let second = invite().await;
-        hidden(organizations::accept_invitation(ctx, &bob.who, &first).await);
+        gone(organizations::accept_invitation(ctx, &bob.who, &first).await);
         let waiting = organizations::invitations(ctx, &ada.who, id).await.expect("invitations");
         assert_eq!(waiting.len(), 1);
         hidden(organizations::withdraw_invitation(ctx, &bob.who, id, waiting[0].id).await);
         organizations::withdraw_invitation(ctx, &ada.who, id, waiting[0].id).await.expect("withdrawn");
         hidden(organizations::withdraw_invitation(ctx, &ada.who, id, waiting[0].id).await);
-        hidden(organizations::accept_invitation(ctx, &bob.who, &second).await);
+        gone(organizations::accept_invitation(ctx, &bob.who, &second).await);
 
         let third = invite().await;
         t.clock.advance_seconds(14 * 86_400);
-        hidden(organizations::accept_invitation(ctx, &bob.who, &third).await);
+        gone(organizations::accept_invitation(ctx, &bob.who, &third).await);
         let fourth = invite().await;
         let operator = t.operator().await;
         operator::set_blocked(ctx, &operator, id, true).await.expect("blocked");

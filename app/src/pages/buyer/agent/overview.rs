@@ -1,6 +1,6 @@
 //! An agent's first page: what is left to do, and how it does.
 
-use domain::state::Capability;
+use domain::state::{Capability, SubscriptionState};
 use domain::view::config::{ConfigView, UsageView};
 use leptos::prelude::*;
 use server_fn::codec::GetUrl;
@@ -46,7 +46,7 @@ pub fn OverviewPage() -> impl IntoView {
         let steps = first_steps(&view);
         let quota = view.monthly_quota;
         let used = view.used;
-        let live = view.settings.live;
+        let (live, ended) = (view.settings.live, view.subscription_state == SubscriptionState::Terminated);
         let state = if live {
             "It answers on your pages and over the API."
         } else {
@@ -58,7 +58,7 @@ pub fn OverviewPage() -> impl IntoView {
                 <FormAlert form/>
                 <div class="columns">
                     <div class="stack">
-                        <Card title="Set it up" text="In any order. Each step takes a minute.">{steps}</Card>
+                        {(!ended).then(|| view! { <Card title="Set it up" text="In any order. Each step takes a minute.">{steps}</Card> }.into_any())}
                         {load_part(usage, |usage| {
                             let trend: Vec<i64> = usage.days.iter().map(|day| day.calls).collect();
                             view! {
@@ -77,14 +77,16 @@ pub fn OverviewPage() -> impl IntoView {
                                 <Meter label="Calls this month" used limit=quota/>
                             </div>
                         </Card>
-                        <Card title=if live { "It is live" } else { "It is paused" }>
-                            <PostForm action=switch class="stack">
-                                <p class="muted small">{state}</p>
-                                <input type="hidden" name="id" value=view.id.to_string()/>
-                                <input type="hidden" name="live" value=(!live).to_string()/>
-                                <Submit label=if live { "Pause it" } else { "Go live" } look=if live { Look::Secondary } else { Look::Primary } pending=form.pending/>
-                            </PostForm>
-                        </Card>
+                        {(!ended).then(|| view! {
+                            <Card title=if live { "It is live" } else { "It is paused" }>
+                                <PostForm action=switch class="stack">
+                                    <p class="muted small">{state}</p>
+                                    <input type="hidden" name="id" value=view.id.to_string()/>
+                                    <input type="hidden" name="live" value=(!live).to_string()/>
+                                    <Submit label=if live { "Pause it" } else { "Go live" } look=if live { Look::Secondary } else { Look::Primary } pending=form.pending/>
+                                </PostForm>
+                            </Card>
+                        }.into_any())}
                     </div>
                 </div>
             </div>

@@ -36,13 +36,18 @@ pub fn UsagePage() -> impl IntoView {
             let points = usage.days.iter().map(|day| (day.day.clone(), day.calls)).collect::<Vec<_>>();
             let rows = usage.recent.iter().cloned().map(row).views();
             let none = usage.recent.is_empty();
+            let days = query.read().get("days").unwrap_or_default();
+            let spans = [("", "This month"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days")]
+                .into_iter()
+                .map(|(span, text)| {
+                    let href = format!("?days={span}");
+                    view! { <a class="chip chip--sm" href=href aria-current=(span == days).then_some("true")>{text}</a> }
+                })
+                .views();
             let table = links::usage_table(config, &usage.from, &usage.to);
             view! {
                 <div class="stack">
-                    <nav class="chips" aria-label="Time">
-                        <a class="chip chip--sm" href="?">"This month"</a><a class="chip chip--sm" href="?days=7">"7 days"</a>
-                        <a class="chip chip--sm" href="?days=30">"30 days"</a><a class="chip chip--sm" href="?days=90">"90 days"</a>
-                    </nav>
+                    <nav class="chips" aria-label="Time">{spans}</nav>
                     <div class="grid grid--stats">
                         <Stat label="Calls" value=fmt::count(usage.calls) icon=Sign::Activity/>
                         <Stat label="Failed" value=fmt::count(usage.failed)/>
