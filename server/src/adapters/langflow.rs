@@ -84,6 +84,26 @@ struct Placed {
     order: VecDeque<Uuid>,
 }
 
+impl Placed {
+    /// Adds a flow, and returns the one that is one too many.
+    fn add(&mut self, id: Uuid, most: usize) -> Option<Uuid> {
+        // Two runs may have placed it side by side.
+        if !self.known.insert(id) {
+            return None;
+        }
+        self.order.push_back(id);
+        let oldest = self.order.pop_front_if(|_| self.known.len() > most)?;
+        self.known.remove(&oldest);
+        Some(oldest)
+    }
+
+    fn forget(&mut self, id: Uuid) {
+        if self.known.remove(&id) {
+            self.order.retain(|known| *known != id);
+        }
+    }
+}
+
 impl LangflowRuntime {
     /// Makes the runtime; the server is asked what it is when it is first needed.
     pub fn new(settings: &LangflowSection) -> anyhow::Result<Self> {
@@ -152,12 +172,12 @@ impl LangflowRuntime {
         let nothing = json!({"flow_id": Uuid::nil(), "input_value": "", "mode": "stream"});
         match self.http.once(Method::POST, "/api/v2/workflows", Some(&nothing), PROBE).await {
             Err(Trouble::Status { status: StatusCode::NOT_FOUND, code, .. }) => Ok(code == "FLOW_NOT_FOUND"),
-            // Another body, or another method, is another API.
-            Err(Trouble::Status {
+            // Another body, another method, or an answer: another API.
+            Ok(_)
+            | Err(Trouble::Status {
                 status: StatusCode::UNPROCESSABLE_ENTITY | StatusCode::METHOD_NOT_ALLOWED, ..
             }) => Ok(false),
             Err(trouble) => Err(trouble.told("asking what it speaks")),
-            Ok(_) => Ok(false),
         }
     }
 
@@ -210,16 +230,7 @@ impl LangflowRuntime {
                 self.http.repeat(Method::PUT, &format!("/api/v1/flows/{id}"), Some(&body), PLACE).await?;
             }
         }
-        let oldest = {
-            let mut placed = self.placed();
-            placed.known.insert(id);
-            placed.order.push_back(id);
-            let oldest = if placed.order.len() > PLACED { placed.order.pop_front() } else { None };
-            if let Some(oldest) = oldest {
-                placed.known.remove(&oldest);
-            }
-            oldest
-        };
+        let oldest = self.placed().add(id, PLACED);
         if let (Some(oldest), Server::Lfx) = (oldest, server) {
             // Whoever still needs it finds it missing and places it again.
             let _ = self.http.once(Method::DELETE, &format!("/flows/{oldest}"), None, PROBE).await;
@@ -252,12 +263,6 @@ impl LangflowRuntime {
 
     fn placed(&self) -> std::sync::MutexGuard<'_, Placed> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn forget(&self, id: Uuid) {
-        let mut placed = self.placed();
-        placed.known.remove(&id);
-        placed.order.retain(|known| *known != id);
     }
 
     /// Forgets what the server is and has when it is away: another one may come back.
@@ -304,7 +309,7 @@ impl LangflowRuntime {
                 Ok(response) => return self.read(&flow, response, events).await,
                 Err(trouble) if trouble.status() == Some(StatusCode::NOT_FOUND) => {
                     tracing::debug!(langflow.flow = %id, "the Langflow server has lost a flow; it is placed again");
-                    self.forget(id);
+                    self.placed().forget(id);
                 }
                 Err(trouble) => {
                     self.forget_if_away(&trouble).await;
@@ -453,6 +458,17 @@ fn parts(version: &str) -> [u64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_flow_makes_room_and_one_that_is_placed_twice_takes_no_more() {
+        let id = |byte: u8| Uuid::from_bytes([byte; 16]);
+        let mut placed = Placed::default();
+        let given_up: Vec<Option<Uuid>> = [1, 1, 2, 3, 1].map(|byte| placed.add(id(byte), 2)).into();
+        assert_eq!(given_up, [None, None, None, Some(id(1)), Some(id(2))]);
+        placed.forget(id(3));
+        assert_eq!(placed.add(id(4), 2), None);
+        assert_eq!(placed.order, [id(1), id(4)]);
+    }
 
     #[test]
     fn versions_with_known_holes_are_told_from_others() {

@@ -73,8 +73,13 @@ pub(crate) struct Account {
 
 /// Runs a test on each database.
 pub(crate) async fn on_every_app(test: impl AsyncFn(&TestApp)) {
+    on_every_app_with(|_| (), test).await;
+}
+
+/// Runs a test on each database, with settings of its own.
+pub(crate) async fn on_every_app_with(settings: impl Fn(&mut Config), test: impl AsyncFn(&TestApp)) {
     testkit::on_every_database_url(async |url| {
-        let app = TestApp::start(&url).await;
+        let app = TestApp::start(&url, &settings).await;
         test(&app).await;
         app.finish().await;
     })
@@ -88,13 +93,14 @@ async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 }
 
 impl TestApp {
-    async fn start(database: &str) -> Self {
+    async fn start(database: &str, settings: &impl Fn(&mut Config)) -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let mut config = Config::default();
         config.server.data_dir = data.path().to_owned();
         config.database.url = database.to_owned();
         config.database.max_connections = 4;
         config.runtime.secret = Some("a secret of the runtime".to_owned().into());
+        settings(&mut config);
         let mut parts = server::build::parts(&config, "http://cmp.test".to_owned()).await.expect("a context");
         let mailer = Arc::new(MemoryMailer::default());
         parts.mailer = mailer.clone();

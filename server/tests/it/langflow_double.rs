@@ -332,7 +332,7 @@ fn failing(kind: Double, input: &str) -> Vec<Value> {
     ];
     match kind {
         Double::Lfx | Double::OldLangflow => {
-            events.push(json!({"event": "error", "data": {"error": format!("500: {text}")}}))
+            events.push(json!({"event": "error", "data": {"error": format!("500: {text}")}}));
         }
         Double::Langflow => {
             events.push(json!({"event": "end_vertex", "data": {"build_data": {"id": "LM-1", "valid": false, "params": text, "data": {}}}}));

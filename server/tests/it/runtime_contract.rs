@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 use server::adapters::langflow::LangflowRuntime;
 use server::adapters::routed::RoutedRuntime;
 use server::adapters::runtime::EmbeddedRuntime;
-use server::config::{LangflowSection, ModelSection};
+use server::config::{Config, LangflowSection, ModelSection};
 use services::ports::{AgentRuntime, Persona, RunOutput, RunRequest, RuntimeChoice, RuntimeError};
 use testkit::ScriptedModel;
 use testkit::runtime_contract::{CASES, OpenAnswers, Subject, contract_flow};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::app::on_every_app_with;
 use crate::langflow_double::{Double, KEY, RunningDouble};
+use crate::story::{list_what_is_imported, subscribe};
 
 /// Tries everything, and says all that does not hold.
 async fn holds(runtime: impl AgentRuntime + 'static, open: OpenAnswers) {
@@ -198,4 +200,38 @@ async fn a_flow_that_our_engine_runs_stays_with_it() {
     assert_eq!((imported.report.verdict, imported.report.remote), (FlowClass::Native, RemoteRuntime::None));
     run(&runtime, imported.flow, "hello").await.expect("an answer");
     assert!(double.heard("POST").is_empty());
+}
+
+#[tokio::test]
+async fn a_buyers_calls_of_a_foreign_flow_are_answered_by_the_server_as_one_conversation() {
+    for kind in [Double::Lfx, Double::Langflow] {
+        let double = RunningDouble::start(kind).await;
+        let settings = |config: &mut Config| config.langflow = double.settings();
+        on_every_app_with(settings, async |app| {
+            let import = json!({"flow_definition": foreign_flow(), "flow_version": "1.0.0", "runtime": "remote"});
+            let wrong = json!({"flow_definition": foreign_flow(), "runtime": "elsewhere"});
+            let listed = list_what_is_imported(app, import).await;
+            let again = format!("/api/provider-agents/{}/import_flow/", listed.agent);
+            let refused = app.call("POST", &again, Some(&listed.provider.token), &wrong).await.expect(400);
+            assert!(refused["runtime"].is_array(), "{refused}");
+
+            let subscribed = subscribe(app, &listed).await;
+            let token = subscribed.buyer.token.as_str();
+            let keys = format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config);
+            let key = app.ok("POST", &keys, token, json!({"name": "server"})).await;
+            let key = key["key"].as_str().expect("shown once");
+            let say = async |input: &str, session: &str| {
+                let answer = app.invoke(key, &json!({"input": input, "session_id": session})).await.expect(200);
+                assert_eq!(
+                    (&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]),
+                    (&json!(11), &json!(7))
+                );
+                answer["output"].as_str().expect("an answer").to_owned()
+            };
+            assert!(say("My number is 4711.", "s-1").await.contains("Your name is"), "the persona is told");
+            assert!(say("Which number?", "s-1").await.contains("4711"), "a conversation is remembered");
+            assert!(!say("Which number?", "s-2").await.contains("4711"), "and no other");
+        })
+        .await;
+    }
 }

@@ -57,6 +57,11 @@ pub(crate) struct Listed {
 
 /// Applies, is approved, imports, offers, submits, is listed.
 pub(crate) async fn list_an_offering(app: &TestApp) -> Listed {
+    list_what_is_imported(app, json!({"flow_definition": flow(), "flow_version": "1.0.0"})).await
+}
+
+/// The same with another flow: what the import is sent.
+pub(crate) async fn list_what_is_imported(app: &TestApp, import: Value) -> Listed {
     let operator = app.operator().await;
     let provider = app.register("provider").await;
     let (token, organization) = (provider.token.as_str(), provider.organization.as_str());
@@ -76,14 +81,7 @@ pub(crate) async fn list_an_offering(app: &TestApp) -> Listed {
         (Some(true), Some(3), Some(2)),
         "{report}"
     );
-    let version = app
-        .ok(
-            "POST",
-            &format!("/api/provider-agents/{agent}/import_flow/"),
-            token,
-            json!({"flow_definition": flow(), "flow_version": "1.0.0"}),
-        )
-        .await;
+    let version = app.ok("POST", &format!("/api/provider-agents/{agent}/import_flow/"), token, import).await;
     assert_eq!(version["flow_version"], "1.0.0");
     let offering = app.ok("POST", "/api/marketplace-provider-offerings/", token, json!({"agent": agent})).await["uuid"]
         .as_str()

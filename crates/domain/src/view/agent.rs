@@ -22,19 +22,15 @@ crate::text_enum::text_enum! {
 
 crate::text_enum::text_enum! {
     /// What a Langflow server beside our engine has to do with a flow.
+    #[derive(Default)]
     RemoteRuntime {
         /// Nothing: our engine runs the flow, or there is no server.
+        #[default]
         None = "none",
         /// It could run the flow; its provider has not chosen it.
         Offered = "offered",
         /// It runs the flow, because its provider chose it.
         Chosen = "chosen",
-    }
-}
-
-impl Default for RemoteRuntime {
-    fn default() -> Self {
-        Self::None
     }
 }
 

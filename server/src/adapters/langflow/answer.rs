@@ -285,9 +285,11 @@ mod tests {
             end,
             json!({"event": "end", "data": {}}),
         ];
-        let bare: String = events.iter().map(|event| format!("{event}\n\n")).collect();
-        let framed: String =
-            events.iter().zip(0..).map(|(event, id)| format!("id: {id}\r\ndata: {event}\r\n\r\n")).collect();
+        let (mut bare, mut framed) = (String::new(), String::new());
+        for (event, id) in events.iter().zip(0..) {
+            bare += &format!("{event}\n\n");
+            framed += &format!("id: {id}\r\ndata: {event}\r\n\r\n");
+        }
         for stream in [bare, framed] {
             for cut in 0..stream.len() {
                 let (streamed, output) = read(&stream, cut).expect("an answer");
