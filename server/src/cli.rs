@@ -49,6 +49,18 @@ enum Command {
         #[command(subcommand)]
         command: FlowCommand,
     },
+    /// Read one file of a buyer from standard input, within bounds; the program starts itself so.
+    #[command(hide = true)]
+    Extract(ExtractArgs),
+}
+
+/// What the reading of a file may cost.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ExtractArgs {
+    /// Bytes of memory.
+    memory: u64,
+    /// Seconds of processor time.
+    processor: u64,
 }
 
 /// Where the data is.
@@ -135,6 +147,25 @@ enum FlowCommand {
     },
 }
 
+impl Cli {
+    /// Tells whether this process is to read one file and nothing else.
+    pub fn reads_a_file(&self) -> Option<ExtractArgs> {
+        match self.command {
+            Command::Extract(args) => Some(args),
+            _ => None,
+        }
+    }
+}
+
+/// Reads one file from standard input; see [`knowledge::extract::worker`].
+pub fn read_file(args: ExtractArgs) -> ExitCode {
+    match knowledge::extract::worker::serve(args.memory, args.processor) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever started it hears nothing and says that the file is too complex.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// Runs the command; a failure is printed with what caused it.
 pub async fn run(cli: Cli) -> ExitCode {
     match dispatch(cli).await {
@@ -169,6 +200,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             print!("{}", load(place, None, None)?.to_toml());
             Ok(ExitCode::SUCCESS)
         }
+        // The program does this before it has a runtime.
+        Command::Extract(args) => Ok(read_file(args)),
         Command::Flow { command: FlowCommand::Check { files, json } } => flow::check(&files, json),
         Command::Flow { command: FlowCommand::Run { file: export, input, session, json } } => {
             let place = WhereArgs { data_dir: None, database: None };

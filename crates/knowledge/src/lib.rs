@@ -1,6 +1,7 @@
-//! Documents: chunk, embed, index, retrieve.
+//! Documents: extract, chunk, embed, index, retrieve.
 //!
-//! A [`Document`] is what is left of a file when its format is forgotten. [`chunks`] cuts it into
+//! A [`Document`] is what is left of a file when its format is forgotten; [`extract::worker::Worker`]
+//! makes one of a file, in a process of its own. [`chunks`] cuts it into
 //! passages; [`Analysis`] says which words each holds, [`embed_all`] asks a model what it means; a
 //! [`Base`] ranks the passages of one knowledge base for a question and says why; [`snippet`] shows the
 //! part that answers. Nothing here knows who owns a document or where it is stored, and the one thing a
@@ -12,6 +13,7 @@ mod base;
 mod chunk;
 mod document;
 pub mod embed;
+pub mod extract;
 mod highlight;
 mod language;
 mod lexical;

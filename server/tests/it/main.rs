@@ -3,6 +3,7 @@
 mod access;
 mod app;
 mod bodies;
+mod extract;
 mod gateway;
 mod guard;
 mod langflow_double;
