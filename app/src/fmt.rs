@@ -21,6 +21,15 @@ pub fn plural(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// Writes a number of bytes as `512 B`, `12.3 kB`, `4.0 MB`.
+pub fn bytes(bytes: i64) -> String {
+    match bytes {
+        ..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", tenths(bytes / 100)),
+        _ => format!("{} MB", tenths(bytes / 100_000)),
+    }
+}
+
 /// Writes 47 tenths as `4.7`.
 pub fn tenths(tenths: i64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)

@@ -35,6 +35,31 @@ export const SENTENCE = 'Polly heard “{question}” and nods.';
 /** Says what the flow answers to `question`. */
 export const answerTo = (question: string): string => SENTENCE.replace('{question}', question);
 
+/** Makes a flow that hands what a person says to the deployment's model, and the model's words back. */
+export function modelFlow(): object {
+  const model = {
+    input_value: field('str', ''),
+    system_message: field('str', 'You answer questions about a shop.'),
+    model: { type: 'model', value: '', show: true },
+  };
+  return {
+    name: 'Clerk',
+    description: 'Answers from what it was given to read.',
+    data: {
+      nodes: [
+        node('ChatInput-a', 'ChatInput', 'message', { input_value: field('str', '') }, 0),
+        node('LanguageModelComponent-b', 'LanguageModelComponent', 'text_output', model, 400),
+        node('ChatOutput-c', 'ChatOutput', 'message', { input_value: field('str', '') }, 800),
+      ],
+      edges: [
+        edge(['ChatInput-a', 'ChatInput', 'message'], ['LanguageModelComponent-b', 'input_value']),
+        edge(['LanguageModelComponent-b', 'LanguageModelComponent', 'text_output'], ['ChatOutput-c', 'input_value']),
+      ],
+      viewport: { x: 0, y: 0, zoom: 1 },
+    },
+  };
+}
+
 /** Makes a flow that answers `sentence` with `{question}` in it replaced by what the person said. */
 export function flow(sentence = SENTENCE): object {
   return {

@@ -6,8 +6,8 @@ import { flow } from './flow.ts';
 
 export type Listed = { provider: Account; agent: string; offering: string; name: string; paidPlan: string; freePlan: string };
 
-/** Makes a provider whose agent is listed, with a free plan and one of 29 USD. */
-export async function listAnOffering(sentence?: string): Promise<Listed> {
+/** Makes a provider whose agent is listed, with a free plan and one of 29 USD; `runs` is its flow. */
+export async function listAnOffering(runs: object = flow()): Promise<Listed> {
   requireOperator();
   const staff = await tokenOf(operator);
   const provider = await register(someone('Petra Provider'));
@@ -25,7 +25,7 @@ export async function listAnOffering(sentence?: string): Promise<Listed> {
     category: 'assistants',
     customer_uuid: provider.organization,
   });
-  await call('POST', `/api/provider-agents/${agent.uuid}/import_flow/`, token, { flow_definition: flow(sentence), flow_version: '1.0.0' });
+  await call('POST', `/api/provider-agents/${agent.uuid}/import_flow/`, token, { flow_definition: runs, flow_version: '1.0.0' });
   const offering = (await call('POST', '/api/marketplace-provider-offerings/', token, { agent: agent.uuid })).uuid;
   await call('PATCH', `/api/marketplace-provider-offerings/${offering}/`, token, {
     tagline: 'Repeats politely.',

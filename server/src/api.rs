@@ -11,6 +11,7 @@ mod catalog;
 mod configs;
 mod docs;
 pub mod error;
+mod knowledge;
 mod list;
 mod orders;
 mod provider_agents;
@@ -38,6 +39,7 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
         .merge(catalog::router())
         .merge(orders::router())
         .merge(configs::router())
+        .merge(knowledge::router())
         .merge(provider_agents::router())
         .merge(crate::gateway::router())
         .merge(crate::webhooks::router())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::BasisPoints;
+use knowledge::extract::worker::{Bounds, Worker};
 use secrecy::ExposeSecret as _;
 use services::clock::{Clock, SystemClock};
 use services::ctx::Parts;
@@ -15,6 +16,7 @@ use store::{Options, Scope, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::adapters::knowledge::EmbeddedKnowledge;
 use crate::adapters::mailer::ConfiguredMailer;
 use crate::adapters::routed::RoutedRuntime;
 use crate::adapters::sandbox::Sandbox;
@@ -56,7 +58,8 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let store = open_store(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
-    let runtime = Arc::new(RoutedRuntime::new(&config.model, &config.langflow)?);
+    let knowledge = Arc::new(EmbeddedKnowledge::new(store.clone(), clock.clone(), file_reader(config)?));
+    let runtime = Arc::new(RoutedRuntime::new(&config.model, &config.langflow)?.with_knowledge(knowledge.clone()));
     let secret = webhook_secret(&store).await?;
     let merchant = config.site.name.clone();
     let sandbox = Arc::new(Sandbox::new(store.clone(), clock.clone(), public_url.clone(), merchant, secret));
@@ -77,6 +80,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         store,
         clock,
         runtime,
+        knowledge,
         payments: sandbox.clone(),
         sandbox: Some(sandbox),
         mailer,
@@ -84,6 +88,16 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         gateway: Gateway::default(),
         jobs_wake: tokio::sync::Notify::new(),
     })
+}
+
+/// Returns what reads buyers' files: this program again, in processes of their own.
+fn file_reader(config: &Config) -> anyhow::Result<Worker> {
+    let program = if config.knowledge.reader.as_os_str().is_empty() {
+        std::env::current_exe().context("the program does not know its own place")?
+    } else {
+        config.knowledge.reader.clone()
+    };
+    Ok(Worker::new(program, &["extract"], Bounds::default(), 2))
 }
 
 /// Returns the secret that the sandbox signs its events with: made once, kept with its objects.

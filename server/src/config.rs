@@ -28,6 +28,8 @@ pub struct Config {
     pub runtime: RuntimeSection,
     /// The Langflow server for flows that our engine does not run.
     pub langflow: LangflowSection,
+    /// How documents are read.
+    pub knowledge: KnowledgeSection,
     /// How mail leaves.
     pub mail: MailSection,
     /// Logs and metrics.
@@ -183,6 +185,15 @@ pub enum LangflowKind {
     Lfx,
     /// Langflow itself.
     Langflow,
+}
+
+/// How documents are read.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KnowledgeSection {
+    /// The program that reads files, called as `cmp extract`: this one where it is empty. A wrapper can lock it in
+    /// further than the program does by itself.
+    pub reader: PathBuf,
 }
 
 /// How mail leaves.

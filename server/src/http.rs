@@ -21,6 +21,9 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// The largest body that any door takes unless it says otherwise: a flow export and its envelope.
 const BODY_LIMIT: usize = 12 * 1024 * 1024;
 
+/// The largest form of files that is taken: a few at once.
+const UPLOAD_LIMIT: usize = 110 * 1024 * 1024;
+
 /// What the handlers share.
 #[derive(Clone, Debug, FromRef)]
 pub struct AppState {
@@ -41,6 +44,7 @@ pub fn router(state: AppState) -> Router {
         .merge(widget::router())
         .route("/pkg/{hash}/{file}", get(assets::package))
         .route("/ui-upload/flow/{agent}/", post(upload::flow))
+        .route("/ui-upload/documents/{agent}/", post(upload::documents).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
         .fallback(portal::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(state.clone(), guard::authenticate))

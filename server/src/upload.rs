@@ -2,11 +2,14 @@
 
 use app::links;
 use app::server_context::UPLOAD_PROBLEM;
+use axum::extract::multipart::Field;
 use axum::extract::{Extension, Multipart, Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::{ConfigId, view::config::ConfigView};
+use services::knowledge::{self, FILE_BYTES, NewSource};
 use services::ports::RuntimeChoice;
-use services::{Error, Principal, provider};
+use services::{Error, Principal, configs, provider};
 
 use crate::http::AppState;
 
@@ -35,8 +38,13 @@ pub async fn flow(
         };
         Ok::<_, Error>((page, imported))
     };
-    match outcome.await {
-        Ok((page, Ok(()))) => Redirect::to(&links::with_notice(&page, "imported")).into_response(),
+    answer(outcome.await, "imported")
+}
+
+/// Leads back to the page that a form was sent from: with a notice, or with what was wrong.
+fn answer(outcome: Result<(String, Result<(), Error>), Error>, notice: &str) -> Response {
+    match outcome {
+        Ok((page, Ok(()))) => Redirect::to(&links::with_notice(&page, notice)).into_response(),
         Ok((page, Err(error))) => {
             let problem = match error {
                 // The form has one field: what is wrong with it needs no name.
@@ -60,23 +68,94 @@ pub async fn flow(
     }
 }
 
+/// Takes files that an agent is to answer from, and leads back to its page. Those that are fine are taken, whatever
+/// is wrong with others.
+pub async fn documents(
+    State(state): State<AppState>,
+    principal: Option<Extension<Principal>>,
+    Path(agent): Path<String>,
+    form: Multipart,
+) -> Response {
+    let principal = principal.map(|Extension(principal)| principal).unwrap_or_default();
+    let outcome = async {
+        let id: ConfigId = agent.parse().map_err(|_| Error::NotFound("agent"))?;
+        let ConfigView { organization_id, .. } = configs::get(&state.ctx, &principal, id).await?;
+        let taken = take(&state, &principal, id, form).await;
+        Ok::<_, Error>((links::agent(organization_id, id, "training/"), taken))
+    };
+    answer(outcome.await, "uploaded")
+}
+
+async fn take(state: &AppState, who: &Principal, config: ConfigId, mut form: Multipart) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    let mut taken = 0;
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => break,
+            Err(_) => {
+                problems.push("The files did not arrive whole; send them again, fewer at once.".to_owned());
+                break;
+            }
+        };
+        let name = field.file_name().unwrap_or_default().to_owned();
+        if field.name() != Some("file") || name.is_empty() {
+            continue;
+        }
+        let source = match bounded(field, FILE_BYTES).await {
+            Some(Ok(bytes)) => NewSource::File { name: name.clone(), bytes },
+            Some(Err(())) => {
+                problems.push(format!("The file {name} is larger than 25 MB; split it, or leave out its pictures"));
+                continue;
+            }
+            None => {
+                problems.push(format!("The file {name} did not arrive whole; send it again"));
+                break;
+            }
+        };
+        match knowledge::add(&state.ctx, who, config, source).await {
+            Ok(_) => taken += 1,
+            Err(Error::Invalid(wrong)) => {
+                problems.extend(wrong.into_iter().map(|(_, problem)| format!("The file {name} {problem}")));
+            }
+            Err(error @ Error::Conflict(_)) => problems.push(format!("The file {name} was not taken: {error}")),
+            Err(error) => return Err(error),
+        }
+    }
+    match (problems.is_empty(), taken) {
+        (true, 0) => Err(Error::invalid("", "Choose a file first.")),
+        (true, _) => Ok(()),
+        (false, 0) => Err(Error::invalid("", problems.join("\n"))),
+        (false, _) => Err(Error::invalid("", format!("{}\nThe other files are taken.", problems.join("\n")))),
+    }
+}
+
+/// Reads a field to its end: nothing if it breaks off, and an error if it is larger than `most`.
+async fn bounded(mut field: Field<'_>, most: usize) -> Option<Result<Vec<u8>, ()>> {
+    let mut bytes = Vec::new();
+    let mut too_large = false;
+    while let Some(chunk) = field.chunk().await.ok()? {
+        too_large |= bytes.len() + chunk.len() > most;
+        if !too_large {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    Some(if too_large { Err(()) } else { Ok(bytes) })
+}
+
 /// Reads the form's file, and what is to run it.
 async fn file(mut form: Multipart) -> Result<(Vec<u8>, RuntimeChoice), &'static str> {
     const BROKEN: &str = "The file did not arrive whole; send it again.";
 
     let mut bytes = Vec::new();
     let mut choice = RuntimeChoice::Here;
-    while let Some(mut field) = form.next_field().await.map_err(|_| BROKEN)? {
+    while let Some(field) = form.next_field().await.map_err(|_| BROKEN)? {
         match field.name() {
             // A box that is not ticked is not sent.
             Some("remote") => choice = RuntimeChoice::Remote,
             Some("file") => {
-                while let Some(chunk) = field.chunk().await.map_err(|_| BROKEN)? {
-                    if bytes.len() + chunk.len() > EXPORT {
-                        return Err("The file is larger than 8 MB. Export one flow, without files in it.");
-                    }
-                    bytes.extend_from_slice(&chunk);
-                }
+                let sent = bounded(field, EXPORT).await.ok_or(BROKEN)?;
+                bytes = sent.map_err(|()| "The file is larger than 8 MB. Export one flow, without files in it.")?;
             }
             _ => {}
         }

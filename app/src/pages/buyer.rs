@@ -31,6 +31,8 @@ pub fn BuyerRoutes() -> AnyNestedRoute {
             <Route path=path!("/agents/") view=agents::AgentsPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/") view=agent::overview::OverviewPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/persona/") view=agent::persona::PersonaPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/training/") view=agent::training::TrainingPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/training/:document/") view=agent::document::DocumentPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/branding/") view=agent::branding::BrandingPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/keys/") view=agent::keys::KeysPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/widget/") view=agent::widget::WidgetPage ssr=SsrMode::Async/>

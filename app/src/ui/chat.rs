@@ -8,6 +8,7 @@ mod markdown;
 mod stream;
 
 use domain::view::chat::ChatMessage;
+use domain::view::knowledge::Citation;
 use leptos::prelude::*;
 
 use crate::ui::Views as _;
@@ -22,6 +23,7 @@ struct Bubble {
     who: Who,
     text: ArcRwSignal<String>,
     waiting: ArcRwSignal<bool>,
+    citations: ArcRwSignal<Vec<Citation>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +48,8 @@ struct Talk {
 impl Talk {
     fn add(self, who: Who, text: String, waiting: bool) -> Bubble {
         let id = self.bubbles.with_untracked(|bubbles| bubbles.last().map_or(0, |last| last.id + 1));
-        let bubble = Bubble { id, who, text: ArcRwSignal::new(text), waiting: ArcRwSignal::new(waiting) };
+        let waiting = ArcRwSignal::new(waiting);
+        let bubble = Bubble { id, who, text: ArcRwSignal::new(text), waiting, citations: ArcRwSignal::default() };
         self.bubbles.update(|bubbles| bubbles.push(bubble.clone()));
         bubble
     }
@@ -102,21 +105,31 @@ pub fn ChatPanel(
     /// The conversation that `history` is of.
     #[prop(default = None)]
     session_id: Option<String>,
+    /// Below which address the documents stand that answers are from.
+    #[prop(optional, into)]
+    sources: String,
     /// Further classes: `chat--tall`.
     #[prop(optional)]
     class: &'static str,
 ) -> impl IntoView {
     let fresh = history.is_empty();
-    let first = (!greeting.is_empty()).then_some((Who::Agent, greeting));
-    let said =
-        history.into_iter().map(|message| (if message.role == "user" { Who::User } else { Who::Agent }, message.text));
-    let problem = plain.problem.clone().map(|problem| (Who::Problem, problem));
+    let first = (!greeting.is_empty()).then(|| (Who::Agent, greeting, Vec::new()));
+    let said = history
+        .into_iter()
+        .map(|message| (if message.role == "user" { Who::User } else { Who::Agent }, message.text, message.citations));
+    let problem = plain.problem.clone().map(|problem| (Who::Problem, problem, Vec::new()));
     let bubbles = first
         .into_iter()
         .chain(said)
         .chain(problem)
         .enumerate()
-        .map(|(id, (who, text))| Bubble { id, who, text: ArcRwSignal::new(text), waiting: ArcRwSignal::new(false) })
+        .map(|(id, (who, text, citations))| Bubble {
+            id,
+            who,
+            text: ArcRwSignal::new(text),
+            waiting: ArcRwSignal::new(false),
+            citations: ArcRwSignal::new(citations),
+        })
         .collect();
     let talk = Talk {
         bubbles: RwSignal::new(bubbles),
@@ -125,6 +138,7 @@ pub fn ChatPanel(
         endpoint: StoredValue::new(endpoint),
         meta: RwSignal::new(String::new()),
     };
+    let sources = StoredValue::new(sources);
     let log = NodeRef::<leptos::html::Div>::new();
     let draft = NodeRef::<leptos::html::Textarea>::new();
     follow(talk, log);
@@ -178,7 +192,7 @@ pub fn ChatPanel(
                 <div><strong>{name.clone()}</strong><span>{note}</span></div>
             </div>
             <div class="chat__log" node_ref=log role="log" aria-live="polite" aria-label="Conversation" tabindex="0">
-                <For each=move || talk.bubbles.get() key=|bubble| bubble.id let:bubble><BubbleView bubble/></For>
+                <For each=move || talk.bubbles.get() key=|bubble| bubble.id let:bubble><BubbleView bubble sources/></For>
                 {move || talk.meta.with(|meta| (!meta.is_empty()).then(|| view! { <span class="msg__meta">{meta.clone()}</span> }.into_any()))}
                 <form class="chat__starters" method="post" action=plain.action.clone() hidden=move || !shows_starters()>{starter_fields}{starters}</form>
             </div>
@@ -197,8 +211,8 @@ pub fn ChatPanel(
 }
 
 #[component]
-fn BubbleView(bubble: Bubble) -> impl IntoView {
-    let Bubble { who, text, waiting, .. } = bubble;
+fn BubbleView(bubble: Bubble, sources: StoredValue<String>) -> impl IntoView {
+    let Bubble { who, text, waiting, citations, .. } = bubble;
     let (class, speaker) = match who {
         Who::User => ("msg msg--user", "You: "),
         Who::Agent => ("msg msg--agent", "Agent: "),
@@ -215,7 +229,24 @@ fn BubbleView(bubble: Bubble) -> impl IntoView {
             view! { <p>{text}</p> }.into_any()
         }
     };
-    view! { <div class=class><span class="sr">{speaker}</span>{inside}</div> }
+    let cited = move || {
+        let citations = citations.get();
+        (!citations.is_empty()).then(|| cited(&sources.read_value(), citations))
+    };
+    view! { <div class=class><span class="sr">{speaker}</span>{inside}{cited}</div> }
+}
+
+/// What an answer is from, each with the passage that it is from.
+fn cited(sources: &str, citations: Vec<Citation>) -> AnyView {
+    let list = citations
+        .into_iter()
+        .map(|citation| {
+            let href = format!("{sources}{}/#p-{}", citation.document_id, citation.passage_id);
+            let page = citation.page.map(|page| format!(", page {page}"));
+            view! { <li value=citation.number><a class="link" href=href rel="external" title=citation.text>{citation.name}</a>{page}</li> }
+        })
+        .views();
+    view! { <ol class="msg__sources" aria-label="Sources">{list}</ol> }.into_any()
 }
 
 /// Keeps the newest words in sight.

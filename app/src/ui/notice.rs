@@ -30,6 +30,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("left", "You have left the organization."),
     ("role-changed", "The role is changed."),
     ("applied", "Your application is sent. We write to you when it is decided."),
+    ("uploaded", "Taken. It is being read."),
     ("imported", "The flow is imported."),
     ("submitted", "Submitted. We look at it and write to you."),
     ("unpublished", "It is off the marketplace. Running subscriptions go on."),

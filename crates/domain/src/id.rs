@@ -89,6 +89,10 @@ ids! {
     ConfigId;
     /// A credential of one config.
     KeyId;
+    /// What a buyer gave an agent to answer from: a file, a question with its answer, an address.
+    DocumentId;
+    /// A piece of a document that is found and cited on its own.
+    PassageId;
     /// One call of an agent: the unit of metering, and the `request_id` of the API.
     InvocationId;
     /// Work that happens later.

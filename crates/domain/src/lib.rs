@@ -15,9 +15,9 @@ pub mod view;
 mod text_enum;
 
 pub use id::{
-    AgentId, CategoryId, CheckoutId, ConfigId, FlowVersionId, InvitationId, InvocationId, JobId, KeyId, OfferingId,
-    OrderId, OrganizationId, PaymentId, PlanId, ProjectId, ReviewId, SubmissionId, SubscriptionId, UserId,
-    UserSessionId, UserTokenId,
+    AgentId, CategoryId, CheckoutId, ConfigId, DocumentId, FlowVersionId, InvitationId, InvocationId, JobId, KeyId,
+    OfferingId, OrderId, OrganizationId, PassageId, PaymentId, PlanId, ProjectId, ReviewId, SubmissionId,
+    SubscriptionId, UserId, UserSessionId, UserTokenId,
 };
 pub use money::{BasisPoints, Currency, Money};
 pub use role::{Permission, Role};

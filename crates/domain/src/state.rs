@@ -309,6 +309,30 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a document was given as.
+    DocumentKind {
+        /// A file.
+        File = "file",
+        /// A question with its answer.
+        Answer = "qa",
+    }
+}
+
+text_enum! {
+    /// How far a document is.
+    DocumentState {
+        /// Waits to be read.
+        Pending = "pending",
+        /// Is being read.
+        Processing = "processing",
+        /// Can be found.
+        Ready = "ready",
+        /// Could not be read; its reason says why.
+        Failed = "failed",
+    }
+}
+
 impl Capability {
     /// Returns what a product of a category can do, by the category's slug.
     pub const fn of_category(slug: &str) -> &'static [Self] {

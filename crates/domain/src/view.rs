@@ -8,6 +8,7 @@ pub mod agent;
 pub mod catalog;
 pub mod chat;
 pub mod config;
+pub mod knowledge;
 pub mod operator;
 pub mod order;
 pub mod provider;

@@ -372,7 +372,7 @@ fn pieces(text: &str, most: usize) -> Vec<String> {
 }
 
 /// Where sentences begin and end, with the blanks after them; together they are the whole text.
-fn sentences(text: &str) -> Vec<(usize, usize)> {
+pub(crate) fn sentences(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut ended = false;

@@ -11,6 +11,7 @@
 pub mod analyze;
 mod base;
 mod chunk;
+mod cite;
 mod document;
 pub mod embed;
 pub mod extract;
@@ -24,6 +25,7 @@ pub mod vector;
 pub use analyze::{Analysis, Analyzer};
 pub use base::{Base, Entry, Hit, HybridOptions, Id, Search};
 pub use chunk::{Chunk, ChunkOptions, chunks};
+pub use cite::cited;
 pub use document::{Block, Body, Document};
 pub use embed::{EmbedError, Embedder, embed_all};
 pub use highlight::{Snippet, snippet};

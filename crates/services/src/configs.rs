@@ -112,6 +112,9 @@ fn changed(mut settings: ConfigSettings, patch: ConfigPatch) -> Result<ConfigSet
     if let Some(live) = patch.live {
         settings.live = live;
     }
+    if let Some(show) = patch.show_citations {
+        settings.show_citations = show;
+    }
     checks.done()?;
     Ok(settings)
 }

@@ -9,7 +9,7 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::identity::SignInLimits;
-use crate::ports::{AgentRuntime, Mailer, Payments, SandboxPage};
+use crate::ports::{AgentRuntime, KnowledgeBase, Mailer, Payments, SandboxPage};
 
 /// The surroundings of a use case; cloning is cheap.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What runs flows.
     pub runtime: Arc<dyn AgentRuntime>,
+    /// What reads and searches documents.
+    pub knowledge: Arc<dyn KnowledgeBase>,
     /// What takes money.
     pub payments: Arc<dyn Payments>,
     /// The sandbox rail's own payment page, where that rail is in use.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{Email, JobId, OrderId, PaymentId, Timestamp};
+use domain::{DocumentId, Email, JobId, OrderId, OrganizationId, PaymentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
@@ -17,7 +17,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, chain};
 use crate::ports::Mail;
-use crate::{identity, orders};
+use crate::{identity, knowledge, orders};
 
 /// How long a job may run before another process takes it for dead.
 const LEASE_SECONDS: i64 = 120;
@@ -53,6 +53,13 @@ pub enum Job {
     Fulfil {
         /// The order.
         order: OrderId,
+    },
+    /// Read a document that a buyer gave.
+    ReadDocument {
+        /// Whose.
+        organization: OrganizationId,
+        /// Which.
+        document: DocumentId,
     },
     /// Give a payment back.
     Refund {
@@ -127,6 +134,9 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
         Job::RailEvent { rail, event } => orders::handle_event(ctx, &rail, &event).await,
         Job::SandboxEvent { session } => orders::deliver_sandbox_event(ctx, &session).await,
         Job::Fulfil { order } => orders::fulfil(ctx, order, row.attempts).await,
+        Job::ReadDocument { organization, document } => {
+            knowledge::read(ctx, organization, document, row.attempts).await
+        }
         Job::Refund { payment } => orders::refund(ctx, payment).await,
     }
 }

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod identity;
 pub mod jobs;
 pub mod keys;
+pub mod knowledge;
 pub mod mail;
 pub mod markdown;
 pub mod operator;

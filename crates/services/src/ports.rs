@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Email, Money, OrderId, Timestamp, view::agent::FlowReport};
+use domain::view::agent::FlowReport;
+use domain::view::knowledge::{Citation, FoundPassage};
+use domain::{ConfigId, DocumentId, Email, Money, OrderId, Timestamp};
+use store::Tenant;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -87,6 +90,8 @@ pub struct RunRequest {
     pub tweaks: serde_json::Map<String, serde_json::Value>,
     /// The buyer's persona.
     pub persona: Persona,
+    /// The buyer's documents, where there are any.
+    pub knowledge: Option<KnowledgeScope>,
     /// How long it may take.
     pub timeout: std::time::Duration,
 }
@@ -123,7 +128,7 @@ pub enum RunEvent {
 }
 
 /// What a run gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunOutput {
     /// The answer.
     pub text: String,
@@ -131,6 +136,10 @@ pub struct RunOutput {
     pub input_tokens: i64,
     /// Tokens written.
     pub output_tokens: i64,
+    /// The passages of the buyer's documents that the answer is from.
+    pub citations: Vec<Citation>,
+    /// Whether the documents were asked and had nothing to say.
+    pub found_nothing: bool,
 }
 
 /// Why a run gave nothing. The text is for the caller and says nothing of the flow's inside.
@@ -148,6 +157,48 @@ pub enum RuntimeError {
     /// The caller went away.
     #[error("the call was cancelled")]
     Cancelled,
+}
+
+/// Whose documents, and of which agent: nothing outside of it is ever searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnowledgeScope {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Of which agent.
+    pub config: ConfigId,
+}
+
+/// What is looked for in documents.
+#[derive(Clone, Debug, Default)]
+pub struct KnowledgeQuery {
+    /// The question.
+    pub text: String,
+    /// How many passages are wanted.
+    pub most: usize,
+    /// The documents to look in; every one if there are none.
+    pub documents: Vec<DocumentId>,
+}
+
+/// Reads documents of buyers, and searches them. Embedded: `crates/knowledge` in our database; remote: RAGFlow.
+#[async_trait]
+pub trait KnowledgeBase: Send + Sync + std::fmt::Debug {
+    /// Reads a document's content, makes it findable in place of what was found of it before, and writes that it is
+    /// ready. Repeating it is harmless, and so is a document that is deleted meanwhile.
+    async fn read(&self, scope: KnowledgeScope, document: DocumentId) -> Result<(), KnowledgeError>;
+
+    /// Finds passages, the best first.
+    async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError>;
+}
+
+/// Why a document was not read, or nothing could be searched.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum KnowledgeError {
+    /// It never will be; the text is for whoever gave the document.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It may work later.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// Takes money. Embedded: the sandbox rail; production: Stripe.

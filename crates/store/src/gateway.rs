@@ -80,6 +80,10 @@ pub struct ConfigSnapshot {
     pub allowed_origins: Json<Vec<Origin>>,
     /// The buyer's own switch.
     pub live: bool,
+    /// Whether visitors are told which documents an answer is from.
+    pub show_citations: bool,
+    /// How often what it may be asked about has changed; 0 where it has no documents.
+    pub knowledge_version: i64,
 }
 
 /// Reads a config's snapshot.
@@ -88,7 +92,8 @@ pub async fn snapshot(tx: &mut Tx, id: ConfigId) -> Result<Option<ConfigSnapshot
         "SELECT c.id, c.organization_id, o.blocked_at, c.project_id, c.subscription_id, s.state AS subscription_state,
                 s.offering_id, s.provider_id, s.flow_version_id, v.flow, p.monthly_quota, p.requests_per_minute,
                 c.agent_name, c.greeting_message, c.system_prompt_override, c.tone, c.primary_color, c.avatar_url,
-                c.logo_url, c.welcome_message, c.widget_position, c.widget_theme, f.starters, c.allowed_origins, c.live
+                c.logo_url, c.welcome_message, c.widget_position, c.widget_theme, f.starters, c.allowed_origins, c.live, c.show_citations,
+                COALESCE((SELECT b.version FROM knowledge_bases b WHERE b.config_id = c.id), 0) AS knowledge_version
          FROM configs c
          JOIN organizations o ON o.id = c.organization_id
          JOIN subscriptions s ON s.id = c.subscription_id

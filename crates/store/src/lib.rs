@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod identity;
 pub mod jobs;
 pub mod keys;
+pub mod knowledge;
 pub mod offerings;
 pub mod orders;
 pub mod organizations;

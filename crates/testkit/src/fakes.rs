@@ -4,12 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::Timestamp;
 use domain::view::agent::{FlowClass, FlowReport, RemoteRuntime};
+use domain::view::knowledge::FoundPassage;
+use domain::{DocumentId, PassageId, Timestamp};
 use services::ports::{
-    AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, Mail, MailError, Mailer, OpenedCheckout, Payments,
-    PaymentsError, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
+    AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeError, KnowledgeQuery,
+    KnowledgeScope, Mail, MailError, Mailer, OpenedCheckout, Payments, PaymentsError, Provision, RailEvent, RunEvent,
+    RunOutput, RunRequest, RuntimeChoice, RuntimeError,
 };
+use store::knowledge::{self as rows, PassageRow, ReadDocument};
+use store::{Json, Store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +100,12 @@ impl AgentRuntime for ScriptedRuntime {
             }
         }
         let output = scripted.unwrap_or_else(|| {
-            Ok(RunOutput { text: format!("An answer in session {session}."), input_tokens: 3, output_tokens: 5 })
+            Ok(RunOutput {
+                text: format!("An answer in session {session}."),
+                input_tokens: 3,
+                output_tokens: 5,
+                ..RunOutput::default()
+            })
         })?;
         for word in output.text.split_inclusive(' ') {
             let _ = events.send(RunEvent::Token(word.to_owned())).await;
@@ -222,5 +231,69 @@ impl Mailer for MemoryMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         self.0.lock().unwrap().push(mail.clone());
         Ok(())
+    }
+}
+
+/// Documents of plain text, each one passage, found by any word of a question. A document that begins with
+/// `unreadable` can't be read, and one that begins with `later` not yet.
+#[derive(Debug)]
+pub struct PlainKnowledge(Store);
+
+impl PlainKnowledge {
+    /// Keeps passages in a store.
+    pub const fn new(store: Store) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl KnowledgeBase for PlainKnowledge {
+    async fn read(&self, scope: KnowledgeScope, id: DocumentId) -> Result<(), KnowledgeError> {
+        let mut tx = self.0.write(scope.tenant).await.unwrap();
+        let Some(content) = rows::content(&mut tx, scope.tenant, id).await.unwrap() else { return Ok(()) };
+        let text = String::from_utf8(content).unwrap();
+        if text.starts_with("unreadable") {
+            return Err(KnowledgeError::Unreadable("It is unreadable.".to_owned()));
+        }
+        if text.starts_with("later") {
+            return Err(KnowledgeError::Unavailable("it is later".to_owned()));
+        }
+        let passage = PassageRow {
+            id: PassageId(services::clock::fresh_id()),
+            document_id: id,
+            headings: Json(Vec::new()),
+            first_page: None,
+            last_page: None,
+            text,
+            language: "en".to_owned(),
+            analysis: Vec::new(),
+        };
+        let read = ReadDocument { language: "en".to_owned(), passages: vec![passage], ..ReadDocument::default() };
+        rows::finish(&mut tx, scope.tenant, scope.config, id, &read, Timestamp(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        Ok(())
+    }
+
+    async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError> {
+        let mut tx = self.0.read(scope.tenant).await.unwrap();
+        let mut found = Vec::new();
+        for row in rows::ranked(&mut tx, scope.tenant, scope.config).await.unwrap() {
+            let row = rows::cited(&mut tx, scope.tenant, scope.config, row.id).await.unwrap().unwrap();
+            if query.text.split_whitespace().any(|word| row.text.contains(word)) {
+                found.push(FoundPassage {
+                    id: row.id,
+                    document_id: row.document_id,
+                    document_name: row.document_name,
+                    headings: Vec::new(),
+                    page: None,
+                    pieces: vec![row.text.clone()],
+                    text: row.text,
+                    matched: Vec::new(),
+                    coverage: 100,
+                    score: 1.0,
+                });
+            }
+        }
+        Ok(found)
     }
 }

@@ -17,6 +17,6 @@ mod story;
 pub use buyer::{Bought, credential, page_credential, saying};
 pub use catalog::Offered;
 pub use database::{on_every_database, on_every_database_url};
-pub use fakes::{FakePayments, MemoryMailer, ScriptedRuntime};
+pub use fakes::{FakePayments, MemoryMailer, PlainKnowledge, ScriptedRuntime};
 pub use scripted_model::ScriptedModel;
 pub use story::{IP, PASSWORD, START, Seller, TestCtx, invitation_token, on_every_ctx, token_in};

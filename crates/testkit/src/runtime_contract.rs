@@ -176,6 +176,7 @@ impl Subject {
             history: Vec::new(),
             tweaks: Map::new(),
             persona: Persona::default(),
+            knowledge: None,
             timeout: Duration::from_mins(1),
         }
     }

@@ -12,7 +12,7 @@ use services::{Ctx, Principal, Settings, provider};
 use store::{Scope, Store};
 
 use crate::database::on_every_database;
-use crate::fakes::{FakePayments, MemoryMailer, ScriptedRuntime};
+use crate::fakes::{FakePayments, MemoryMailer, PlainKnowledge, ScriptedRuntime};
 
 /// The password of everyone in a story.
 pub const PASSWORD: &str = "correct horse battery";
@@ -77,9 +77,10 @@ impl TestCtx {
         let payments = Arc::new(FakePayments::default());
         let mailer = Arc::new(MemoryMailer::default());
         let ctx = Ctx::new(Parts {
-            store,
+            store: store.clone(),
             clock: clock.clone(),
             runtime: runtime.clone(),
+            knowledge: Arc::new(PlainKnowledge::new(store.clone())),
             payments: payments.clone(),
             sandbox: None,
             mailer: mailer.clone(),

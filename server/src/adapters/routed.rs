@@ -3,10 +3,13 @@
 //! The choice is made once, on import, and is in the stored version. A flow that our engine does not run whole
 //! goes to the server only when the operator has set one up and the provider chose it; otherwise nothing runs it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::view::agent::{FlowClass, RemoteRuntime};
 use services::ports::{
-    AgentRuntime, ImportRefused, ImportedFlow, Provision, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
+    AgentRuntime, ImportRefused, ImportedFlow, KnowledgeBase, Provision, RunEvent, RunOutput, RunRequest,
+    RuntimeChoice, RuntimeError,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +30,13 @@ impl RoutedRuntime {
     pub fn new(model: &ModelSection, langflow: &LangflowSection) -> anyhow::Result<Self> {
         let server = (!langflow.url.is_empty()).then(|| LangflowRuntime::new(langflow)).transpose()?;
         Ok(Self { engine: EmbeddedRuntime::new(model)?, langflow: server })
+    }
+
+    /// Lets flows that our engine runs search buyers' documents.
+    #[must_use]
+    pub fn with_knowledge(mut self, knowledge: Arc<dyn KnowledgeBase>) -> Self {
+        self.engine = self.engine.with_knowledge(knowledge);
+        self
     }
 
     fn of(&self, flow: &serde_json::Value) -> Result<&dyn AgentRuntime, RuntimeError> {

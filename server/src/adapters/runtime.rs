@@ -1,17 +1,20 @@
 //! Our own flow engine as the `AgentRuntime` port.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use dashmap::DashMap;
 use domain::FlowVersionId;
 use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
+use domain::view::knowledge::{Citation, FoundPassage};
 use flow::{
     Anthropic, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass, Ollama,
-    OpenAiCompatible, RunError, TurnsMemory, Verdict, WebPolicy,
+    OpenAiCompatible, Passage, RetrieveError, Retriever, RunError, TurnsMemory, Verdict, WebPolicy,
 };
+use knowledge::Language;
 use services::ports::{
-    AgentRuntime, ImportRefused, ImportedFlow, Provision, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
+    AgentRuntime, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeQuery, KnowledgeScope, Provision, RunEvent,
+    RunOutput, RunRequest, RuntimeChoice, RuntimeError,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,8 @@ use crate::config::ModelSection;
 
 /// Flows that are kept read.
 const KEPT: usize = 1000;
+/// Characters of a passage that a citation shows.
+const CITED: usize = 280;
 
 /// Runs flows in this process.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub struct EmbeddedRuntime {
     engine: Engine,
     /// Flows that were run before; a version never changes.
     flows: DashMap<FlowVersionId, Arc<Flow>>,
+    /// The buyers' documents.
+    knowledge: Option<Arc<dyn KnowledgeBase>>,
 }
 
 /// Builds the engine with the model that the settings name; without one the built-in answerer answers.
@@ -60,7 +67,14 @@ fn provider(model: &ModelSection) -> anyhow::Result<Arc<dyn ModelProvider>> {
 impl EmbeddedRuntime {
     /// Makes the runtime.
     pub fn new(model: &ModelSection) -> anyhow::Result<Self> {
-        Ok(Self { engine: engine(model)?, flows: DashMap::new() })
+        Ok(Self { engine: engine(model)?, flows: DashMap::new(), knowledge: None })
+    }
+
+    /// Lets flows search buyers' documents.
+    #[must_use]
+    pub fn with_knowledge(mut self, knowledge: Arc<dyn KnowledgeBase>) -> Self {
+        self.knowledge = Some(knowledge);
+        self
     }
 
     fn flow(&self, version: FlowVersionId, stored: &serde_json::Value) -> Result<Arc<Flow>, RuntimeError> {
@@ -106,8 +120,11 @@ impl AgentRuntime for EmbeddedRuntime {
     ) -> Result<RunOutput, RuntimeError> {
         let flow = self.flow(request.flow_version, &request.flow)?;
         let turns = turns(request.history);
+        let documents = request.knowledge.zip(self.knowledge.clone());
+        let documents = documents.map(|(scope, base)| Arc::new(Documents::new(base, scope)));
         let run = flow::RunRequest {
             timeout: Some(request.timeout),
+            knowledge: documents.clone().map(|documents| documents as Arc<dyn Retriever>),
             tweaks: request.tweaks,
             memory: Arc::new(TurnsMemory::new(turns)),
             persona: persona(request.persona),
@@ -121,7 +138,10 @@ impl AgentRuntime for EmbeddedRuntime {
             () = events.closed() => return Err(RuntimeError::Cancelled),
         };
         let tokens = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let (citations, found_nothing) = documents.map(|it| it.cited(&output.text)).unwrap_or_default();
         Ok(RunOutput {
+            citations,
+            found_nothing,
             text: output.text,
             input_tokens: tokens(output.usage.input_tokens),
             output_tokens: tokens(output.usage.output_tokens),
@@ -145,6 +165,80 @@ pub(super) fn turns(history: Vec<services::ports::Turn>) -> Vec<flow::Turn> {
 pub(super) fn persona(persona: services::ports::Persona) -> flow::Persona {
     let services::ports::Persona { name, tone, greeting, instructions } = persona;
     flow::Persona { name, tone, greeting, instructions }
+}
+
+/// The documents of one run, as it asks them: each passage has a number, by which a model can name it.
+#[derive(Debug)]
+struct Documents {
+    base: Arc<dyn KnowledgeBase>,
+    scope: KnowledgeScope,
+    given: Mutex<Given>,
+}
+
+#[derive(Debug, Default)]
+struct Given {
+    asked: bool,
+    passages: Vec<FoundPassage>,
+}
+
+impl Documents {
+    fn new(base: Arc<dyn KnowledgeBase>, scope: KnowledgeScope) -> Self {
+        Self { base, scope, given: Mutex::default() }
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what an answer is from, and whether the documents were asked in vain.
+    fn cited(&self, answer: &str) -> (Vec<Citation>, bool) {
+        let given = self.given();
+        let texts: Vec<(&str, Language)> =
+            given.passages.iter().map(|passage| (passage.text.as_str(), Language::detect(&passage.text))).collect();
+        let citations = knowledge::cited(answer, &texts).into_iter().map(|place| {
+            let passage = &given.passages[place];
+            Citation {
+                number: i64::try_from(place + 1).unwrap_or(i64::MAX),
+                document_id: passage.document_id,
+                passage_id: passage.id,
+                name: passage.document_name.clone(),
+                page: passage.page,
+                text: passage.text.chars().take(CITED).collect(),
+            }
+        });
+        (citations.collect(), given.asked && given.passages.is_empty())
+    }
+}
+
+#[async_trait]
+impl Retriever for Documents {
+    async fn passages(&self, question: &str, most: usize) -> Result<Vec<Passage>, RetrieveError> {
+        let query = KnowledgeQuery { text: question.to_owned(), most, documents: Vec::new() };
+        let found = self.base.search(self.scope, &query).await.map_err(|error| {
+            tracing::warn!(%error, "documents could not be searched");
+            RetrieveError("they cannot be searched at the moment".to_owned())
+        })?;
+        let mut given = self.given();
+        given.asked = true;
+        let mut passages = Vec::with_capacity(found.len());
+        for passage in found {
+            let known = given.passages.iter().position(|known| known.id == passage.id);
+            let place = known.unwrap_or_else(|| {
+                given.passages.push(passage.clone());
+                given.passages.len() - 1
+            });
+            let mut title = format!("[{}] {}", place + 1, passage.document_name);
+            for heading in passage.headings.iter().filter(|heading| **heading != passage.document_name) {
+                title.push_str(" › ");
+                title.push_str(heading);
+            }
+            if let Some(page) = passage.page {
+                title.push_str(&format!(", page {page}"));
+            }
+            passages.push(Passage { title, text: passage.text, url: String::new() });
+        }
+        Ok(passages)
+    }
 }
 
 /// Passes events on to a caller who may have gone away.

@@ -62,6 +62,7 @@ struct AgentConfig {
     widget_theme: String,
     allowed_origins: Vec<String>,
     live: bool,
+    show_citations: bool,
     created: String,
     modified: String,
 }
@@ -95,6 +96,7 @@ fn config_of(ctx: &Ctx, view: ConfigView) -> AgentConfig {
         widget_theme: settings.widget_theme.to_string(),
         allowed_origins: settings.allowed_origins.iter().map(ToString::to_string).collect(),
         live: settings.live,
+        show_citations: settings.show_citations,
         created: view.created.rfc3339(),
         modified: view.modified.rfc3339(),
     }

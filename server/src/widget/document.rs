@@ -332,8 +332,12 @@ mod tests {
     #[tokio::test]
     async fn the_page_runs_no_script_at_all() {
         let boot = boot();
-        let messages =
-            [ChatMessage { role: "agent".to_owned(), text: "**Yes** <img src=x>".to_owned(), created: String::new() }];
+        let messages = [ChatMessage {
+            role: "agent".to_owned(),
+            text: "**Yes** <img src=x>".to_owned(),
+            created: String::new(),
+            citations: Vec::new(),
+        }];
         let (headers, html) =
             answer(Document::of(&boot, english()).messages(&messages).problem("It <failed>", "my text")).await;
         let policy = headers["content-security-policy"].to_str().expect("text");

@@ -37,6 +37,10 @@ const fn none() -> Value {
     Value::Null
 }
 
+fn theirs() -> Value {
+    json!({"question": "Whose is it?", "answer": "Theirs.", "config": "{config}"})
+}
+
 /// Method, path, body; what a stranger, a member of another organization, and a member of the
 /// owning organization with the role `member` are answered.
 const TABLE: &[Row] = &[
@@ -141,6 +145,30 @@ const TABLE: &[Row] = &[
     ("GET", "/api/customer-agent-configs/{config}/usage_csv/", none, Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/invocations/", none, Unknown, Hidden, Open),
     ("GET", "/api/customer-agent-configs/{config}/widget_embed/", none, Unknown, Hidden, Open),
+    // What the agent answers from.
+    ("GET", "/api/customer-agent-configs/{config}/training_documents/", none, Unknown, Hidden, Open),
+    ("POST", "/api/customer-agent-configs/{config}/training_documents/", theirs, Unknown, Hidden, Open),
+    ("GET", "/api/training-documents/", none, Unknown, Empty, Open),
+    ("POST", "/api/training-documents/", theirs, Unknown, Hidden, Open),
+    ("GET", "/api/training-documents/{document}/", none, Unknown, Hidden, Open),
+    ("DELETE", "/api/training-documents/{document}/", none, Unknown, Hidden, Open),
+    ("POST", "/api/training-documents/{document}/process/", none, Unknown, Hidden, Open),
+    ("GET", "/api/training-documents/{document}/download/", none, Unknown, Hidden, Open),
+    ("GET", "/api/marketplace-ai-knowledge-bases/", none, Unknown, Empty, Open),
+    ("POST", "/api/marketplace-ai-knowledge-bases/", || json!({"config": "{config}"}), Unknown, Hidden, Open),
+    ("GET", "/api/marketplace-ai-knowledge-bases/{config}/", none, Unknown, Hidden, Open),
+    (
+        "POST",
+        "/api/marketplace-ai-knowledge-bases/{config}/search/",
+        || json!({"query": "theirs"}),
+        Unknown,
+        Hidden,
+        Open,
+    ),
+    ("GET", "/api/marketplace-ai-knowledge-documents/", none, Unknown, Empty, Open),
+    ("POST", "/api/marketplace-ai-knowledge-documents/", theirs, Unknown, Hidden, Open),
+    ("GET", "/api/marketplace-ai-knowledge-documents/{document}/", none, Unknown, Hidden, Open),
+    ("DELETE", "/api/marketplace-ai-knowledge-documents/{document}/", none, Unknown, Hidden, Open),
     ("GET", "/api/agent-api-keys/", none, Unknown, Empty, Empty),
     ("POST", "/api/agent-api-keys/", || json!({"name": "theirs", "config": "{config}"}), Unknown, Hidden, Forbidden),
     ("POST", "/api/agent-api-keys/{key}/revoke/", none, Unknown, Hidden, Forbidden),
@@ -310,6 +338,14 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/agent/said", "id={config}", Unknown, Hidden, Open),
     ("POST", "/ui/agent/say", "id={config}&input=hello", Unknown, Hidden, Open),
     ("GET", "/ui/agent/usage", "id={config}&days=30", Unknown, Hidden, Open),
+    ("GET", "/ui/training/get", "id={config}", Unknown, Hidden, Open),
+    ("GET", "/ui/training/search", "id={config}&q=theirs", Unknown, Hidden, Open),
+    ("GET", "/ui/training/search", "id={config}&q=", Unknown, Hidden, Open),
+    ("GET", "/ui/training/passages", "document={document}", Unknown, Hidden, Open),
+    ("POST", "/ui/training/answer", "id={config}&question=Whose%3F&answer=Theirs.", Unknown, Hidden, Open),
+    ("POST", "/ui/training/document", "id={config}&document={document}&what=process", Unknown, Hidden, Open),
+    ("POST", "/ui/training/document", "id={config}&document={document}&what=delete", Unknown, Hidden, Open),
+    ("POST", "/ui/training/citations", "id={config}&show=true", Unknown, Hidden, Open),
     ("GET", "/ui/agent/usage-now", "id={config}", Unknown, Hidden, Open),
     (
         "POST",
@@ -461,10 +497,14 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
         .as_str()
         .expect("a uuid")
         .to_owned();
+    let document = json!({"question": "What is it?", "answer": "Ours."});
+    let documents = format!("/api/customer-agent-configs/{}/training_documents/", subscribed.config);
+    let document = app.ok("POST", &documents, token, document).await["uuid"].as_str().expect("a uuid").to_owned();
     let categories = app.ok("GET", "/api/marketplace-categories/", "", Value::Null).await;
     Names {
         pairs: vec![
             ("buyer", subscribed.buyer.organization.clone()),
+            ("document", document),
             ("project", subscribed.buyer.project.clone()),
             ("provider", listed.provider.organization.clone()),
             ("category", categories[0]["uuid"].as_str().expect("a uuid").to_owned()),

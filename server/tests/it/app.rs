@@ -99,6 +99,7 @@ impl TestApp {
         config.server.data_dir = data.path().to_owned();
         config.database.url = database.to_owned();
         config.database.max_connections = 4;
+        config.knowledge.reader = env!("CARGO_BIN_EXE_cmp").into();
         config.runtime.secret = Some("a secret of the runtime".to_owned().into());
         settings(&mut config);
         let mut parts = server::build::parts(&config, "http://cmp.test".to_owned()).await.expect("a context");

@@ -6,6 +6,7 @@ mod bodies;
 mod extract;
 mod gateway;
 mod guard;
+mod knowledge;
 mod langflow_double;
 mod lists;
 mod pages;

@@ -87,6 +87,7 @@ fn request(flow: Value, input: &str) -> RunRequest {
         history: Vec::new(),
         tweaks: serde_json::Map::new(),
         persona: Persona::default(),
+        knowledge: None,
         timeout: std::time::Duration::from_secs(10),
     }
 }

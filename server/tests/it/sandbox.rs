@@ -32,6 +32,7 @@ impl Story {
             store,
             clock: fakes.clock.clone(),
             runtime: fakes.runtime.clone(),
+            knowledge: fakes.ctx.knowledge.clone(),
             payments: rail.clone(),
             sandbox: Some(rail.clone()),
             mailer: fakes.mailer.clone(),

@@ -4,9 +4,11 @@
 
 pub mod branding;
 pub mod chat;
+pub mod document;
 pub mod keys;
 pub mod overview;
 pub mod persona;
+pub mod training;
 pub mod usage;
 pub mod widget;
 
@@ -53,6 +55,9 @@ fn head(view: &ConfigView, text: &'static str) -> AnyView {
     let mut tabs = vec![Tab::new(page_of(view, ""), "Overview").with(Sign::Home)];
     if can(Capability::Persona) {
         tabs.push(Tab::new(page_of(view, "persona/"), "Persona").with(Sign::User));
+    }
+    if can(Capability::Knowledge) {
+        tabs.push(Tab::new(page_of(view, "training/"), "Training").with(Sign::Book));
     }
     if can(Capability::Branding) {
         tabs.push(Tab::new(page_of(view, "branding/"), "Branding").with(Sign::Palette));

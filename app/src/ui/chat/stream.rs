@@ -72,6 +72,7 @@ async fn read(talk: Talk, bubble: &Bubble, input: &str) -> Result<(), String> {
                     if bubble.text.with_untracked(|said| *said != answer.output) {
                         bubble.text.set(answer.output);
                     }
+                    bubble.citations.set(answer.citations);
                     let seconds = answer.usage.elapsed_ms / 1000;
                     let tenth = answer.usage.elapsed_ms % 1000 / 100;
                     let tokens = answer.usage.input_tokens + answer.usage.output_tokens;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::InvocationId;
+use crate::view::knowledge::Citation;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ pub struct ChatMessage {
     pub text: String,
     /// When, RFC 3339.
     pub created: String,
+    /// The passages of the buyer's documents that it is from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
 }
 
 /// What an invocation cost in tokens and time.
@@ -37,6 +41,10 @@ pub struct Answer {
     pub request_id: InvocationId,
     /// What it cost.
     pub usage: Usage,
+    /// The passages of the buyer's documents that it is from, in the order of their numbers; left out where there
+    /// are none, and in the widget unless the buyer shows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
 }
 
 /// One event of a streamed answer; the SSE event's name is the tag.

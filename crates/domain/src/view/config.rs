@@ -36,6 +36,8 @@ pub struct ConfigSettings {
     pub allowed_origins: Vec<Origin>,
     /// Whether the agent answers at all: the buyer's own switch.
     pub live: bool,
+    /// Whether visitors are told which documents an answer is from.
+    pub show_citations: bool,
 }
 
 /// A config and what it belongs to.
@@ -107,6 +109,8 @@ pub struct ConfigPatch {
     pub allowed_origins: Option<Vec<String>>,
     /// Whether the agent answers.
     pub live: Option<bool>,
+    /// Whether visitors are told which documents an answer is from.
+    pub show_citations: Option<bool>,
 }
 
 /// A key, as its organization sees it: never the key itself, but for publishable ones.

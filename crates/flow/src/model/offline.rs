@@ -168,6 +168,7 @@ pub(super) fn list(items: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::engine::Persona;
+    use crate::retrieve::Passage;
 
     fn ask(system: &str, question: &str) -> String {
         answer(&ModelRequest { system: system.to_owned(), question: question.to_owned(), ..ModelRequest::default() })
@@ -204,6 +205,26 @@ mod tests {
             ..ModelRequest::default()
         };
         assert_eq!(answer(&request), "Our shop in Bremen opens at nine in the morning.");
+    }
+
+    #[test]
+    fn of_a_buyers_document_the_paragraph_that_fits_is_quoted() {
+        let document = Passage {
+            title: "[1] handbook.md › Handbook".to_owned(),
+            text: "Returns\n\nOpened kayaks cost a fee of 17 percent.\n\nParking\n\nVisitors park behind the sawmill."
+                .to_owned(),
+            url: String::new(),
+        };
+        let request = |question: &str| ModelRequest {
+            question: question.to_owned(),
+            persona: Persona { tone: "professional".to_owned(), ..Persona::default() },
+            knowledge: vec![document.clone()],
+            ..ModelRequest::default()
+        };
+        assert_eq!(answer(&request("What is the fee for kayaks?")), "Opened kayaks cost a fee of 17 percent.");
+        assert_eq!(answer(&request("How does parking go?")), "Visitors park behind the sawmill.");
+        let none = answer(&request("Do you sell helicopters?"));
+        assert!(none.contains("no information") && none.contains("Parking") && !none.contains("[1]"), "{none}");
     }
 
     #[test]

@@ -124,6 +124,7 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
             greeting: details.greeting,
             instructions: String::new(),
         },
+        knowledge: None,
         timeout: ctx.settings.run_timeout,
     };
     Ok(Demo { id, request_id: InvocationId(fresh_id()), remaining: (allowed - used - 1).max(0), request })
@@ -138,6 +139,7 @@ pub async fn demo_messages(ctx: &Ctx, offering: OfferingId, session_id: &str) ->
         role: if turn.agent { "agent" } else { "user" }.to_owned(),
         text: turn.text,
         created: String::new(),
+        citations: Vec::new(),
     };
     Ok(turns.into_iter().map(message).collect())
 }
@@ -208,8 +210,14 @@ async fn run(
         output_tokens: output.output_tokens,
         elapsed_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
     };
-    tell(StreamEvent::MessageEnd(Answer { output: output.text.clone(), session_id: id.clone(), request_id, usage }))
-        .await;
+    tell(StreamEvent::MessageEnd(Answer {
+        output: output.text.clone(),
+        session_id: id.clone(),
+        request_id,
+        usage,
+        citations: Vec::new(),
+    }))
+    .await;
     Ok(DemoAnswer { output: output.text, session_id: id, request_id, remaining, usage })
 }
 

@@ -26,7 +26,8 @@ use super::{Caller, GatewayError, quota};
 use crate::access::on_behalf;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::ports::{Persona, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
+use crate::knowledge;
+use crate::ports::{KnowledgeScope, Persona, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
 
 /// Characters that a program may send.
 const INPUT: usize = 32_000;
@@ -296,6 +297,8 @@ impl Task {
                 greeting: agent.greeting_message.clone(),
                 instructions: agent.system_prompt_override.clone(),
             },
+            knowledge: (agent.knowledge_version > 0)
+                .then(|| KnowledgeScope { tenant: on_behalf(agent.organization_id), config: agent.id }),
             timeout: self.ctx.settings.run_timeout,
         };
         let mut running = std::pin::pin!(run(&self.ctx, request, |event| self.listener.tell(event)));
@@ -307,11 +310,16 @@ impl Task {
     }
 
     async fn succeed(self, output: RunOutput, elapsed_ms: i64) {
+        if output.found_nothing {
+            knowledge::note_gap(&self.ctx, &self.admitted.agent, &self.call.input).await;
+        }
+        let told = !matches!(self.admitted.caller, Caller::Session(_)) || self.admitted.agent.show_citations;
         let answer = Answer {
             // PostgreSQL keeps every character but this one.
             output: output.text.replace('\0', "\u{fffd}"),
             session_id: self.session_id.clone(),
             request_id: self.request_id,
+            citations: if told { output.citations.clone() } else { Vec::new() },
             usage: Usage { input_tokens: output.input_tokens, output_tokens: output.output_tokens, elapsed_ms },
         };
         let mut row = self.row(InvocationState::Succeeded, 200, elapsed_ms, String::new());
@@ -321,7 +329,7 @@ impl Task {
             Caller::Session(session) => session.origin.clone(),
             Caller::Key(_) | Caller::Portal { .. } => String::new(),
         };
-        let said = Said { input: self.call.input, output: answer.output.clone(), origin };
+        let said = Said { input: self.call.input, output: answer.output.clone(), origin, citations: output.citations };
         let kept = self.kept.map(|kept| Kept { answer: serde_json::to_value(&answer).ok(), ..kept });
         let claimed = kept.as_ref().map(|kept| Kept { name: kept.name.clone(), answer: None });
         let ended = Ended { row, ticket: Some(self.admitted.ticket), said: Some(said), kept };

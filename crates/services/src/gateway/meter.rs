@@ -4,6 +4,7 @@
 //! committed the next one fills, so a slow disk costs latency and not throughput.
 
 use domain::state::InvocationState;
+use domain::view::knowledge::Citation;
 use domain::{KeyId, SubscriptionId, Timestamp};
 use serde_json::Value;
 use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, SaidRow};
@@ -44,6 +45,7 @@ pub(crate) struct Said {
     pub(crate) input: String,
     pub(crate) output: String,
     pub(crate) origin: String,
+    pub(crate) citations: Vec<Citation>,
 }
 
 /// An idempotency key, and what it was answered if it was.
@@ -255,6 +257,7 @@ pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Resu
                 answer_id: ids.1,
                 question: &said.input,
                 answer: &said.output,
+                citations: &said.citations,
             };
             exchanges.push(exchange);
         }

@@ -158,10 +158,10 @@ pub(super) async fn said(ctx: &Ctx, config: ConfigId, session: &str) -> Result<V
     let tenant = on_behalf(agent.organization_id);
     let mut tx = ctx.store.read(tenant).await?;
     let rows = rows::messages(&mut tx, tenant, config, session, SHOWN).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ChatMessage { role: row.role, text: row.text, created: row.created_at.rfc3339() })
-        .collect())
+    let shown = |message: ChatMessage| {
+        if agent.show_citations { message } else { ChatMessage { citations: Vec::new(), ..message } }
+    };
+    Ok(rows.into_iter().map(message).map(shown).collect())
 }
 
 /// Lists the last messages of a member's own test chat.
@@ -170,10 +170,11 @@ pub async fn portal_messages(ctx: &Ctx, who: &crate::Principal, config: ConfigId
     let mut tx = ctx.store.read(member.tenant).await?;
     let session = portal_session(member.user);
     let rows = rows::messages(&mut tx, member.tenant, config, &session, SHOWN).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ChatMessage { role: row.role, text: row.text, created: row.created_at.rfc3339() })
-        .collect())
+    Ok(rows.into_iter().map(message).collect())
+}
+
+fn message(row: rows::MessageRow) -> ChatMessage {
+    ChatMessage { role: row.role, text: row.text, created: row.created_at.rfc3339(), citations: row.citations.0 }
 }
 
 /// Names a member's own test chat.

@@ -116,6 +116,7 @@ async fn provision(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, atte
         widget_theme: WidgetTheme::Auto,
         allowed_origins: Vec::new(),
         live: true,
+        show_citations: false,
     };
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;

@@ -250,6 +250,7 @@ pub async fn preview(ctx: &Ctx, who: &Principal, version: FlowVersionId, input: 
             history: Vec::new(),
             tweaks: serde_json::Map::new(),
             persona: crate::ports::Persona::default(),
+            knowledge: None,
             timeout: ctx.settings.run_timeout,
         },
         events,

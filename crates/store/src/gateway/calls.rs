@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use domain::state::{InvocationState, Source};
 use domain::view::config::{InvocationView, UsageDay};
+use domain::view::knowledge::Citation;
 use domain::{ConfigId, Day, InvocationId, KeyId, OfferingId, OrganizationId, SubscriptionId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,6 +20,8 @@ pub struct MessageRow {
     pub text: String,
     /// When.
     pub created_at: Timestamp,
+    /// The passages that it is from.
+    pub citations: Json<Vec<Citation>>,
 }
 
 /// Lists the last messages of a conversation, oldest first.
@@ -31,7 +34,7 @@ pub async fn messages(
 ) -> Result<Vec<MessageRow>, Error> {
     let mut rows: Vec<MessageRow> = tx
         .query(
-            "SELECT role, text, created_at FROM messages
+            "SELECT role, text, created_at, citations FROM messages
              WHERE config_id = $1 AND session_id = $2 AND organization_id = $3
              ORDER BY created_at DESC, id DESC LIMIT $4",
         )
@@ -153,6 +156,8 @@ pub struct SaidRow<'a> {
     pub question: &'a str,
     /// What the agent said.
     pub answer: &'a str,
+    /// The passages that the answer is from.
+    pub citations: &'a [Citation],
 }
 
 /// Writes questions and their answers.
@@ -160,31 +165,32 @@ pub async fn insert_exchanges(tx: &mut Tx, said: &[SaidRow<'_>]) -> Result<(), E
     if said.is_empty() {
         return Ok(());
     }
-    let message = |row: &InvocationRow, id: Uuid, role: &str, text: &str, at: Timestamp| {
+    let message = |row: &InvocationRow, id: Uuid, role: &str, text: &str, at: Timestamp, citations: &[Citation]| {
         json!({"id": id.simple().to_string(), "config": row.config, "session": row.session, "organization": row.organization,
-               "invocation": row.id, "role": role, "text": text, "at": at.0})
+               "invocation": row.id, "role": role, "text": text, "at": at.0, "citations": citations})
     };
     let rows: Vec<Value> = said
         .iter()
         .flat_map(|said| {
             let row = said.invocation;
             [
-                message(row, said.question_id, "user", said.question, row.started),
-                message(row, said.answer_id, "agent", said.answer, row.finished),
+                message(row, said.question_id, "user", said.question, row.started, &[]),
+                message(row, said.answer_id, "agent", said.answer, row.finished, said.citations),
             ]
         })
         .collect();
     let expected = rows.len() as u64;
     let done = tx
         .query_either(Either {
-            sqlite: "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at)
+            sqlite: "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at, citations)
                      SELECT unhex(value ->> 'id'), unhex(value ->> 'config'), value ->> 'session', unhex(value ->> 'organization'),
-                            unhex(value ->> 'invocation'), value ->> 'role', value ->> 'text', value ->> 'at'
+                            unhex(value ->> 'invocation'), value ->> 'role', value ->> 'text', value ->> 'at',
+                            value -> 'citations'
                      FROM json_each($1)",
-            postgres: "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at)
-                       SELECT r.id, r.config, r.session, r.organization, r.invocation, r.role, r.text, r.at
+            postgres: "INSERT INTO messages (id, config_id, session_id, organization_id, invocation_id, role, text, created_at, citations)
+                       SELECT r.id, r.config, r.session, r.organization, r.invocation, r.role, r.text, r.at, r.citations
                        FROM jsonb_to_recordset($1) AS r (id UUID, config UUID, session TEXT, organization UUID, invocation UUID,
-                                                         role TEXT, text TEXT, at BIGINT)",
+                                                         role TEXT, text TEXT, at BIGINT, citations JSONB)",
         })
         .bind(Json(Value::Array(rows)))
         .execute()

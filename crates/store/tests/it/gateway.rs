@@ -105,6 +105,7 @@ async fn a_batch_is_written_as_its_rows_would_be() {
             answer_id: Uuid::from_u128(12),
             question: "What's \"this\"? 🦜\n\t{}",
             answer: "null",
+            citations: &[],
         };
         rows::insert_exchanges(tx, &[said]).await.expect("a write");
         let tenant = Tenant::assume_authorized(bought.buyer.organization);

@@ -6,6 +6,7 @@ mod catalog;
 mod gateway;
 mod identity;
 mod jobs;
+mod knowledge;
 mod operator;
 mod orders;
 mod organizations;

@@ -158,6 +158,7 @@ impl<'f> Answer<'f> {
             text,
             input_tokens: spent.iter().map(|(read, _)| read).sum(),
             output_tokens: spent.iter().map(|(_, written)| written).sum(),
+            ..RunOutput::default()
         };
         Ok((output, rest.map(RunEvent::Token)))
     }

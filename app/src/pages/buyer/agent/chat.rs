@@ -62,6 +62,7 @@ pub fn ChatPage() -> impl IntoView {
                             note="Test chat"
                             greeting=view.settings.greeting_message.clone()
                             starters=view.starters.clone()
+                            sources=super::page_of(&view, "training/")
                             history
                         />
                 }

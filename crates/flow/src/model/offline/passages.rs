@@ -95,7 +95,8 @@ impl Knowledge {
     pub(super) fn of(request: &ModelRequest) -> Self {
         let mut passages = Vec::new();
         for document in &request.knowledge {
-            passages.push(passage(&document.title, &document.text, true));
+            let title = without_number(&document.title);
+            passages.extend(parts(title, &document.text).into_iter().map(|(title, text)| passage(title, text, true)));
         }
         for paragraph in request.persona.instructions.split("\n\n").flat_map(|text| text.split('\n')) {
             let paragraph = paragraph.trim();
@@ -117,7 +118,8 @@ impl Knowledge {
         self.passages
             .iter()
             .filter(|passage| !passage.title.is_empty())
-            .map(|passage| passage.title.clone())
+            // Of a document's name and headings the last says most.
+            .map(|passage| passage.title.rsplit(" › ").next().unwrap_or_default().to_owned())
             .take(most)
             .collect()
     }
@@ -170,6 +172,27 @@ fn passage(title: &str, text: &str, own: bool) -> Passage {
         *counted.entry(stem).or_insert(0.0) += 3.0;
     }
     Passage { title: title.to_owned(), text: text.to_owned(), stems: counted, own }
+}
+
+/// The paragraphs of a passage, each under the heading before it; what is asked is mostly in one of them.
+fn parts<'a>(title: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
+    let mut found = Vec::new();
+    let mut heading = title;
+    for paragraph in text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
+        let is_heading = paragraph.len() < 80 && !paragraph.contains(['\n', '.', '!', ':', '|', '。']);
+        if is_heading {
+            heading = paragraph;
+        } else {
+            found.push((heading, paragraph));
+        }
+    }
+    if found.is_empty() { vec![(title, text)] } else { found }
+}
+
+/// A title without the number that a host has put before it, `[1] Handbook`.
+fn without_number(title: &str) -> &str {
+    let number = title.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    number.filter(|(digits, _)| digits.bytes().all(|c| c.is_ascii_digit())).map_or(title, |(_, rest)| rest)
 }
 
 /// Tells whether a sentence tells the agent what to do, and nobody anything.

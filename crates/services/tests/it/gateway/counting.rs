@@ -99,7 +99,7 @@ async fn a_conversation_is_remembered_and_told_to_the_flow() {
         let bought = t.bought(Some(100), 600).await;
         let key = t.secret_key(&bought).await.secret;
         let call = |input: &str| Call { session_id: Some("s-1".to_owned()), ..saying(input) };
-        let output = RunOutput { text: "Red.".to_owned(), input_tokens: 1, output_tokens: 1 };
+        let output = RunOutput { text: "Red.".to_owned(), input_tokens: 1, output_tokens: 1, ..RunOutput::default() };
         t.runtime.next_run(Ok(output));
         t.ask(&key, call("Which colour?")).await.unwrap();
         t.ask(&key, call("And now?")).await.unwrap();

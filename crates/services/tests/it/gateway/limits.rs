@@ -165,6 +165,7 @@ async fn a_call_is_as_large_as_it_may_be() {
             text: "a\0b".to_owned(),
             input_tokens: 1,
             output_tokens: 1,
+            ..Default::default()
         }));
         assert_eq!(t.ask(&key, saying("hello")).await.unwrap().output, "a\u{fffd}b");
         for session in ["", "a b", "ä", &"x".repeat(129)] {

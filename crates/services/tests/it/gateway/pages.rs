@@ -2,9 +2,14 @@
 
 use domain::state::{KeyKind, KeyScope};
 use domain::view::config::ConfigPatch;
+use domain::view::knowledge::Citation;
+use domain::{DocumentId, PassageId};
 use services::gateway::{self, Call, GatewayError, OpenSession, OpenedSession, PageMessage};
+use services::ports::RunOutput;
 use services::{configs, keys};
 use testkit::{Bought, IP, TestCtx, credential, on_every_ctx, page_credential, saying};
+
+use uuid::Uuid;
 
 use super::{is, refusal};
 
@@ -229,6 +234,35 @@ async fn the_snippet_shows_a_publishable_key_and_never_a_secret() {
             bought.config
         );
         assert_eq!(embed.embed_code, expected);
+        bought.finish().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn visitors_are_told_the_sources_where_the_buyer_shows_them() {
+    on_every_ctx(async |t| {
+        let bought = t.bought(Some(100), 600).await;
+        let citation = Citation {
+            number: 1,
+            document_id: DocumentId(Uuid::from_u128(1)),
+            passage_id: PassageId(Uuid::from_u128(2)),
+            name: "handbook.txt".to_owned(),
+            page: None,
+            text: String::new(),
+        };
+        let key = page_key(&t, &bought).await.secret;
+        let session = open(&t, &bought, &key, SHOP).await.unwrap();
+        for shows in [false, true] {
+            let patch = ConfigPatch { show_citations: Some(shows), ..ConfigPatch::default() };
+            configs::update(&t.ctx, &bought.buyer.who, bought.config, patch).await.unwrap();
+            t.runtime.next_run(Ok(RunOutput { citations: vec![citation.clone()], ..RunOutput::default() }));
+            let caller = t.caller(&session.token).await.unwrap();
+            let answer = gateway::invoke(&t.ctx, caller, saying("hello")).await.unwrap().answer().await.unwrap();
+            assert_eq!(answer.citations.len(), usize::from(shows));
+            let said = gateway::messages(&t.ctx, &credential(&session.token)).await.unwrap();
+            assert_eq!(said.iter().any(|message| !message.citations.is_empty()), shows);
+        }
         bought.finish().await;
     })
     .await;

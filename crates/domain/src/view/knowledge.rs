@@ -1,0 +1,123 @@
+//! Documents that an agent answers from, and what was found in them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::{DocumentKind, DocumentState};
+use crate::{ConfigId, DocumentId, PassageId, Timestamp};
+
+/// A document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DocumentView {
+    /// Which.
+    pub id: DocumentId,
+    /// Whose.
+    pub config_id: ConfigId,
+    /// What it was given as.
+    pub kind: DocumentKind,
+    /// The file's name, or the question.
+    pub name: String,
+    /// How long what was given is.
+    pub bytes: i64,
+    /// How far it is.
+    pub state: DocumentState,
+    /// How much of the work is done, of a hundred.
+    pub progress: i64,
+    /// Why it failed.
+    pub reason: String,
+    /// What of it could not be read.
+    pub warnings: Vec<String>,
+    /// What it calls itself.
+    pub title: String,
+    /// What it is written in; `und` where that is not known.
+    pub language: String,
+    /// Its pages, sheets or slides; 0 where it has none.
+    pub pages: i64,
+    /// How many passages it was cut into.
+    pub passages: i64,
+    /// When it was given.
+    pub created: Timestamp,
+    /// When it changed last.
+    pub modified: Timestamp,
+}
+
+/// All documents of an agent together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnowledgeTotals {
+    /// How many there are.
+    pub documents: i64,
+    /// How long what was given is.
+    pub bytes: i64,
+    /// How many documents there may be.
+    pub most_documents: i64,
+    /// How many bytes all of them may have.
+    pub most_bytes: i64,
+    /// How many bytes one may have.
+    pub most_bytes_each: i64,
+}
+
+/// A question that found nothing in the documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapView {
+    /// The question, in small letters.
+    pub question: String,
+    /// How often it was asked.
+    pub times: i64,
+    /// When last.
+    pub last: Timestamp,
+}
+
+/// A passage of a document, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassageView {
+    /// Which.
+    pub id: PassageId,
+    /// The headings above it, the outermost first.
+    pub headings: Vec<String>,
+    /// The first page it stands on.
+    pub page: Option<i64>,
+    /// What it says.
+    pub text: String,
+}
+
+/// A passage that an answer is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Citation {
+    /// The number that the answer names it by, as in `[1]`, if it does.
+    pub number: i64,
+    /// The document.
+    pub document_id: DocumentId,
+    /// The passage.
+    pub passage_id: PassageId,
+    /// What the document is called.
+    pub name: String,
+    /// The page that the passage begins on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<i64>,
+    /// The beginning of the passage.
+    pub text: String,
+}
+
+/// A passage that was found, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoundPassage {
+    /// Which.
+    pub id: PassageId,
+    /// The document it is of.
+    pub document_id: DocumentId,
+    /// What that is called.
+    pub document_name: String,
+    /// The headings above it, the outermost first.
+    pub headings: Vec<String>,
+    /// The first page it stands on.
+    pub page: Option<i64>,
+    /// All that it says.
+    pub text: String,
+    /// The part that answers, cut into pieces; every second one is a word that was asked for.
+    pub pieces: Vec<String>,
+    /// The words of the question that it holds, as they were typed.
+    pub matched: Vec<String>,
+    /// How much of the question it covers, of a hundred.
+    pub coverage: i64,
+    /// By what it was ranked; comparable only within one search.
+    pub score: f64,
+}

@@ -1,0 +1,291 @@
+//! A buyer's documents: given, read, searched, deleted, and what was asked that is in none of them.
+//!
+//! What a newcomer gets wrong: a document is taken in one transaction with the job that reads it, and the job may
+//! run twice. What is findable changes in one transaction too, so that a search sees all of a document or nothing.
+
+use domain::state::{Capability, DocumentKind, DocumentState};
+use domain::view::config::ConfigView;
+use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals, PassageView};
+use domain::{ConfigId, DocumentId, OrganizationId, Permission, Timestamp};
+use sha2::{Digest as _, Sha256};
+use store::gateway::ConfigSnapshot;
+use store::knowledge::{self as rows, NewDocument};
+use store::{Scope, Tenant, Tx};
+
+use crate::access::{Member, Principal, on_behalf};
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Checks, Error, Result};
+use crate::jobs::{self, Job};
+use crate::ports::{KnowledgeError, KnowledgeQuery, KnowledgeScope};
+use crate::{configs, gateway};
+
+/// Bytes that one file may have.
+pub const FILE_BYTES: usize = 25_000_000;
+/// Documents that an agent may have.
+const DOCUMENTS: i64 = 500;
+/// Bytes that an agent's documents may have together.
+const BYTES: i64 = 250_000_000;
+/// How often a document is tried to be read while what reads it does not answer.
+const ATTEMPTS: i64 = 5;
+/// Questions without an answer that are shown.
+const GAPS: i64 = 20;
+/// Passages that a search shows if nobody says otherwise, and at the most.
+const SHOWN: (usize, usize) = (8, 50);
+
+/// What a buyer gives an agent to answer from.
+#[derive(Clone, Debug)]
+pub enum NewSource {
+    /// A file.
+    File {
+        /// Its name, which helps where the content does not say what it is.
+        name: String,
+        /// What is in it.
+        bytes: Vec<u8>,
+    },
+    /// A question with its answer; up to 500 and 20,000 characters.
+    Answer {
+        /// The question.
+        question: String,
+        /// The answer.
+        answer: String,
+    },
+}
+
+/// Requires that an agent is the caller's, and answers from documents.
+async fn base(ctx: &Ctx, who: &Principal, id: ConfigId, permission: Permission) -> Result<(Member, ConfigView)> {
+    let member = configs::member(ctx, who, id, permission).await?;
+    let config = configs::get(ctx, who, id).await?;
+    if !config.capabilities.contains(&Capability::Knowledge) {
+        return Err(Error::Conflict("this product does not answer from documents".to_owned()));
+    }
+    Ok((member, config))
+}
+
+/// Finds whose a document is, and requires `permission` there.
+async fn owned(ctx: &Ctx, who: &Principal, id: DocumentId, permission: Permission) -> Result<(Member, DocumentView)> {
+    who.user()?;
+    let missing = || Error::NotFound("document");
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let organization = rows::owner(&mut tx, id).await?.ok_or_else(missing)?;
+    drop(tx);
+    let member = who.member(organization, permission).map_err(|error| match error {
+        Error::NotFound(_) => missing(),
+        other => other,
+    })?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let document = rows::get(&mut tx, member.tenant, id).await?.ok_or_else(missing)?;
+    Ok((member, document))
+}
+
+/// Gives an agent a document, which is read soon; the one that is there if it has the same content already.
+pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource) -> Result<DocumentView> {
+    let (member, _) = base(ctx, who, config, Permission::Configure).await?;
+    let (kind, name, content) = checked(source)?;
+    let now = ctx.now();
+    let id = DocumentId(fresh_id());
+    let mut tx = ctx.store.write(member.tenant).await?;
+    let (documents, bytes) = rows::size(&mut tx, member.tenant, config).await?;
+    let hash = Sha256::digest(&content).into();
+    let new = NewDocument { id, config, kind, name: &name, hash, content: &content };
+    let there = rows::insert(&mut tx, member.tenant, &new, now).await?;
+    if there.is_none() {
+        if documents >= DOCUMENTS {
+            return Err(Error::Conflict(format!("an agent may have {DOCUMENTS} documents; delete one first")));
+        }
+        if bytes + i64::try_from(content.len()).unwrap_or(i64::MAX) > BYTES {
+            return Err(Error::Conflict(format!(
+                "an agent's documents may have {} MB together; delete one first",
+                BYTES / 1_000_000
+            )));
+        }
+        read_soon(&mut tx, member.tenant, id, now).await?;
+    }
+    let id = there.unwrap_or(id);
+    let document = rows::get(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("document"))?;
+    tx.commit().await?;
+    ctx.jobs_wake.notify_one();
+    Ok(document)
+}
+
+fn checked(source: NewSource) -> Result<(DocumentKind, String, Vec<u8>)> {
+    let mut checks = Checks::default();
+    let taken = match source {
+        NewSource::File { name, bytes } => {
+            // Of a path only the end is a name, whichever way its slashes lean.
+            let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+            let name: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+            checks.require(!bytes.is_empty(), "file", "is empty");
+            checks.require(
+                bytes.len() <= FILE_BYTES,
+                "file",
+                "is larger than 25 MB; split it, or leave out its pictures",
+            );
+            let name = if name.trim().is_empty() { "Document".to_owned() } else { name.trim().to_owned() };
+            (DocumentKind::File, name, bytes)
+        }
+        NewSource::Answer { question, answer } => {
+            let question = checks.text("question", &question, 3, 500);
+            let answer = checks.text("answer", &answer, 1, 20_000);
+            let content = serde_json::json!({"question": question, "answer": answer}).to_string().into_bytes();
+            (DocumentKind::Answer, question, content)
+        }
+    };
+    checks.done()?;
+    Ok(taken)
+}
+
+async fn read_soon(tx: &mut Tx, tenant: Tenant, document: DocumentId, now: Timestamp) -> Result<()> {
+    let job = Job::ReadDocument { organization: tenant.id(), document };
+    jobs::enqueue(tx, &job, now, now, None).await
+}
+
+/// Lists an agent's documents, the newest first.
+pub async fn list(ctx: &Ctx, who: &Principal, config: ConfigId) -> Result<Vec<DocumentView>> {
+    let member = configs::member(ctx, who, config, Permission::View).await?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    Ok(rows::list(&mut tx, member.tenant, config).await?)
+}
+
+/// Returns a document.
+pub async fn get(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<DocumentView> {
+    owned(ctx, who, id, Permission::View).await.map(|(_, document)| document)
+}
+
+/// Returns a document's name and what was given.
+pub async fn content(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<(DocumentView, Vec<u8>)> {
+    let (member, document) = owned(ctx, who, id, Permission::View).await?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let content = rows::content(&mut tx, member.tenant, id).await?.ok_or(Error::NotFound("document"))?;
+    Ok((document, content))
+}
+
+/// Returns how much an agent has been given, and how much it may be.
+pub async fn totals(ctx: &Ctx, who: &Principal, config: ConfigId) -> Result<KnowledgeTotals> {
+    let member = configs::member(ctx, who, config, Permission::View).await?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let (documents, bytes) = rows::size(&mut tx, member.tenant, config).await?;
+    let most_bytes_each = i64::try_from(FILE_BYTES).unwrap_or(i64::MAX);
+    Ok(KnowledgeTotals { documents, bytes, most_documents: DOCUMENTS, most_bytes: BYTES, most_bytes_each })
+}
+
+/// Returns what was read of a document: its passages, in order.
+pub async fn passages(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<Vec<PassageView>> {
+    let (member, _) = owned(ctx, who, id, Permission::View).await?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let found = rows::passages(&mut tx, member.tenant, id).await?;
+    let view = |row: rows::PassageRow| PassageView {
+        id: row.id,
+        headings: row.headings.0,
+        page: row.first_page,
+        text: row.text,
+    };
+    Ok(found.into_iter().map(view).collect())
+}
+
+/// Reads a document again, as after a failure.
+pub async fn process(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<DocumentView> {
+    let (member, document) = owned(ctx, who, id, Permission::Configure).await?;
+    if matches!(document.state, DocumentState::Pending | DocumentState::Processing) {
+        return Ok(document);
+    }
+    let now = ctx.now();
+    let mut tx = ctx.store.write(member.tenant).await?;
+    rows::progress(&mut tx, member.tenant, id, DocumentState::Pending, 0, "", now).await?;
+    read_soon(&mut tx, member.tenant, id, now).await?;
+    tx.commit().await?;
+    ctx.jobs_wake.notify_one();
+    get(ctx, who, id).await
+}
+
+/// Deletes a document, with everything that was made of it.
+pub async fn delete(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<DocumentView> {
+    let (member, document) = owned(ctx, who, id, Permission::Configure).await?;
+    let mut tx = ctx.store.write(Scope::System).await?;
+    rows::delete(&mut tx, member.tenant, document.config_id, id).await?;
+    gateway::config_changed(&mut tx, document.config_id, ctx.now()).await?;
+    tx.commit().await?;
+    gateway::forget_config(ctx, document.config_id);
+    Ok(document)
+}
+
+/// Shows what a question would find in an agent's documents, and why.
+pub async fn search(
+    ctx: &Ctx,
+    who: &Principal,
+    config: ConfigId,
+    question: &str,
+    most: Option<usize>,
+) -> Result<Vec<FoundPassage>> {
+    let (member, _) = base(ctx, who, config, Permission::View).await?;
+    let mut checks = Checks::default();
+    let text = checks.text("query", question, 1, 2000);
+    checks.done()?;
+    let most = most.unwrap_or(SHOWN.0).clamp(1, SHOWN.1);
+    let query = KnowledgeQuery { text, most, documents: Vec::new() };
+    let scope = KnowledgeScope { tenant: member.tenant, config };
+    ctx.knowledge.search(scope, &query).await.map_err(|error| match error {
+        KnowledgeError::Unreadable(text) => Error::invalid("query", text),
+        KnowledgeError::Unavailable(text) => Error::Upstream(text),
+    })
+}
+
+/// Lists what was asked of an agent and is in none of its documents, what was asked most first.
+pub async fn gaps(ctx: &Ctx, who: &Principal, config: ConfigId) -> Result<Vec<GapView>> {
+    let member = configs::member(ctx, who, config, Permission::View).await?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    Ok(rows::gaps(&mut tx, member.tenant, config, GAPS).await?)
+}
+
+/// Writes down that a question found nothing; that it can't be is no reason to withhold the answer.
+pub(crate) async fn note_gap(ctx: &Ctx, agent: &ConfigSnapshot, question: &str) {
+    let question: String = question.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let question: String = question.chars().take(200).collect();
+    let tenant = on_behalf(agent.organization_id);
+    let written = async {
+        let mut tx = ctx.store.write(tenant).await?;
+        rows::note_gap(&mut tx, tenant, agent.id, &question, ctx.now()).await?;
+        tx.commit().await
+    };
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "a question without an answer could not be written down");
+    }
+}
+
+/// Reads a document: the job.
+pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId, attempts: i64) -> Result<()> {
+    let tenant = on_behalf(organization);
+    let mut tx = ctx.store.write(tenant).await?;
+    let Some(document) = rows::get(&mut tx, tenant, id).await? else {
+        return Ok(());
+    };
+    // The process may have died between reading and telling.
+    let done = document.state == DocumentState::Ready;
+    if !done {
+        rows::progress(&mut tx, tenant, id, DocumentState::Processing, 10, "", ctx.now()).await?;
+    }
+    tx.commit().await?;
+    let scope = KnowledgeScope { tenant, config: document.config_id };
+    let read = if done { Ok(()) } else { ctx.knowledge.read(scope, id).await };
+    let failed = match read {
+        Ok(()) => None,
+        Err(KnowledgeError::Unreadable(reason)) => Some(reason),
+        Err(KnowledgeError::Unavailable(_)) if attempts >= ATTEMPTS => {
+            Some("It could not be read at the moment; try again later.".to_owned())
+        }
+        Err(error) => return Err(Error::internal(error)),
+    };
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    match failed {
+        Some(reason) => {
+            rows::progress(&mut tx, tenant, id, DocumentState::Failed, 100, &reason, now).await?;
+        }
+        // What was missing may be there now.
+        None => rows::forget_gaps(&mut tx, tenant, document.config_id).await?,
+    }
+    gateway::config_changed(&mut tx, document.config_id, now).await?;
+    tx.commit().await?;
+    gateway::forget_config(ctx, document.config_id);
+    Ok(())
+}
