@@ -114,6 +114,9 @@ fn remote(url: &str, key: &str) -> anyhow::Result<LangflowRuntime> {
 }
 
 /// Tries every case and returns what the table shows of each.
+///
+/// What does not hold is tried once more, and the table says so. In one proof of five the model of an `lfx serve`
+/// spoke on after the connection was closed; it cancels a run once, and whatever swallows that goes on.
 async fn tried(runtime: impl AgentRuntime + 'static, export: &[u8], open: &OpenAnswers) -> anyhow::Result<Vec<String>> {
     let runtime: Arc<dyn AgentRuntime> = Arc::new(runtime);
     let imported = runtime.import(export, RuntimeChoice::Remote).await?;
@@ -122,9 +125,13 @@ async fn tried(runtime: impl AgentRuntime + 'static, export: &[u8], open: &OpenA
     let mut cells = Vec::new();
     for case in CASES {
         let began = Instant::now();
+        let short = |why: String| why.chars().take(400).collect::<String>();
         cells.push(match (case.try_on)(&subject).await {
             Ok(()) => format!("yes, {:.1} s", began.elapsed().as_secs_f64()),
-            Err(why) => format!("NO: {}", why.chars().take(400).collect::<String>()),
+            Err(why) => match (case.try_on)(&subject).await {
+                Ok(()) => format!("yes on the second try; at first {}", short(why)),
+                Err(why) => format!("NO: {}", short(why)),
+            },
         });
     }
     Ok(cells)
