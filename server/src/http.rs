@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::http::StatusCode;
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use leptos::config::LeptosOptions;
+use serde_json::json;
 use services::Ctx;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -46,12 +49,19 @@ pub fn router(state: AppState) -> Router {
         .route("/ui-upload/flow/{agent}/", post(upload::flow))
         .route("/ui-upload/documents/{agent}/", post(upload::documents).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
         .fallback(portal::not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(state.clone(), guard::authenticate))
         .layer(middleware::from_fn(guard::harden))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), guard::identify))
         .with_state(state)
+}
+
+/// Answers a method that an address does not take; the header `Allow` says which it does.
+async fn method_not_allowed(request: Request) -> impl IntoResponse {
+    let detail = format!("{} is not possible here; the header Allow says what is.", request.method());
+    (StatusCode::METHOD_NOT_ALLOWED, Json(json!({"error": "method_not_allowed", "detail": detail})))
 }
 
 /// Serves until `stop`, then finishes what is in flight, for 30 seconds at most.

@@ -34,8 +34,33 @@ impl Connection {
 
     /// Sends a request with a JSON body and reads the answer.
     pub(crate) async fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> anyhow::Result<Answer> {
+        self.send_as("application/json", method, path, headers, body).await
+    }
+
+    /// Sends a file as a form does and reads the answer.
+    pub(crate) async fn send_file(
+        &mut self,
+        path: &str,
+        headers: &str,
+        name: &str,
+        text: &str,
+    ) -> anyhow::Result<Answer> {
+        let body = format!(
+            "--cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{text}\r\n--cut--\r\n"
+        );
+        self.send_as("multipart/form-data; boundary=cut", "POST", path, headers, &body).await
+    }
+
+    async fn send_as(
+        &mut self,
+        kind: &str,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> anyhow::Result<Answer> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
             self.host,
             body.len()
         );

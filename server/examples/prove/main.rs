@@ -1,5 +1,5 @@
-//! The load behind `cargo xtask prove kill-invocations`, `prove bench-gateway`, `prove starters-run` and
-//! `prove runtime-contract`.
+//! The load behind `cargo xtask prove kill-invocations`, `prove kill-ingest`, `prove bench-gateway`,
+//! `prove starters-run` and `prove runtime-contract`.
 //!
 //! Runs the program itself as a child process, sets up a buyer through the public API, and calls the
 //! gateway over raw connections, so that the client costs as little as it can. All of it stays on
@@ -10,6 +10,7 @@
 mod bench;
 mod client;
 mod contract;
+mod ingest;
 mod kill;
 mod program;
 mod starters;
@@ -21,13 +22,15 @@ use anyhow::{Context as _, bail};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let proof =
-        args.next().context("say which proof: kill-invocations, bench-gateway, starters-run or runtime-contract")?;
+    let proof = args
+        .next()
+        .context("say which proof: kill-invocations, kill-ingest, bench-gateway, starters-run or runtime-contract")?;
     let binary: PathBuf = args.next().context("say where the program cmp, or lfx, is")?.into();
     let third = args.next().filter(|url| !url.is_empty());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let figures = match proof.as_str() {
         "kill-invocations" => runtime.block_on(kill::run(&binary, third))?,
+        "kill-ingest" => runtime.block_on(ingest::run(&binary, third))?,
         "bench-gateway" => runtime.block_on(bench::run(&binary))?,
         "starters-run" => {
             let directory: PathBuf = third.context("say where the unpacked wheels are")?.into();

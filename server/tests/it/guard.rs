@@ -78,3 +78,28 @@ async fn pages_may_not_be_framed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_method_that_an_address_does_not_take_is_told_which_it_takes() {
+    on_every_app(async |app| {
+        for (method, path, allowed) in [
+            ("DELETE", "/api/version/", "GET"),
+            ("GET", "/api/agent-gateway/invoke/", "POST"),
+            ("PUT", "/marketplace/", "GET"),
+        ] {
+            let answer = app.call(method, path, None, &Value::Null).await;
+            assert_eq!(answer.status.as_u16(), 405, "{method} {path}: {}", answer.text);
+            assert!(
+                answer.headers["allow"].to_str().is_ok_and(|allow| allow.contains(allowed)),
+                "{:?}",
+                answer.headers
+            );
+            assert!(
+                answer.json()["detail"].as_str().is_some_and(|detail| detail.starts_with(method)),
+                "{}",
+                answer.text
+            );
+        }
+    })
+    .await;
+}

@@ -12,6 +12,11 @@ pub(super) fn kill_invocations() -> Result<Proof> {
     load("kill-invocations", Some(cluster.database("cmp_kill")?))
 }
 
+pub(super) fn kill_ingest() -> Result<Proof> {
+    let cluster = Cluster::start()?;
+    load("kill-ingest", Some(cluster.database("cmp_ingest")?))
+}
+
 pub(super) fn bench_gateway() -> Result<Proof> {
     load("bench-gateway", None)
 }

@@ -221,7 +221,7 @@ fn documents(id: &str, page: &str, given: Given, change: FormAction) -> AnyView 
         let rows = documents.into_iter().map(|document| row(id, page, document, change)).views();
         view! {
             <Card title="Documents" text class="card--flush">
-                <Table label="Documents" head=view! { <tr><th>"Name"</th><th>"State"</th><th>"Passages"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
+                <Table label="Documents" stacks=true head=view! { <tr><th>"Name"</th><th>"State"</th><th>"Passages"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
             </Card>
         }
         .into_any()
@@ -273,7 +273,7 @@ fn row(id: &str, page: &str, document: DocumentView, change: FormAction) -> AnyV
         <tr>
             <td>{name}<p class="muted tiny">{kind}{pages}</p>{reason}{warnings}</td>
             <td><Badge text tint dot=true busy=waits/></td>
-            <td>{fmt::count(document.passages)}</td>
+            <td class="nowrap">{fmt::plural(document.passages, "passage", "passages")}</td>
             <td>
                 <PostForm action=change class="row row--sm row--nowrap">
                     <input type="hidden" name="id" value=id/>
