@@ -75,6 +75,13 @@ const send = async (attempt, path, body, done, idempotency) => {
   }
 };
 
+// What an answer is from, below it, where the owner shows that. Names of files are no markdown.
+const sourced = (text, { citations }) => {
+  if (!citations || !citations.length) return text;
+  const names = citations.map(({ name, page }) => name.replace(/[!-/:-@[-`{-~]/g, '\\$&') + (page ? ` (${page})` : ''));
+  return `${text}\n\n${strings.sources} ${[...new Set(names)].join(' · ')}`;
+};
+
 // What the wasm calls; see `Browser` in src/page.rs.
 const browser = {
   open(attempt, renew) {
@@ -89,10 +96,10 @@ const browser = {
   },
   fetch: (attempt) =>
     send(attempt, 'session/messages/', undefined, (messages) => {
-      for (const { role, text } of messages) wasm.remembered(role === 'user', text);
+      for (const said of messages) wasm.remembered(said.role === 'user', sourced(said.text, said));
       wasm.returned(attempt);
     }),
-  invoke: (attempt, input, key) => send(attempt, 'invoke/', { input }, (answer) => wasm.answered(attempt, answer.output), key),
+  invoke: (attempt, input, key) => send(attempt, 'invoke/', { input }, (answer) => wasm.answered(attempt, sourced(answer.output, answer)), key),
   abort: () => request && request.abort(),
   forget() {
     token = 0;
@@ -107,8 +114,9 @@ const browser = {
   },
   field(json, name) {
     try {
-      const value = JSON.parse(json)[name];
-      return value == null ? undefined : String(value);
+      const data = JSON.parse(json);
+      const value = data[name];
+      return value == null ? undefined : sourced(String(value), name === 'output' ? data : {});
     } catch {}
   },
   text: (name) => strings[name],

@@ -1,11 +1,12 @@
 // The snippet in a page of another origin: a visitor of that page chats with the agent, and nobody
 // does on a page that is not on the buyer's list.
 
-import { answerTo } from '../support/flow.ts';
+import { call } from '../support/api.ts';
+import { answerTo, modelFlow } from '../support/flow.ts';
 import { serveSite, type Site } from '../support/hosts.ts';
 import { expect, pictures, test, type Page } from '../support/journey.ts';
 import { field, pressed, signIn } from '../support/portal.ts';
-import { gateway, listAnOffering, makeKey, subscribe, terminate, unlist, type Listed, type Subscribed } from '../support/shop.ts';
+import { gateway, listAnOffering, makeKey, subscribe, terminate, unlist, until, type Listed, type Subscribed } from '../support/shop.ts';
 
 const base = (process.env.BASE_URL ?? 'http://127.0.0.1:3000').replace(/\/$/, '');
 
@@ -171,4 +172,33 @@ test('a page can open, hear and remove the chat by itself', async ({ page }) => 
   expect(heard).toEqual(['open', 'close']);
   await page.evaluate(() => (globalThis as any).GSVWidget.destroy());
   await expect(page.locator('gsv-widget')).toHaveCount(0);
+});
+
+test('visitors are told which documents an answer is from, where the buyer says so', async ({ page }) => {
+  test.setTimeout(90_000);
+  const reader = await listAnOffering(modelFlow());
+  const bought = await subscribe(reader.offering, reader.freePlan);
+  const config = `/api/customer-agent-configs/${bought.config}/`;
+  const { token } = bought.buyer;
+  const given = await call('POST', `${config}training_documents/`, token, {
+    question: 'What is the fee for opened_kayaks?',
+    answer: 'The restocking fee for opened kayaks is 17 percent.',
+  });
+  await until(`/api/training-documents/${given.uuid}/`, token, (document) => document.state === 'ready');
+  const origin = site.origin('shop');
+  await call('PATCH', config, token, { allowed_origins: [origin], show_citations: true });
+  await makeKey(bought, { name: 'Widget', kind: 'publishable', scopes: ['invoke'], allowed_origins: [origin] });
+  site.paste((await call('GET', `${config}widget_embed/`, token)).embed_code);
+
+  await page.goto(origin);
+  await open(page);
+  await say(page, 'What is the restocking fee for opened kayaks?');
+  const log = chatOf(page).getByRole('log');
+  await expect(log).toContainText('17 percent');
+  await expect(log).toContainText('Sources: What is the fee for opened_kayaks?');
+  await page.reload();
+  await open(page);
+  await expect(log).toContainText('Sources: What is the fee for opened_kayaks?');
+  await terminate(bought);
+  await unlist(reader);
 });

@@ -3,6 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use domain::view::chat::ChatMessage;
+use domain::view::knowledge::Citation;
 use serde_json::json;
 use services::gateway::{GatewayError, WidgetBoot};
 
@@ -153,10 +154,29 @@ impl<'a> Document<'a> {
         for message in self.messages {
             log.push_str(&match message.role.as_str() {
                 "user" => line("v", "you", &escaped(&message.text)),
-                _ => line("a", "agent", &services::markdown::to_html(&message.text)),
+                _ => {
+                    let said = services::markdown::to_html(&message.text);
+                    line("a", "agent", &format!("{said}{}", self.sources(&message.citations)))
+                }
             });
         }
         log
+    }
+
+    /// What an answer is from; the same as `boot.js` writes.
+    fn sources(&self, citations: &[Citation]) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for citation in citations {
+            let page = citation.page.map(|page| format!(" ({page})")).unwrap_or_default();
+            let name = format!("{}{page}", citation.name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            return String::new();
+        }
+        format!("<p>{} {}</p>", escaped(self.language.text("sources")), escaped(&names.join(" · ")))
     }
 
     /// What the document may do, and who may show it.
@@ -336,13 +356,21 @@ mod tests {
             role: "agent".to_owned(),
             text: "**Yes** <img src=x>".to_owned(),
             created: String::new(),
-            citations: Vec::new(),
+            citations: vec![Citation {
+                number: 1,
+                document_id: domain::DocumentId(uuid::Uuid::nil()),
+                passage_id: domain::PassageId(uuid::Uuid::nil()),
+                name: "<b>.pdf".to_owned(),
+                page: Some(3),
+                text: String::new(),
+            }],
         }];
         let (headers, html) =
             answer(Document::of(&boot, english()).messages(&messages).problem("It <failed>", "my text")).await;
         let policy = headers["content-security-policy"].to_str().expect("text");
         assert!(!policy.contains("script-src") && !html.contains("<script"), "{policy} {html}");
         assert!(html.contains("<strong>Yes</strong>") && !html.contains("<img"), "{html}");
+        assert!(html.contains("<p>Sources: &lt;b&gt;.pdf (3)</p>"), "{html}");
         assert!(html.contains("It &lt;failed&gt;") && html.contains(">my text</textarea>"), "{html}");
     }
 
