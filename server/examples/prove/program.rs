@@ -38,7 +38,7 @@ impl Program {
         database: Option<String>,
         settings: Vec<(String, String)>,
     ) -> anyhow::Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port().context("no port is free")?;
         let mut program = Self {
             binary: binary.to_owned(),
             data: data.to_owned(),
@@ -125,6 +125,12 @@ impl Program {
         // USER_HZ is 100 on Linux.
         Some(ticks / 100.0)
     }
+}
+
+/// Finds a port below those that the system gives to clients: one of ours would take it while the program is dead.
+fn free_port() -> Option<u16> {
+    let first = 20_000 + u16::try_from(std::process::id() % 8_000).unwrap_or(0);
+    (first..30_000).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 
 impl Drop for Program {
