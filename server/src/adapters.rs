@@ -1,5 +1,6 @@
 //! Implementations of the use cases' ports, made of the other crates.
 
+mod kept;
 pub mod knowledge;
 pub mod langflow;
 pub mod mailer;

@@ -18,13 +18,9 @@ const ORIGINS: usize = 50;
 /// Finds whose a config is, and requires `permission` there; someone who is no member learns nothing.
 pub(crate) async fn member(ctx: &Ctx, who: &Principal, id: ConfigId, permission: Permission) -> Result<Member> {
     who.user()?;
-    let missing = || Error::NotFound("agent");
     let mut tx = ctx.store.read(Scope::System).await?;
-    let organization = rows::owner(&mut tx, id).await?.ok_or_else(missing)?;
-    who.member(organization, permission).map_err(|error| match error {
-        Error::NotFound(_) => missing(),
-        other => other,
-    })
+    let organization = rows::owner(&mut tx, id).await?.ok_or(Error::NotFound("agent"))?;
+    who.member(organization, permission).map_err(|error| error.hiding("agent"))
 }
 
 /// Returns an agent's settings.

@@ -56,6 +56,14 @@ impl Error {
         Self::Invalid(vec![(field.into(), problem.into())])
     }
 
+    /// Says that `thing` itself is not there, where the caller is a stranger to the organization that has it.
+    pub(crate) fn hiding(self, thing: &'static str) -> Self {
+        match self {
+            Self::NotFound(_) => Self::NotFound(thing),
+            other => other,
+        }
+    }
+
     /// Makes an error of a source that nobody outside may see.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())

@@ -154,13 +154,9 @@ async fn note(ctx: &Ctx, tx: &mut Tx, member: Member, action: &str, key: &KeyVie
 
 async fn owned(ctx: &Ctx, who: &Principal, id: KeyId) -> Result<Member> {
     who.user()?;
-    let missing = || Error::NotFound("key");
     let mut tx = ctx.store.read(Scope::System).await?;
-    let organization = rows::owner(&mut tx, id).await?.ok_or_else(missing)?;
-    who.member(organization, Permission::ManageKeys).map_err(|error| match error {
-        Error::NotFound(_) => missing(),
-        other => other,
-    })
+    let organization = rows::owner(&mut tx, id).await?.ok_or(Error::NotFound("key"))?;
+    who.member(organization, Permission::ManageKeys).map_err(|error| error.hiding("key"))
 }
 
 async fn insert(

@@ -4,7 +4,6 @@
 //! run twice. What is findable changes in one transaction too, so that a search sees all of a document or nothing.
 
 use domain::state::{Capability, DocumentKind, DocumentState};
-use domain::view::config::ConfigView;
 use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals, PassageView};
 use domain::{ConfigId, DocumentId, OrganizationId, Permission, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -53,13 +52,13 @@ pub enum NewSource {
 }
 
 /// Requires that an agent is the caller's, and answers from documents.
-async fn base(ctx: &Ctx, who: &Principal, id: ConfigId, permission: Permission) -> Result<(Member, ConfigView)> {
+async fn base(ctx: &Ctx, who: &Principal, id: ConfigId, permission: Permission) -> Result<Member> {
     let member = configs::member(ctx, who, id, permission).await?;
     let config = configs::get(ctx, who, id).await?;
     if !config.capabilities.contains(&Capability::Knowledge) {
         return Err(Error::Conflict("this product does not answer from documents".to_owned()));
     }
-    Ok((member, config))
+    Ok(member)
 }
 
 /// Finds whose a document is, and requires `permission` there.
@@ -69,10 +68,7 @@ async fn owned(ctx: &Ctx, who: &Principal, id: DocumentId, permission: Permissio
     let mut tx = ctx.store.read(Scope::System).await?;
     let organization = rows::owner(&mut tx, id).await?.ok_or_else(missing)?;
     drop(tx);
-    let member = who.member(organization, permission).map_err(|error| match error {
-        Error::NotFound(_) => missing(),
-        other => other,
-    })?;
+    let member = who.member(organization, permission).map_err(|error| error.hiding("document"))?;
     let mut tx = ctx.store.read(member.tenant).await?;
     let document = rows::get(&mut tx, member.tenant, id).await?.ok_or_else(missing)?;
     Ok((member, document))
@@ -80,7 +76,7 @@ async fn owned(ctx: &Ctx, who: &Principal, id: DocumentId, permission: Permissio
 
 /// Gives an agent a document, which is read soon; the one that is there if it has the same content already.
 pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource) -> Result<DocumentView> {
-    let (member, _) = base(ctx, who, config, Permission::Configure).await?;
+    let member = base(ctx, who, config, Permission::Configure).await?;
     let (kind, name, content) = checked(source)?;
     let now = ctx.now();
     let id = DocumentId(fresh_id());
@@ -217,7 +213,7 @@ pub async fn search(
     question: &str,
     most: Option<usize>,
 ) -> Result<Vec<FoundPassage>> {
-    let (member, _) = base(ctx, who, config, Permission::View).await?;
+    let member = base(ctx, who, config, Permission::View).await?;
     let mut checks = Checks::default();
     let text = checks.text("query", question, 1, 2000);
     checks.done()?;

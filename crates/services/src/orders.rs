@@ -49,22 +49,15 @@ async fn visible(tx: &mut Tx, who: &Principal, id: OrderId) -> Result<OrderRow> 
 /// Finds an order of which the caller is the buyer.
 async fn bought(tx: &mut Tx, who: &Principal, id: OrderId) -> Result<OrderRow> {
     let row = visible(tx, who, id).await?;
-    who.member(row.organization_id, Permission::Buy).map_err(hide_organization)?;
+    who.member(row.organization_id, Permission::Buy).map_err(|error| error.hiding("order"))?;
     Ok(row)
 }
 
 /// Finds an order of which the caller is the provider.
 async fn sold(tx: &mut Tx, who: &Principal, id: OrderId) -> Result<OrderRow> {
     let row = visible(tx, who, id).await?;
-    who.member(row.provider_id, Permission::Sell).map_err(hide_organization)?;
+    who.member(row.provider_id, Permission::Sell).map_err(|error| error.hiding("order"))?;
     Ok(row)
-}
-
-fn hide_organization(error: Error) -> Error {
-    match error {
-        Error::NotFound(_) => Error::NotFound("order"),
-        other => other,
-    }
 }
 
 /// Moves an order on and writes down why; an order that has moved meanwhile is a conflict.

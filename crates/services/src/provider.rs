@@ -49,20 +49,12 @@ async fn of_agent(ctx: &Ctx, who: &Principal, agent: AgentId, need: Need) -> Res
     who.user()?;
     let mut tx = ctx.store.read(Scope::System).await?;
     let owner = store::agents::owner(&mut tx, agent).await?.ok_or(Error::NotFound("agent"))?;
-    in_organization(who, owner, need).map_err(|error| rename(error, "agent"))
+    in_organization(who, owner, need).map_err(|error| error.hiding("agent"))
 }
 
 async fn of_offering(ctx: &Ctx, who: &Principal, offering: OfferingId, need: Need) -> Result<Member> {
     who.user()?;
     let mut tx = ctx.store.read(Scope::System).await?;
     let owner = store::offerings::owner(&mut tx, offering).await?.ok_or(Error::NotFound("offering"))?;
-    in_organization(who, owner, need).map_err(|error| rename(error, "offering"))
-}
-
-/// Says that the thing itself is not there, where the caller is a stranger to its organization.
-fn rename(error: Error, thing: &'static str) -> Error {
-    match error {
-        Error::NotFound(_) => Error::NotFound(thing),
-        other => other,
-    }
+    in_organization(who, owner, need).map_err(|error| error.hiding("offering"))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::both::{Moments, both};
 use crate::client::Connection;
 use crate::program::Program;
 use crate::story::{self, Buyer};
@@ -17,22 +18,13 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Runs the proof on SQLite, and on PostgreSQL where one is given.
 pub(crate) async fn run(binary: &Path, postgres: Option<String>) -> anyhow::Result<Value> {
-    let mut figures = serde_json::Map::new();
-    let mut holds = true;
-    for (name, database) in [("sqlite", None), ("postgresql", postgres)] {
-        if name == "postgresql" && database.is_none() {
-            figures.insert(name.to_owned(), json!("no PostgreSQL was given"));
-            holds = false;
-            continue;
-        }
-        let row = one(binary, database).await?;
-        holds &= row["taken"] == DOCUMENTS
+    let holds = |row: &Value| {
+        row["taken"] == DOCUMENTS
             && row["listed"] == DOCUMENTS
             && row["ready"] == DOCUMENTS
-            && row["found once"] == DOCUMENTS;
-        figures.insert(name.to_owned(), row);
-    }
-    Ok(json!({"name": "kill-ingest", "holds": holds, "figures": figures}))
+            && row["found once"] == DOCUMENTS
+    };
+    both("kill-ingest", postgres, holds, |database| one(binary, database)).await
 }
 
 /// The word by which a document is found.
@@ -63,13 +55,9 @@ async fn one(binary: &Path, database: Option<String>) -> anyhow::Result<Value> {
     let began = Instant::now();
     let sending = tokio::spawn(send_all(host.clone(), buyer.token.clone(), buyer.config.clone()));
 
-    // A small generator is random enough for moments.
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64 ^ u64::from(std::process::id());
+    let mut moments = Moments::new();
     for _ in 0..KILLS {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        tokio::time::sleep(Duration::from_millis(200 + seed % 800)).await;
+        tokio::time::sleep(Duration::from_millis(200 + moments.below(800))).await;
         program.kill()?;
         program.restart().await?;
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::both::{Moments, both};
 use crate::client::Connection;
 use crate::program::Program;
 use crate::story;
@@ -19,22 +20,13 @@ const WANTED: usize = 1000;
 
 /// Runs the proof on SQLite, and on PostgreSQL where one is given.
 pub(crate) async fn run(binary: &Path, postgres: Option<String>) -> anyhow::Result<Value> {
-    let mut figures = serde_json::Map::new();
-    let mut holds = true;
-    for (name, database) in [("sqlite", None), ("postgresql", postgres)] {
-        if name == "postgresql" && database.is_none() {
-            figures.insert(name.to_owned(), json!("no PostgreSQL was given"));
-            holds = false;
-            continue;
-        }
-        let row = one(binary, database).await?;
-        holds &= row["lost"] == 0
+    let holds = |row: &Value| {
+        row["lost"] == 0
             && row["doubled"] == 0
             && row["answered"].as_u64() >= Some(WANTED as u64)
-            && row["sums_agree"] == true;
-        figures.insert(name.to_owned(), row);
-    }
-    Ok(json!({"name": "kill-invocations", "holds": holds, "figures": figures}))
+            && row["sums_agree"] == true
+    };
+    both("kill-invocations", postgres, holds, |database| one(binary, database)).await
 }
 
 async fn one(binary: &Path, database: Option<String>) -> anyhow::Result<Value> {
@@ -84,14 +76,10 @@ async fn one(binary: &Path, database: Option<String>) -> anyhow::Result<Value> {
         })
         .collect();
 
-    // A small generator is random enough for moments, and repeats for a seed.
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64 ^ u64::from(std::process::id());
+    let mut moments = Moments::new();
     let mut slowest = Duration::ZERO;
     for _ in 0..KILLS {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        tokio::time::sleep(Duration::from_millis(150 + seed % 700)).await;
+        tokio::time::sleep(Duration::from_millis(150 + moments.below(700))).await;
         program.kill()?;
         slowest = slowest.max(program.restart().await?);
     }

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
 
 mod bench;
+mod both;
 mod client;
 mod contract;
 mod ingest;

@@ -3,7 +3,6 @@
 //! What a newcomer gets wrong: the ranking is kept in memory, the texts are not. A passage is read from the
 //! database in the search that found it, so that one whose document was deleted meanwhile is never shown.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -66,31 +65,41 @@ impl EmbeddedKnowledge {
         if kept.version != version {
             let ranked = rows::ranked(&mut tx, scope.tenant, scope.config).await.map_err(unavailable)?;
             drop(tx);
-            let texts = self.texts_of_unreadable(scope, &ranked).await?;
-            let base = tokio::task::spawn_blocking(move || build(&ranked, &texts)).await;
+            let read = move || -> Vec<_> {
+                ranked.into_iter().map(|row| (Analysis::from_bytes(&row.analysis).ok(), row)).collect()
+            };
+            let mut ranked = tokio::task::spawn_blocking(read).await.map_err(unavailable)?;
+            self.analyze_anew(scope, &mut ranked).await?;
+            let base = tokio::task::spawn_blocking(move || build(&ranked)).await;
             *kept = Kept { version, base: Arc::new(base.map_err(unavailable)?) };
             self.make_room(scope.config);
         }
         Ok(kept.base.clone())
     }
 
-    /// Reads the texts of passages whose stored words are of an earlier version of the analysis.
-    async fn texts_of_unreadable(
+    /// Analyses passages whose stored words are of an earlier version of the analysis from their texts.
+    async fn analyze_anew(
         &self,
         scope: KnowledgeScope,
-        ranked: &[RankedRow],
-    ) -> Result<HashMap<PassageId, (String, String)>, KnowledgeError> {
-        let mut texts = HashMap::new();
+        ranked: &mut [(Option<Analysis>, RankedRow)],
+    ) -> Result<(), KnowledgeError> {
+        if ranked.iter().all(|(analysis, _)| analysis.is_some()) {
+            return Ok(());
+        }
         let mut tx = self.store.read(scope.tenant).await.map_err(unavailable)?;
-        for row in ranked.iter().filter(|row| Analysis::from_bytes(&row.analysis).is_err()) {
+        for (analysis, row) in ranked {
+            if analysis.is_some() {
+                continue;
+            }
             let found = rows::cited(&mut tx, scope.tenant, scope.config, row.id).await.map_err(unavailable)?;
             if let Some(found) = found {
                 let title = if found.title.is_empty() { found.document_name } else { found.title };
                 let context = [vec![title], found.headings.0].concat().join(" > ");
-                texts.insert(row.id, (context, found.text));
+                let mut analyzer = Analyzer::new(Language::from_code(&row.language));
+                *analysis = Some(Analysis::of(&mut analyzer, &context, &found.text));
             }
         }
-        Ok(texts)
+        Ok(())
     }
 
     /// Lets bases go until all of them together fit; the one that is asked now stays.
@@ -181,19 +190,17 @@ impl KnowledgeBase for EmbeddedKnowledge {
     }
 }
 
-fn build(ranked: &[RankedRow], texts: &HashMap<PassageId, (String, String)>) -> Base {
-    let mut base = Base::default();
-    for row in ranked {
-        let language = Language::from_code(&row.language);
-        let analysis = match (Analysis::from_bytes(&row.analysis), texts.get(&row.id)) {
-            (Ok(analysis), _) => analysis,
-            (Err(_), Some((context, text))) => Analysis::of(&mut Analyzer::new(language), context, text),
-            (Err(_), None) => continue,
-        };
-        let (passage, document) = (row.id.0.as_u128(), row.document_id.0.as_u128());
-        base.add(Entry { passage, document, language, analysis: &analysis, vector: None });
-    }
-    base
+/// Builds a base of the passages that are there.
+fn build(ranked: &[(Option<Analysis>, RankedRow)]) -> Base {
+    Base::of(ranked.iter().filter_map(|(analysis, row)| {
+        Some(Entry {
+            passage: row.id.0.as_u128(),
+            document: row.document_id.0.as_u128(),
+            language: Language::from_code(&row.language),
+            analysis: analysis.as_ref()?,
+            vector: None,
+        })
+    }))
 }
 
 /// Cuts a document into passages, with what ranking needs of each.

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dashmap::DashMap;
 use domain::view::agent::{FlowClass, RemoteRuntime};
 use domain::{FlowVersionId, OrganizationId};
 use flow::{Changes, RemoteFlow};
@@ -31,6 +30,7 @@ use uuid::Uuid;
 
 use self::answer::{Answer, Events, Failure};
 use self::http::{Http, Trouble};
+use super::kept::KeptFlows;
 use super::runtime;
 use crate::config::{LangflowKind, LangflowSection};
 
@@ -59,8 +59,7 @@ pub struct LangflowRuntime {
     kind: LangflowKind,
     /// What the server is, once it has said so.
     server: tokio::sync::Mutex<Option<Server>>,
-    /// Flows that were run before; a version never changes.
-    flows: DashMap<FlowVersionId, Arc<RemoteFlow>>,
+    flows: KeptFlows<RemoteFlow>,
     placed: Mutex<Placed>,
     /// Langflow's folders of organizations.
     folders: tokio::sync::Mutex<HashMap<OrganizationId, String>>,
@@ -111,26 +110,14 @@ impl LangflowRuntime {
             http: Http::new(&settings.url, settings.api_key.clone().unwrap_or_default())?,
             kind: settings.kind,
             server: tokio::sync::Mutex::default(),
-            flows: DashMap::new(),
+            flows: KeptFlows::new(KEPT),
             placed: Mutex::default(),
             folders: tokio::sync::Mutex::default(),
         })
     }
 
     fn flow(&self, version: FlowVersionId, stored: &Value) -> Result<Arc<RemoteFlow>, RuntimeError> {
-        if let Some(flow) = self.flows.get(&version) {
-            return Ok(flow.clone());
-        }
-        let flow = RemoteFlow::read(stored[MARK].clone()).map_err(|error| {
-            tracing::error!(%error, flow_version.id = %version, "a stored flow cannot be read");
-            RuntimeError::Failed("The agent's flow cannot be read.".to_owned())
-        })?;
-        if self.flows.len() >= KEPT {
-            self.flows.clear();
-        }
-        let flow = Arc::new(flow);
-        self.flows.insert(version, flow.clone());
-        Ok(flow)
+        self.flows.get(version, || RemoteFlow::read(stored[MARK].clone()))
     }
 
     /// Returns what the server is; asked once, and again after it could not be reached.

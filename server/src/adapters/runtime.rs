@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use dashmap::DashMap;
 use domain::FlowVersionId;
 use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
 use domain::view::knowledge::{Citation, FoundPassage};
@@ -19,6 +18,7 @@ use services::ports::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::kept::KeptFlows;
 use crate::config::ModelSection;
 
 /// Flows that are kept read.
@@ -30,8 +30,7 @@ const CITED: usize = 280;
 #[derive(Debug)]
 pub struct EmbeddedRuntime {
     engine: Engine,
-    /// Flows that were run before; a version never changes.
-    flows: DashMap<FlowVersionId, Arc<Flow>>,
+    flows: KeptFlows<Flow>,
     /// The buyers' documents.
     knowledge: Option<Arc<dyn KnowledgeBase>>,
 }
@@ -67,7 +66,7 @@ fn provider(model: &ModelSection) -> anyhow::Result<Arc<dyn ModelProvider>> {
 impl EmbeddedRuntime {
     /// Makes the runtime.
     pub fn new(model: &ModelSection) -> anyhow::Result<Self> {
-        Ok(Self { engine: engine(model)?, flows: DashMap::new(), knowledge: None })
+        Ok(Self { engine: engine(model)?, flows: KeptFlows::new(KEPT), knowledge: None })
     }
 
     /// Lets flows search buyers' documents.
@@ -78,19 +77,7 @@ impl EmbeddedRuntime {
     }
 
     fn flow(&self, version: FlowVersionId, stored: &serde_json::Value) -> Result<Arc<Flow>, RuntimeError> {
-        if let Some(flow) = self.flows.get(&version) {
-            return Ok(flow.clone());
-        }
-        let flow: Flow = serde_json::from_value(stored.clone()).map_err(|error| {
-            tracing::error!(%error, flow_version.id = %version, "a stored flow cannot be read");
-            RuntimeError::Failed("The agent's flow cannot be read.".to_owned())
-        })?;
-        if self.flows.len() >= KEPT {
-            self.flows.clear();
-        }
-        let flow = Arc::new(flow);
-        self.flows.insert(version, flow.clone());
-        Ok(flow)
+        self.flows.get(version, || serde_json::from_value(stored.clone()))
     }
 }
 

@@ -236,7 +236,7 @@ pub async fn preview(ctx: &Ctx, who: &Principal, version: FlowVersionId, input: 
     let mut tx = ctx.store.read(Scope::System).await?;
     let flow = rows::flow(&mut tx, version).await?.ok_or(Error::NotFound("flow version"))?;
     drop(tx);
-    who.approved_provider(flow.organization).map_err(|error| super::rename(error, "flow version"))?;
+    who.approved_provider(flow.organization).map_err(|error| error.hiding("flow version"))?;
 
     let (events, mut pieces) = tokio::sync::mpsc::channel(64);
     let run = ctx.runtime.run(

@@ -106,7 +106,7 @@ pub async fn archive_plan(ctx: &Ctx, who: &Principal, id: PlanId) -> Result<Plan
     let mut tx = ctx.store.read(Scope::System).await?;
     let (_, offering) = rows::plan_owner(&mut tx, id).await?.ok_or(Error::NotFound("plan"))?;
     drop(tx);
-    let member = of_offering(ctx, who, offering, Need::Sell).await.map_err(|error| super::rename(error, "plan"))?;
+    let member = of_offering(ctx, who, offering, Need::Sell).await.map_err(|error| error.hiding("plan"))?;
 
     let mut tx = ctx.store.write(member.tenant).await?;
     let state = rows::lock(&mut tx, member.tenant, offering).await?.ok_or(Error::NotFound("plan"))?;
