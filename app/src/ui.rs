@@ -53,7 +53,8 @@ pub mod prelude {
     pub use super::Views;
     pub use super::avatar::Avatar;
     pub use super::badge::{
-        Badge, CategoryBadge, OfferingBadge, OrderBadge, ProviderBadge, SubmissionBadge, SubscriptionBadge, Tint,
+        Badge, CategoryBadge, DocumentBadge, OfferingBadge, OrderBadge, ProviderBadge, SubmissionBadge,
+        SubscriptionBadge, Tint,
     };
     pub use super::button::{LinkButton, Look, Submit};
     pub use super::card::{Alert, Card, Kind};

@@ -1,6 +1,6 @@
 //! Small labels, and one for each state machine: the words that people read for a state are here alone.
 
-use domain::state::{OfferingState, OrderState, ProviderState, SubmissionState, SubscriptionState};
+use domain::state::{DocumentState, OfferingState, OrderState, ProviderState, SubmissionState, SubscriptionState};
 use leptos::prelude::*;
 
 use super::icon::{Icon, Sign};
@@ -154,4 +154,19 @@ pub fn SubmissionBadge(
         SubmissionState::Withdrawn => ("Withdrawn", Tint::Plain),
     };
     view! { <Badge text tint dot=true/> }
+}
+
+/// How far a document is.
+#[component]
+pub fn DocumentBadge(
+    /// The state.
+    state: DocumentState,
+) -> impl IntoView {
+    let (text, tint) = match state {
+        DocumentState::Pending => ("Waiting", Tint::Warn),
+        DocumentState::Processing => ("Being read", Tint::Info),
+        DocumentState::Ready => ("Ready", Tint::Good),
+        DocumentState::Failed => ("Failed", Tint::Bad),
+    };
+    view! { <Badge text tint dot=true busy=state.is_under_way()/> }
 }

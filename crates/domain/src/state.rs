@@ -333,6 +333,13 @@ text_enum! {
     }
 }
 
+impl DocumentState {
+    /// Tells whether the document waits to be read, or is being read.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Pending | Self::Processing)
+    }
+}
+
 impl Capability {
     /// Returns what a product of a category can do, by the category's slug.
     pub const fn of_category(slug: &str) -> &'static [Self] {

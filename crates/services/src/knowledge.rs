@@ -182,7 +182,7 @@ pub async fn passages(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<Vec<
 /// Reads a document again, as after a failure.
 pub async fn process(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<DocumentView> {
     let (member, document) = owned(ctx, who, id, Permission::Configure).await?;
-    if matches!(document.state, DocumentState::Pending | DocumentState::Processing) {
+    if document.state.is_under_way() {
         return Ok(document);
     }
     let now = ctx.now();

@@ -1,7 +1,7 @@
 //! What an agent answers from: documents given, how far each is, what a question would find, and what was asked
 //! that is in none of them.
 
-use domain::state::{DocumentKind, DocumentState};
+use domain::state::DocumentKind;
 use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -121,7 +121,7 @@ pub fn TrainingPage() -> impl IntoView {
     // A live page looks every second while something is being read; one that is not has a button.
     live::every(std::time::Duration::from_secs(1), move || {
         let Some(given) = found.peek() else { return };
-        if given.documents.iter().any(|document| under_way(document.state)) {
+        if given.documents.iter().any(|document| document.state.is_under_way()) {
             found.refetch();
         }
     });
@@ -193,15 +193,11 @@ pub fn TrainingPage() -> impl IntoView {
     })
 }
 
-const fn under_way(state: DocumentState) -> bool {
-    matches!(state, DocumentState::Pending | DocumentState::Processing)
-}
-
 fn documents(id: &str, page: &str, given: Given, change: FormAction) -> AnyView {
     let Given { documents, totals, gaps, problem } = given;
     let problem =
         problem.map(|text| view! { <Alert kind=Kind::Bad title="Not every file was taken" text/> }.into_any());
-    let busy = documents.iter().any(|document| under_way(document.state));
+    let busy = documents.iter().any(|document| document.state.is_under_way());
     let again = busy.then(|| {
         view! { <p class="muted small">"Reading goes on. "<a class="link" href=page.to_owned()>"Look again"</a></p> }.into_any()
     });
@@ -244,12 +240,6 @@ fn documents(id: &str, page: &str, given: Given, change: FormAction) -> AnyView 
 }
 
 fn row(id: &str, page: &str, document: DocumentView, change: FormAction) -> AnyView {
-    let (text, tint) = match document.state {
-        DocumentState::Pending => ("Waiting", Tint::Warn),
-        DocumentState::Processing => ("Being read", Tint::Info),
-        DocumentState::Ready => ("Ready", Tint::Good),
-        DocumentState::Failed => ("Failed", Tint::Bad),
-    };
     let kind = match document.kind {
         DocumentKind::File => fmt::bytes(document.bytes),
         DocumentKind::Answer => "Question and answer".to_owned(),
@@ -264,15 +254,14 @@ fn row(id: &str, page: &str, document: DocumentView, change: FormAction) -> AnyV
     } else {
         view! { <strong>{document.name.clone()}</strong> }.into_any()
     };
-    let waits = under_way(document.state);
     let id = id.to_owned();
-    let again = (!waits).then(|| {
+    let again = (!document.state.is_under_way()).then(|| {
         view! { <Submit label="Read again" look=Look::Ghost class="btn--sm" name="what" value="process"/> }.into_any()
     });
     view! {
         <tr>
             <td>{name}<p class="muted tiny">{kind}{pages}</p>{reason}{warnings}</td>
-            <td><Badge text tint dot=true busy=waits/></td>
+            <td><DocumentBadge state=document.state/></td>
             <td class="nowrap">{fmt::plural(document.passages, "passage", "passages")}</td>
             <td>
                 <PostForm action=change class="row row--sm row--nowrap">
