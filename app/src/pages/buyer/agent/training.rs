@@ -116,6 +116,8 @@ pub fn TrainingPage() -> impl IntoView {
         let id = id.clone();
         move || Training { id: id() }
     });
+    // It is told once, and the list is read again every second: what was told stays until the page is left.
+    let problem = StoredValue::new(None);
     let q = move || query.read().get("q").unwrap_or_default();
     let hits = read_again(changed, move || SearchDocuments { id: id(), q: q() });
     // A live page looks every second while something is being read; one that is not has a button.
@@ -133,7 +135,12 @@ pub fn TrainingPage() -> impl IntoView {
         let page = page_of(&view, "training/");
         let list = load_part(found, {
             let (id, page) = (id.clone(), page.clone());
-            move |given| documents(&id, &page, given, change)
+            move |given: Given| {
+                if given.problem.is_some() {
+                    problem.set_value(given.problem.clone());
+                }
+                documents(&id, &page, Given { problem: problem.get_value(), ..given }, change)
+            }
         });
         let asked = q();
         let results = load_part(hits, {
