@@ -88,7 +88,7 @@ fn environment_with_lfx() -> Result<PathBuf> {
 }
 
 /// Makes a Python environment with something in it, once.
-fn environment(name: &str, installing: impl FnOnce(&Path) -> Vec<Command>) -> Result<PathBuf> {
+pub(super) fn environment(name: &str, installing: impl FnOnce(&Path) -> Vec<Command>) -> Result<PathBuf> {
     let place = workspace::target().join(name);
     let python = place.join("bin/python");
     let done = place.join(".installed");
@@ -112,7 +112,7 @@ fn example() -> Result<Command> {
     Ok(Command::new(workspace::target().join("release/examples/flow_prove")))
 }
 
-fn figures(command: &mut Command) -> Result<Proof> {
+pub(super) fn figures(command: &mut Command) -> Result<Proof> {
     let step = progress::step("running");
     let text = run::capture(command)?;
     step.done("");

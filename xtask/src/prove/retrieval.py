@@ -1,22 +1,24 @@
 """The engines that `cargo xtask prove retrieval` compares ours with.
 
-retrieval.py OUT WORDLLAMA reads the texts in OUT and leaves there the rankings of bm25s and tantivy, with
-the settings that are best on the training questions, and the vectors of a static embedding model.
+retrieval.py OUT WORDLLAMA MINILM reads the texts in OUT and leaves there the rankings of bm25s and tantivy, with
+the settings that are best on the training questions, of chromadb, and of bm25s and chromadb put together; and
+the vectors of two embedding models, the same that chromadb was given.
 """
 
 import json
 import math
 import pathlib
-import struct
 import sys
 
 import bm25s
-import numpy
+import chromadb
 import Stemmer
 import tantivy
-import tokenizers
 
-OUT, WORDLLAMA = map(pathlib.Path, sys.argv[1:])
+import minilm
+from wordllama import WordLlama
+
+OUT, WORDLLAMA, MINILM = map(pathlib.Path, sys.argv[1:])
 STEMMER = Stemmer.Stemmer("english")
 
 
@@ -114,29 +116,49 @@ class Tantivy:
         return f"en_stem, title weighs {settings}" if settings else "en_stem, title and text as one field"
 
 
-class WordLlama:
-    """A table of one vector a token, read by hand: its own loader looks for files on the network."""
+class Chroma:
+    """A vector database, searched as exactly as it can be."""
 
-    def __init__(self, directory):
-        weights = (directory / "weights/l2_supercat_256.safetensors").read_bytes()
-        (size,) = struct.unpack("<Q", weights[:8])
-        (entry,) = (v for k, v in json.loads(weights[8 : 8 + size]).items() if k != "__metadata__")
-        kind = {"F16": numpy.float16, "F32": numpy.float32}[entry["dtype"]]
-        begin, end = entry["data_offsets"]
-        table = numpy.frombuffer(weights[8 + size + begin : 8 + size + end], dtype=kind)
-        self.table = table.reshape(entry["shape"]).astype(numpy.float32)
-        file = directory / "tokenizers/l2_supercat_tokenizer_config.json"
-        self.tokenizer = tokenizers.Tokenizer.from_file(str(file))
+    system = "chromadb"
 
-    def vectors(self, texts):
-        for read in self.tokenizer.encode_batch(texts, add_special_tokens=False):
-            mean = self.table[read.ids].mean(axis=0) if read.ids else numpy.zeros(self.table.shape[1])
-            yield [round(float(number), 5) for number in mean]
+    def __init__(self, parts, vectors):
+        self.parts = parts
+        settings = {"hnsw": {"space": "cosine", "ef_construction": 400, "ef_search": 1000}}
+        client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
+        client.get_or_create_collection("parts")
+        client.delete_collection("parts")
+        self.collection = client.create_collection("parts", configuration=settings, embedding_function=None)
+        for start in range(0, len(parts), 4000):
+            ids = [str(place) for place in range(start, min(start + 4000, len(parts)))]
+            self.collection.add(ids=ids, embeddings=vectors[start : start + 4000])
+
+    def rank(self, questions, vectors):
+        most = min(800, len(self.parts))
+        found = []
+        for start in range(0, len(questions), 100):
+            some = self.collection.query(query_embeddings=vectors[start : start + 100], n_results=most, include=[])
+            found.extend(some["ids"])
+        return {
+            question["id"]: documents(self.parts, map(int, places)) for question, places in zip(questions, found)
+        }
 
 
-model = WordLlama(WORDLLAMA)
+def fused(rankings):
+    """Reciprocal ranks added up, as most guides to hybrid search have it."""
+    together = {}
+    for question in rankings[0]:
+        scores = {}
+        for ranked in rankings:
+            for rank, document in enumerate(ranked[question]):
+                scores[document] = scores.get(document, 0) + 1 / (60 + rank + 1)
+        together[question] = sorted(scores, key=scores.get, reverse=True)[:100]
+    return together
+
+
+models = {"wordllama": WordLlama(WORDLLAMA), "minilm": minilm.MiniLM(MINILM, OUT / "minilm.kept")}
 for name in ("cranfield", "scifact"):
     questions = json.loads((OUT / f"{name}-questions.json").read_text())
+    asked = [question["text"] for question in questions["train"] + questions["test"]]
     for form in ("whole", "chunks"):
         parts = [json.loads(line) for line in (OUT / f"{name}-{form}.jsonl").read_text().splitlines()]
         rankings = []
@@ -144,10 +166,17 @@ for name in ("cranfield", "scifact"):
             settings = engine.best(questions["train"])
             ranked = engine.rank(settings, questions["test"])
             rankings.append({"system": engine.system, "settings": engine.told(settings), "rankings": ranked})
+        vectors = {}
+        for kind, model in models.items():
+            texts = [f"{part['title']}. {part['text']}" for part in parts]
+            vectors[kind] = model.vectors(texts), model.vectors(asked)
+            for which, rows in zip(("parts", "questions"), vectors[kind]):
+                (OUT / f"{name}-{form}-{kind}-{which}.vectors").write_bytes(rows.astype("<f4").tobytes())
+        own, questioned = vectors["minilm"]
+        chroma = Chroma(parts, own)
+        ranked = chroma.rank(questions["test"], questioned[len(questions["train"]) :])
+        told = f"{minilm.MiniLM.name}; cosine, ef 1000"
+        rankings.append({"system": "chromadb", "settings": told, "rankings": ranked})
+        both = fused([rankings[0]["rankings"], ranked])
+        rankings.append({"system": "bm25s and chromadb", "settings": "reciprocal ranks, k 60", "rankings": both})
         (OUT / f"{name}-{form}-rankings.json").write_text(json.dumps(rankings))
-        texts = [f"{part['title']}. {part['text']}" for part in parts]
-        lines = "".join(json.dumps(numbers) + "\n" for numbers in model.vectors(texts))
-        (OUT / f"{name}-{form}-parts.vectors").write_text(lines)
-        asked = zip(questions["test"], model.vectors([question["text"] for question in questions["test"]]))
-        lines = "".join(json.dumps([question["id"], numbers]) + "\n" for question, numbers in asked)
-        (OUT / f"{name}-{form}-questions.vectors").write_text(lines)

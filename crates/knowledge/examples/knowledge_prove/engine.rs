@@ -9,30 +9,43 @@ use knowledge::{Analysis, Analyzer, Base, Entry, HybridOptions, Id, Language, Le
 
 use crate::collection::{Part, Question};
 
-/// Vectors that a static model made of the same texts, one line of JSON each.
+/// An embedding model.
+#[derive(Clone, Copy)]
+pub(crate) struct Model {
+    /// As files are called.
+    pub(crate) name: &'static str,
+    pub(crate) dimensions: usize,
+}
+
+/// A table of a vector a token, and a small transformer.
+pub(crate) const MODELS: [Model; 2] =
+    [Model { name: "wordllama", dimensions: 256 }, Model { name: "minilm", dimensions: 384 }];
+
+/// Vectors that a model made of the same texts.
 pub(crate) struct Vectors {
     parts: Vec<Option<Vector>>,
     questions: HashMap<String, Query>,
 }
 
 impl Vectors {
-    pub(crate) fn read(out: &Path, name: &str) -> anyhow::Result<Self> {
-        let file = |kind: &str| {
-            let path = out.join(format!("{name}-{kind}.vectors"));
-            std::fs::read_to_string(path).context("there are no vectors")
+    /// Reads them; questions are in the order in which they were written down.
+    pub(crate) fn read<'a>(
+        out: &Path,
+        name: &str,
+        model: Model,
+        questions: impl Iterator<Item = &'a Question>,
+    ) -> anyhow::Result<Self> {
+        let rows = |kind: &str| -> anyhow::Result<Vec<Vec<f32>>> {
+            let path = out.join(format!("{name}-{}-{kind}.vectors", model.name));
+            let bytes = std::fs::read(path).context("there are no vectors")?;
+            let (numbers, _) = bytes.as_chunks::<4>();
+            let numbers: Vec<f32> = numbers.iter().map(|four| f32::from_le_bytes(*four)).collect();
+            Ok(numbers.chunks(model.dimensions).map(<[f32]>::to_vec).collect())
         };
-        let mut parts = Vec::new();
-        for line in file("parts")?.lines() {
-            let numbers: Vec<f32> = serde_json::from_str(line)?;
-            parts.push(Vector::new(&numbers).ok());
-        }
-        let mut questions = HashMap::new();
-        for line in file("questions")?.lines() {
-            let (id, numbers): (String, Vec<f32>) = serde_json::from_str(line)?;
-            if let Ok(query) = Query::new(&numbers) {
-                questions.insert(id, query);
-            }
-        }
+        let parts = rows("parts")?.iter().map(|numbers| Vector::new(numbers).ok()).collect();
+        let asked = questions.zip(rows("questions")?);
+        let questions =
+            asked.filter_map(|(question, numbers)| Some((question.id.clone(), Query::new(&numbers).ok()?))).collect();
         Ok(Self { parts, questions })
     }
 

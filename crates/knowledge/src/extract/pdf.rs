@@ -14,8 +14,7 @@ use super::{ExtractError, Limits};
 use crate::document::Document;
 
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractError> {
-    let mut file =
-        guarded(|| File::load_mem(bytes)).ok_or(ExtractError::Damaged)?.map_err(|_| ExtractError::Damaged)?;
+    let mut file = load(bytes).or_else(|| load(trimmed(bytes)?)).ok_or(ExtractError::Damaged)?;
     // Many files are locked against printing with an empty password and can be read by anyone.
     if file.is_encrypted() && guarded(|| file.decrypt("")).is_none_or(|done| done.is_err()) {
         return Err(ExtractError::Protected);
@@ -46,6 +45,17 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractErr
     }
     blocks(lines, &mut flow);
     Ok(flow.finish())
+}
+
+fn load(bytes: &[u8]) -> Option<File> {
+    guarded(|| File::load_mem(bytes)).and_then(Result::ok)
+}
+
+/// The file without what mails and disks have put in front of it and behind it.
+fn trimmed(bytes: &[u8]) -> Option<&[u8]> {
+    let begin = bytes.windows(5).position(|five| five == b"%PDF-")?;
+    let end = bytes.windows(5).rposition(|five| five == b"%%EOF")? + 5;
+    bytes.get(begin..end)
 }
 
 /// Runs what may panic on a damaged file.

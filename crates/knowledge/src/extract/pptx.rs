@@ -30,9 +30,12 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractErr
         }
         flow.page = Some(number);
         shapes(&package.text(slide)?, &mut flow)?;
-        let notes = self::links(&mut package, slide)?.into_iter().find(|link| link.kind.ends_with("/notesSlide"));
-        if let Some(notes) = notes.filter(|notes| package.has(&notes.target)) {
-            shapes(&package.text(&notes.target)?, &mut flow)?;
+        for link in self::links(&mut package, slide)?.into_iter().filter(|link| !link.target.is_empty()) {
+            if link.kind.ends_with("/chart") && package.has(&link.target) {
+                chart(&package.text(&link.target)?, &mut flow)?;
+            } else if link.kind.ends_with("/notesSlide") && package.has(&link.target) {
+                shapes(&package.text(&link.target)?, &mut flow)?;
+            }
         }
     }
     Ok(flow.finish())
@@ -87,4 +90,61 @@ fn shapes(xml: &str, flow: &mut Flow) -> Result<(), ExtractError> {
         Node::Close("tc") => flow.end_cell(),
         _ => {}
     })
+}
+
+/// A row of figures in a chart.
+#[derive(Default)]
+struct Series {
+    name: String,
+    categories: Vec<String>,
+    values: Vec<String>,
+}
+
+/// The figures of a chart as a table: a row a category, a column a series.
+fn chart(xml: &str, flow: &mut Flow) -> Result<(), ExtractError> {
+    let mut all: Vec<Series> = Vec::new();
+    let (mut part, mut value, mut in_title) = (String::new(), None::<String>, false);
+    flow.end();
+    walk(xml, |node| match node {
+        Node::Open("ser", _) => all.push(Series::default()),
+        Node::Open(name @ ("tx" | "cat" | "val" | "xVal" | "yVal"), _) => name.clone_into(&mut part),
+        Node::Close("tx" | "cat" | "val" | "xVal" | "yVal") => part.clear(),
+        Node::Open("v", _) => value = Some(String::new()),
+        Node::Close("v") => {
+            if let (Some(value), Some(series)) = (value.take(), all.last_mut()) {
+                match part.as_str() {
+                    "tx" => series.name = value,
+                    "cat" | "xVal" => series.categories.push(value),
+                    "val" | "yVal" => series.values.push(value),
+                    _ => {}
+                }
+            }
+        }
+        Node::Open("t", _) => in_title = true,
+        Node::Close("t") => in_title = false,
+        Node::Text(text) => match &mut value {
+            Some(value) => value.push_str(text),
+            None if in_title => flow.push(text),
+            None => {}
+        },
+        _ => {}
+    })?;
+    flow.end();
+    let Some(first) = all.first() else { return Ok(()) };
+    let rows = all.iter().map(|series| series.values.len().max(series.categories.len())).max().unwrap_or(0);
+    flow.begin_table();
+    let names = std::iter::once("").chain(all.iter().map(|series| series.name.as_str()));
+    let figures = (0..rows).map(|row| {
+        let cell = move |cells: &'_ [String]| cells.get(row).cloned().unwrap_or_default();
+        std::iter::once(cell(&first.categories)).chain(all.iter().map(move |series| cell(&series.values))).collect()
+    });
+    for row in std::iter::once(names.map(str::to_owned).collect::<Vec<_>>()).chain(figures) {
+        for text in row {
+            flow.push(&text);
+            flow.end_cell();
+        }
+        flow.end_row();
+    }
+    flow.end_table();
+    Ok(())
 }

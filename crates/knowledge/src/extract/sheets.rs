@@ -30,13 +30,29 @@ fn xlsx(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractError> {
     })?;
     let mut flow = Flow::new(limits);
     for (name, number) in book.sheet_names().into_iter().zip(1..=limits.pages) {
-        let Ok(mut cells) = book.worksheet_cells_reader(&name) else { continue };
+        let Ok(mut cells) = book.worksheet_cells_reader(&name) else {
+            flow.warn(format!("The sheet {name} could not be read."));
+            continue;
+        };
         flow.page = Some(number);
         flow.heading(1);
         flow.push(&name);
         flow.begin_table();
-        let mut place = (0, 0);
-        while let Ok(Some(cell)) = cells.next_cell() {
+        let (mut place, mut skipped) = ((0, 0), 0);
+        loop {
+            let cell = match cells.next_cell() {
+                Ok(Some(cell)) => cell,
+                Ok(None) => break,
+                Err(calamine::XlsxError::Xml(_) | calamine::XlsxError::XmlEof(_)) => {
+                    flow.warn(format!("Only the beginning of the sheet {name} could be read."));
+                    break;
+                }
+                // A number that is none, or a place that is none: the cells after it can be read.
+                Err(_) => {
+                    skipped += 1;
+                    continue;
+                }
+            };
             let (row, column) = cell.get_position();
             if row != place.0 {
                 flow.end_row();
@@ -58,16 +74,25 @@ fn xlsx(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractError> {
             }
         }
         flow.end_table();
+        if skipped > 0 {
+            flow.warn(format!("Cells of the sheet {name} that could not be read: {skipped}."));
+        }
     }
     Ok(flow.finish())
 }
 
 /// Old Excel files and OpenDocument sheets.
 fn any(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractError> {
-    let mut book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|_| ExtractError::Damaged)?;
+    let Ok(mut book) = calamine::open_workbook_auto_from_rs(Cursor::new(bytes)) else {
+        // Its tables can be read all the same, without what other programs add to a sheet.
+        return if bytes.starts_with(b"PK") { super::odf::read(bytes, limits) } else { Err(ExtractError::Damaged) };
+    };
     let mut flow = Flow::new(limits);
     for (name, number) in book.sheet_names().into_iter().zip(1..=limits.pages) {
-        let Ok(range) = book.worksheet_range(&name) else { continue };
+        let Ok(range) = book.worksheet_range(&name) else {
+            flow.warn(format!("The sheet {name} could not be read."));
+            continue;
+        };
         flow.page = Some(number);
         flow.heading(1);
         flow.push(&name);

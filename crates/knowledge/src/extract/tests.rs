@@ -83,8 +83,18 @@ fn slides_are_pages_in_the_order_of_the_show() {
         ),
         ("ppt/slides/slide1.xml", &slide("Second", "two")),
         ("ppt/slides/slide2.xml", &slide("First", "one")),
+        (
+            "ppt/slides/_rels/slide2.xml.rels",
+            r#"<Relationships><Relationship Id="rId1" Type="x/chart" Target="../charts/chart1.xml"/></Relationships>"#,
+        ),
+        (
+            "ppt/charts/chart1.xml",
+            "<c:chart><c:title><c:tx><a:t>Sales</a:t></c:tx></c:title><c:ser><c:tx><c:v>North</c:v></c:tx><c:cat><c:v>May</c:v><c:v>June</c:v></c:cat><c:val><c:v>4.3</c:v><c:v>5</c:v></c:val></c:ser></c:chart>",
+        ),
     ]);
-    assert_eq!(lines(&read("a.pptx", &bytes).unwrap()), ["@1 1: First", "@1 one", "@2 1: Second", "@2 two"]);
+    let read = lines(&read("a.pptx", &bytes).unwrap());
+    let chart = ["@1 Sales", "@1 [|North]", "@1 May|4.3", "@1 June|5"];
+    assert_eq!(read, [&["@1 1: First", "@1 one"][..], &chart, &["@2 1: Second", "@2 two"]].concat());
 }
 
 #[test]
@@ -93,7 +103,7 @@ fn sheets_are_tables_on_pages() {
     let sheet = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>
         <row r="1"><c r="A1" t="inlineStr"><is><t>Part</t></is></c><c r="B1" t="inlineStr"><is><t>Price</t></is></c><c r="C1" t="inlineStr"><is><t>In stock</t></is></c></row>
         <row r="2"><c r="A2" t="inlineStr"><is><t>Bolt</t></is></c><c r="B2"><v>2.5</v></c><c r="C2" t="b"><v>1</v></c></row>
-        <row r="1048576"><c r="B1048576"><v>7</v></c></row></sheetData></worksheet>"#;
+        <row r="3"><c r="A3" t="n"><v> 41</v></c></row><row r="1048576"><c r="B1048576"><v>7</v></c></row></sheetData></worksheet>"#;
     let relations = r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#;
     let root = r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
     let bytes = packed(&[
@@ -104,6 +114,7 @@ fn sheets_are_tables_on_pages() {
     ]);
     let document = read("a.xlsx", &bytes).unwrap();
     assert_eq!(lines(&document), ["@1 1: Prices", "@1 [Part|Price|In stock]", "@1 Bolt|2.5|true", "@1 |7"]);
+    assert_eq!(document.warnings, ["Cells of the sheet Prices that could not be read: 1."]);
 }
 
 #[test]
@@ -240,6 +251,13 @@ fn a_pdf_has_headings_paragraphs_and_pages() {
             "@2 The end of the text is here.",
         ]
     );
+}
+
+#[test]
+fn a_pdf_may_have_something_before_and_behind_it() {
+    let file = pdf(&[&[(12, 700, "Bolts are sold by weight.")]]);
+    let bytes = [&b"From a mail\n\n"[..], &file, &[0; 2000]].concat();
+    assert_eq!(lines(&read("a.pdf", &bytes).unwrap()), lines(&read("a.pdf", &file).unwrap()));
 }
 
 #[test]
