@@ -8,7 +8,6 @@ mod stream;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use domain::view::chat::ChatMessage;
 use domain::{ConfigId, OfferingId};
@@ -37,7 +36,6 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(runtime_auth))
         .routes(routes!(runtime_usage))
         .routes(routes!(portal_chat))
-        .layer(middleware::from_fn(extract::preflight))
 }
 
 /// A refusal of the gateway.

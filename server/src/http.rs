@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use leptos::config::LeptosOptions;
@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::gateway::extract::preflight;
 use crate::{api, assets, guard, portal, upload, widget};
 
 /// How long requests in flight may take to finish once we are told to stop.
@@ -58,10 +59,14 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Answers a method that an address does not take; the header `Allow` says which it does.
-async fn method_not_allowed(request: Request) -> impl IntoResponse {
+/// Answers a method that an address does not take; the header `Allow` says which it does. That a browser asks the
+/// gateway first, by `OPTIONS`, arrives here too.
+async fn method_not_allowed(request: Request) -> Response {
+    if let Some(answer) = preflight(&request) {
+        return answer;
+    }
     let detail = format!("{} is not possible here; the header Allow says what is.", request.method());
-    (StatusCode::METHOD_NOT_ALLOWED, Json(json!({"error": "method_not_allowed", "detail": detail})))
+    (StatusCode::METHOD_NOT_ALLOWED, Json(json!({"error": "method_not_allowed", "detail": detail}))).into_response()
 }
 
 /// Serves until `stop`, then finishes what is in flight, for 30 seconds at most.

@@ -3,7 +3,6 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -91,12 +90,13 @@ fn readable_by(response: &mut Response, origin: Option<&str>) {
     );
 }
 
-/// Answers a browser that asks whether a page of another origin may call.
-pub(super) async fn preflight(request: Request, next: Next) -> Response {
-    let asks =
-        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+/// Answers a browser that asks whether a page of another origin may call the gateway; nothing to anything else.
+pub(crate) fn preflight(request: &Request) -> Option<Response> {
+    let asks = request.method() == Method::OPTIONS
+        && request.uri().path().starts_with("/api/agent-gateway/")
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if !asks {
-        return next.run(request).await;
+        return None;
     }
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -108,7 +108,7 @@ pub(super) async fn preflight(request: Request, next: Next) -> Response {
         HeaderValue::from_static("authorization, content-type, idempotency-key, x-api-key"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    response
+    Some(response)
 }
 
 /// A body that is read as JSON when it is known who sends it; what is wrong is a 413 or a 422.
