@@ -68,6 +68,22 @@ test('an agent answers from a document, says where it read it, and forgets it', 
     await watch.axe(page, 'the training page');
   });
 
+  await test.step('an address of the inside is refused with a reason, and goes with its pages', async () => {
+    const form = card(page, 'Add web pages');
+    await field(form, 'Address').fill('http://127.0.0.1:1/help/');
+    await field(form, 'Read again').selectOption('every day');
+    await pressed(page, form.getByRole('button', { name: 'Add the pages' }), 'Taken. It is being read.');
+    await becomes('127.0.0.1', 'Failed');
+    await expect(row('127.0.0.1')).toContainText('not an address of the public internet');
+    const sites = page.getByRole('group', { name: 'Web pages' });
+    await expect(sites.getByRole('row').filter({ hasText: '127.0.0.1' })).toContainText('1 page, 1 failed');
+    await expect(sites).toContainText('Every day, next');
+    await watch.axe(page, 'the training page with web pages');
+    await pictures(page, 'training-pages');
+    await pressed(page, sites.getByRole('button', { name: 'Delete' }), 'Deleted.');
+    await expect(row('127.0.0.1')).toHaveCount(0);
+  });
+
   await test.step('see what a question would find', async () => {
     const search = card(page, 'What would it find?');
     await search.getByRole('searchbox').fill('where to park');

@@ -4,6 +4,7 @@ mod kept;
 pub mod knowledge;
 pub mod langflow;
 pub mod mailer;
+pub mod pages;
 pub mod routed;
 pub mod runtime;
 pub mod sandbox;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::BasisPoints;
+use knowledge::HttpReranker;
+use knowledge::embed::OpenAiEmbedder;
 use knowledge::extract::worker::{Bounds, Worker};
 use secrecy::ExposeSecret as _;
 use services::clock::{Clock, SystemClock};
@@ -18,9 +20,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::adapters::knowledge::EmbeddedKnowledge;
 use crate::adapters::mailer::ConfiguredMailer;
+use crate::adapters::pages::PublicPages;
 use crate::adapters::routed::RoutedRuntime;
 use crate::adapters::sandbox::Sandbox;
-use crate::config::Config;
+use crate::config::{Config, EmbeddingSection, RerankSection};
 
 /// Returns the address that browsers reach us at.
 pub fn public_url(config: &Config, port: u16) -> String {
@@ -58,7 +61,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let store = open_store(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
-    let knowledge = Arc::new(EmbeddedKnowledge::new(store.clone(), clock.clone(), file_reader(config)?));
+    let knowledge = Arc::new(embedded_knowledge(config, store.clone(), clock.clone())?);
     let runtime = Arc::new(RoutedRuntime::new(&config.model, &config.langflow)?.with_knowledge(knowledge.clone()));
     let secret = webhook_secret(&store).await?;
     let merchant = config.site.name.clone();
@@ -81,6 +84,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         clock,
         runtime,
         knowledge,
+        web: Arc::new(PublicPages::new()?),
         payments: sandbox.clone(),
         sandbox: Some(sandbox),
         mailer,
@@ -88,6 +92,23 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         gateway: Gateway::default(),
         jobs_wake: tokio::sync::Notify::new(),
     })
+}
+
+/// Returns what keeps and searches documents here, with the model that says what passages mean if there is one.
+fn embedded_knowledge(config: &Config, store: Store, clock: Arc<dyn Clock>) -> anyhow::Result<EmbeddedKnowledge> {
+    let mut knowledge = EmbeddedKnowledge::new(store, clock, file_reader(config)?);
+    let RerankSection { base_url, api_key, model } = &config.rerank;
+    if !base_url.is_empty() {
+        let reranker = HttpReranker::new(base_url, api_key.clone(), model).context("rerank.base_url")?;
+        knowledge = knowledge.with_reranker(Arc::new(reranker));
+    }
+    let EmbeddingSection { base_url, api_key, model } = &config.embedding;
+    if base_url.is_empty() {
+        return Ok(knowledge);
+    }
+    anyhow::ensure!(!model.is_empty(), "embedding.model: name the model that embedding.base_url is to be asked for");
+    let embedder = OpenAiEmbedder::new(base_url, api_key.clone(), model).context("embedding.base_url")?;
+    Ok(knowledge.with_embedder(Arc::new(embedder)))
 }
 
 /// Returns what reads buyers' files: this program again, in processes of their own.
@@ -131,6 +152,7 @@ pub async fn start_background(
 ) -> anyhow::Result<()> {
     tasks.spawn(services::gateway::run(ctx.clone(), stop.clone()));
     if jobs {
+        services::knowledge::catch_up(ctx).await.context("the documents' state cannot be read")?;
         tasks.spawn(services::jobs::run(ctx.clone(), stop.clone()));
     }
     // The ring is read now, so that the first call does not wait for it.

@@ -30,6 +30,10 @@ pub struct Config {
     pub langflow: LangflowSection,
     /// How documents are read.
     pub knowledge: KnowledgeSection,
+    /// The model that says what passages of documents mean.
+    pub embedding: EmbeddingSection,
+    /// The model that looks again at the passages that were found.
+    pub rerank: RerankSection,
     /// How mail leaves.
     pub mail: MailSection,
     /// Logs and metrics.
@@ -194,6 +198,32 @@ pub struct KnowledgeSection {
     /// The program that reads files, called as `cmp extract`: this one where it is empty. A wrapper can lock it in
     /// further than the program does by itself.
     pub reader: PathBuf,
+}
+
+/// The model that says what passages of documents mean; without one they are found by their words alone.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbeddingSection {
+    /// An OpenAI-compatible endpoint, `https://api.example/v1`, or `http://localhost:11434/v1` of Ollama.
+    pub base_url: String,
+    /// Its key.
+    #[serde(serialize_with = "hidden")]
+    pub api_key: Option<SecretString>,
+    /// The model. When it is changed, all passages are asked about again; they are found by the earlier one meanwhile.
+    pub model: String,
+}
+
+/// The model that looks again at the passages that were found, and puts them in order; without one they stay as they are.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RerankSection {
+    /// An endpoint with the `/rerank` of Jina and Cohere, as TEI, vLLM and Infinity have it.
+    pub base_url: String,
+    /// Its key.
+    #[serde(serialize_with = "hidden")]
+    pub api_key: Option<SecretString>,
+    /// The model.
+    pub model: String,
 }
 
 /// How mail leaves.

@@ -93,6 +93,8 @@ ids! {
     DocumentId;
     /// A piece of a document that is found and cited on its own.
     PassageId;
+    /// Web pages that an agent answers from.
+    SiteId;
     /// One call of an agent: the unit of metering, and the `request_id` of the API.
     InvocationId;
     /// Work that happens later.

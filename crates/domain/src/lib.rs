@@ -16,7 +16,7 @@ mod text_enum;
 
 pub use id::{
     AgentId, CategoryId, CheckoutId, ConfigId, DocumentId, FlowVersionId, InvitationId, InvocationId, JobId, KeyId,
-    OfferingId, OrderId, OrganizationId, PassageId, PaymentId, PlanId, ProjectId, ReviewId, SubmissionId,
+    OfferingId, OrderId, OrganizationId, PassageId, PaymentId, PlanId, ProjectId, ReviewId, SiteId, SubmissionId,
     SubscriptionId, UserId, UserSessionId, UserTokenId,
 };
 pub use money::{BasisPoints, Currency, Money};

@@ -316,6 +316,8 @@ text_enum! {
         File = "file",
         /// A question with its answer.
         Answer = "qa",
+        /// A page of the web.
+        Page = "page",
     }
 }
 

@@ -38,4 +38,6 @@ pub use retrieve::{Passage, RetrieveError, Retriever};
 pub use sql::{Databases, NoDatabases, SqlError};
 pub use tool::Tool;
 pub use value::{Data, Message, Table, Value};
-pub use web::{GuardedWeb, NoWeb, Web, WebError, WebMethod, WebPolicy, WebRequest, WebResponse};
+pub use web::{
+    GuardedWeb, NoWeb, Web, WebError, WebMethod, WebPolicy, WebRequest, WebResponse, page_links, page_title,
+};

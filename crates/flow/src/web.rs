@@ -156,6 +156,11 @@ impl WebResponse {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// Returns the body as text if it is meant to be read as HTML.
+    pub fn html(&self) -> Option<String> {
+        is_html(self).then(|| self.text())
+    }
+
     /// Tells whether the status says that it worked.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -373,6 +378,20 @@ impl Resolve for GuardedLookup {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// Returns the addresses that a page leads to, in order and without fragments.
+pub fn page_links<'p>(html: &'p str, base: &'p Url) -> impl Iterator<Item = Url> + 'p {
+    let links = page::tags(html, "a").into_iter().filter_map(|it| page::attribute(it, "href"));
+    links.filter_map(|href| base.join(&href).ok()).map(|mut url| {
+        url.set_fragment(None);
+        url
+    })
+}
+
+/// Returns what a page calls itself; empty where it does not.
+pub fn page_title(html: &str) -> String {
+    page::inner(html, "title").map(page::text_of).unwrap_or_default()
 }
 
 /// Tells whether a body is meant to be read as HTML.

@@ -40,11 +40,16 @@ pub struct Chunk {
 impl Chunk {
     /// What stands above the text: the document's title and the headings.
     pub fn context(&self, title: &str) -> String {
-        let mut above = vec![title];
-        above.extend(self.headings.iter().map(String::as_str).filter(|heading| *heading != title));
-        above.retain(|line| !line.is_empty());
-        above.join(" > ")
+        context(title, &self.headings)
     }
+}
+
+/// Returns what stands above a passage: the title, which a heading may repeat, and the headings.
+pub fn context(title: &str, headings: &[String]) -> String {
+    let mut above = vec![title];
+    above.extend(headings.iter().map(String::as_str).filter(|heading| *heading != title));
+    above.retain(|line| !line.is_empty());
+    above.join(" > ")
 }
 
 /// Cuts a document into passages.

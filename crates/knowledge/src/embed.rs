@@ -1,21 +1,22 @@
-//! Embeddings: the meaning of texts as numbers, from a model elsewhere.
+//! Embeddings: the meaning of texts as numbers, from a model.
 //!
-//! [`Embedder`] is the port, [`OpenAiEmbedder`] speaks to any endpoint of OpenAI's shape, Ollama's
-//! included. [`embed_all`] asks for each different text once: what a [`VectorCache`] knows is not asked
-//! for again, and what an endpoint answered is kept before the next batch is sent, so that a failure in
-//! the middle costs only what was on its way.
+//! [`Embedder`] is the port, [`OpenAiEmbedder`] speaks to any endpoint of OpenAI's shape, Ollama's included.
+//!
+//! What a newcomer would get wrong: a cosine says nothing by itself. One model gives 0.1 to texts that have
+//! nothing to do with each other, another 0.7; [`chance`] measures what a model gives to such texts, and only
+//! what is above it is a reason to believe that a passage answers a question.
 
-mod cache;
 mod openai;
 
-pub use cache::{ContentHash, MemoryCache, VectorCache, content_hash};
 pub use openai::OpenAiEmbedder;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
 
-use crate::vector::Vector;
+use crate::endpoint::EndpointError;
+use crate::vector::{Query, Vector};
 
 /// The most texts that one request carries.
 pub const BATCH: usize = 64;
@@ -27,87 +28,98 @@ pub trait Embedder: Send + Sync + std::fmt::Debug {
     fn model(&self) -> &str;
 
     /// Embeds texts, at most [`BATCH`] of them, in their order.
-    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
-}
+    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EndpointError>;
 
-/// Embeddings that could not be had.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum EmbedError {
-    /// The endpoint could not be reached, or is busy; later may be better.
-    #[error("the embedding endpoint does not answer: {0}")]
-    Unavailable(String),
-    /// The endpoint refuses: a wrong key, a model it does not have, texts that are too long.
-    #[error("the embedding endpoint refuses: {0}")]
-    Refused(String),
-    /// The endpoint's answer makes no sense.
-    #[error("the embedding endpoint answered something else: {0}")]
-    Answer(String),
-    /// What is kept of earlier answers could not be read or written.
-    #[error("the kept vectors could not be used: {0}")]
-    Cache(String),
-}
-
-impl EmbedError {
-    /// Tells whether the same request may succeed later.
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Cache(_))
+    /// Returns another model of the same place, which questions are asked of while the vectors of this one are made.
+    fn other(&self, model: &str) -> Option<Arc<dyn Embedder>> {
+        let _ = model;
+        None
     }
 }
 
-/// Returns the vectors of texts, in their order.
-///
-/// `done` is called with how many of the texts have theirs, after each batch.
-pub async fn embed_all(
-    embedder: &dyn Embedder,
-    cache: &dyn VectorCache,
-    texts: &[&str],
-    mut done: impl FnMut(usize) + Send,
-) -> Result<Vec<Vector>, EmbedError> {
-    let hashes: Vec<ContentHash> = texts.iter().map(|text| content_hash(text)).collect();
-    let mut known: HashMap<ContentHash, Vector> = HashMap::new();
-    for some in hashes.chunks(500) {
-        known.extend(cache.known(embedder.model(), some).await?);
+/// Tells whether two texts are the same.
+pub type ContentHash = [u8; 32];
+
+/// Returns the SHA-256 of a text.
+pub fn content_hash(text: &str) -> ContentHash {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Returns the vectors of texts, at most [`BATCH`] of them, in their order.
+pub async fn vectors(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vec<Vector>, EndpointError> {
+    let answers = embedder.embed(texts).await?;
+    if answers.len() != texts.len() {
+        return Err(EndpointError::Answer(format!("{} vectors for {} texts", answers.len(), texts.len())));
     }
-    let mut missing: Vec<(ContentHash, &str)> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for (hash, text) in hashes.iter().zip(texts) {
-        if !known.contains_key(hash) && seen.insert(*hash) {
-            missing.push((*hash, text));
-        }
-    }
-    for batch in missing.chunks(BATCH) {
-        let asked: Vec<&str> = batch.iter().map(|(_, text)| *text).collect();
-        let answers = embedder.embed(&asked).await?;
-        if answers.len() != batch.len() {
-            return Err(EmbedError::Answer(format!("{} vectors for {} texts", answers.len(), batch.len())));
-        }
-        let mut fresh = Vec::with_capacity(batch.len());
-        for ((hash, _), numbers) in batch.iter().zip(answers) {
-            let vector = Vector::new(&numbers).map_err(|error| EmbedError::Answer(error.to_string()))?;
-            fresh.push((*hash, vector));
-        }
-        cache.keep(embedder.model(), &fresh).await?;
-        known.extend(fresh);
-        done(hashes.iter().filter(|hash| known.contains_key(*hash)).count());
-    }
-    let vectors: Vec<Vector> = hashes.iter().filter_map(|hash| known.get(hash).cloned()).collect();
+    let vectors = answers.iter().map(|numbers| Vector::new(numbers)).collect::<Result<Vec<_>, _>>();
+    let vectors = vectors.map_err(|error| EndpointError::Answer(error.to_string()))?;
     let dimensions = vectors.first().map(Vector::dimensions);
     if vectors.iter().any(|vector| Some(vector.dimensions()) != dimensions) {
-        return Err(EmbedError::Answer("vectors of one model differ in their dimensions".to_owned()));
+        return Err(EndpointError::Answer("vectors of one model differ in their dimensions".to_owned()));
     }
     Ok(vectors)
+}
+
+/// Returns the vector of a question.
+pub async fn question(embedder: &dyn Embedder, text: &str) -> Result<Query, EndpointError> {
+    let answers = embedder.embed(&[text]).await?;
+    let numbers = answers.first().ok_or_else(|| EndpointError::Answer("no vector for a question".to_owned()))?;
+    Query::new(numbers).map_err(|error| EndpointError::Answer(error.to_string()))
+}
+
+/// Questions, and passages of which none answers any of them.
+const UNRELATED: ([&str; 8], [&str; 8]) = (
+    [
+        "How long does a refund take?",
+        "Which wood is a violin made of?",
+        "When does the museum open on Sundays?",
+        "What is the boiling point of water on a mountain?",
+        "Who may see my salary?",
+        "How do I change the tyre of a bicycle?",
+        "Is the soup free of gluten?",
+        "What does error E-17 on the dishwasher mean?",
+    ],
+    [
+        "Penguins feed their young in turns and walk far over the ice to the sea.",
+        "The treaty was signed in spring after the two kingdoms had fought for a decade.",
+        "A compiler turns the text of a program into instructions of a machine.",
+        "Roses should be pruned before the first buds open, with clean shears.",
+        "The goalkeeper saved the penalty and the team went through to the final.",
+        "Interest is added to the savings account at the end of each quarter.",
+        "The comet returns every seventy-six years and can be seen without a telescope.",
+        "Children under six travel without a ticket on all buses of the city.",
+    ],
+);
+
+/// Returns the cosine that texts without anything to do with each other rarely reach by a model: the mean and three
+/// standard deviations over 64 pairs of a question and a passage.
+pub async fn chance(embedder: &dyn Embedder) -> Result<f32, EndpointError> {
+    let (questions, passages) = UNRELATED;
+    let passages = vectors(embedder, &passages).await?;
+    let mut cosines = Vec::with_capacity(64);
+    for numbers in embedder.embed(&questions).await? {
+        let question = Query::new(&numbers).map_err(|error| EndpointError::Answer(error.to_string()))?;
+        cosines.extend(passages.iter().filter_map(|passage| passage.cosine(&question)));
+    }
+    if cosines.is_empty() {
+        return Err(EndpointError::Answer("vectors of one model differ in their dimensions".to_owned()));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "at most 64")]
+    let count = cosines.len() as f32;
+    let mean = cosines.iter().sum::<f32>() / count;
+    let variance = cosines.iter().map(|cosine| (cosine - mean).powi(2)).sum::<f32>() / count;
+    Ok((mean + 3.0 * variance.sqrt()).min(1.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
 
-    /// Answers with the length of a text, and fails after some requests.
-    #[derive(Debug, Default)]
+    /// Answers with vectors of so many dimensions, one more for each text where it is broken.
+    #[derive(Debug)]
     struct Scripted {
-        asked: Mutex<Vec<usize>>,
-        fails_at: Option<usize>,
+        broken: bool,
+        missing: usize,
     }
 
     #[async_trait]
@@ -116,37 +128,29 @@ mod tests {
             "scripted"
         }
 
-        async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-            let mut asked = self.asked.lock().unwrap();
-            if self.fails_at == Some(asked.len()) {
-                return Err(EmbedError::Unavailable("busy".into()));
-            }
-            asked.push(texts.len());
-            Ok(texts.iter().map(|text| vec![text.len() as f32, 1.0]).collect())
+        async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EndpointError> {
+            let of = |(place, text): (usize, &&str)| {
+                let mut numbers = vec![1.0, text.len() as f32 / 100.0];
+                numbers.resize(if self.broken { 2 + place } else { 2 }, 0.5);
+                numbers
+            };
+            Ok(texts.iter().enumerate().map(of).skip(self.missing).collect())
         }
     }
 
     #[tokio::test]
-    async fn each_different_text_is_asked_for_once() {
-        let (embedder, cache) = (Scripted::default(), MemoryCache::default());
-        let vectors = embed_all(&embedder, &cache, &["a", "bb", "a"], |_| {}).await.unwrap();
-        assert_eq!(vectors[0], vectors[2]);
-        embed_all(&embedder, &cache, &["bb", "ccc"], |_| {}).await.unwrap();
-        assert_eq!(*embedder.asked.lock().unwrap(), [2, 1]);
+    async fn an_answer_that_makes_no_sense_is_none() {
+        let ask = async |broken, missing| vectors(&Scripted { broken, missing }, &["a", "bb"]).await;
+        assert_eq!(ask(false, 0).await.unwrap().len(), 2);
+        assert!(matches!(ask(true, 0).await, Err(EndpointError::Answer(_))));
+        assert!(matches!(ask(false, 1).await, Err(EndpointError::Answer(_))));
+        let none = question(&Scripted { broken: false, missing: 1 }, "a").await;
+        assert!(matches!(none, Err(EndpointError::Answer(_))));
     }
 
     #[tokio::test]
-    async fn what_was_answered_before_a_failure_is_not_asked_for_again() {
-        let texts: Vec<String> = (0..150).map(|n| format!("text {n}")).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let cache = MemoryCache::default();
-        let failing = Scripted { fails_at: Some(1), ..Scripted::default() };
-        let error = embed_all(&failing, &cache, &texts, |_| {}).await.unwrap_err();
-        assert!(error.is_temporary());
-        let mut progress = Vec::new();
-        let embedder = Scripted::default();
-        embed_all(&embedder, &cache, &texts, |done| progress.push(done)).await.unwrap();
-        assert_eq!(*embedder.asked.lock().unwrap(), [64, 22]);
-        assert_eq!(progress, [128, 150]);
+    async fn a_model_to_which_everything_is_alike_proves_nothing() {
+        let floor = chance(&Scripted { broken: false, missing: 0 }).await.unwrap();
+        assert!(floor > 0.95, "{floor}");
     }
 }

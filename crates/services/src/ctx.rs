@@ -9,7 +9,7 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::identity::SignInLimits;
-use crate::ports::{AgentRuntime, KnowledgeBase, Mailer, Payments, SandboxPage};
+use crate::ports::{AgentRuntime, KnowledgeBase, Mailer, Payments, SandboxPage, WebPages};
 
 /// The surroundings of a use case; cloning is cheap.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Parts {
     pub runtime: Arc<dyn AgentRuntime>,
     /// What reads and searches documents.
     pub knowledge: Arc<dyn KnowledgeBase>,
+    /// What fetches pages of the web.
+    pub web: Arc<dyn WebPages>,
     /// What takes money.
     pub payments: Arc<dyn Payments>,
     /// The sandbox rail's own payment page, where that rail is in use.

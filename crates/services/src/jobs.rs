@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{DocumentId, Email, JobId, OrderId, OrganizationId, PaymentId, Timestamp};
+use domain::{ConfigId, DocumentId, Email, JobId, OrderId, OrganizationId, PaymentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
@@ -60,6 +60,13 @@ pub enum Job {
         organization: OrganizationId,
         /// Which.
         document: DocumentId,
+    },
+    /// Ask a model what passages mean.
+    EmbedPassages {
+        /// Whose.
+        organization: OrganizationId,
+        /// Of which agent.
+        config: ConfigId,
     },
     /// Give a payment back.
     Refund {
@@ -137,6 +144,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
         Job::ReadDocument { organization, document } => {
             knowledge::read(ctx, organization, document, row.attempts).await
         }
+        Job::EmbedPassages { organization, config } => knowledge::embed(ctx, organization, config).await,
         Job::Refund { payment } => orders::refund(ctx, payment).await,
     }
 }
@@ -198,12 +206,14 @@ fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
     tracing::warn!(%error, "a job's end could not be written down; it is run again");
 }
 
-/// Removes what has expired: sessions, links that set a password, and orders that nobody paid.
+/// Removes what has expired: sessions, links that set a password, and orders that nobody paid; has web pages read again
+/// whose time has come.
 pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
     store::identity::delete_expired_sessions(&mut tx, now).await?;
     store::identity::delete_expired_resets(&mut tx, now).await?;
     tx.commit().await?;
+    knowledge::sites::sweep(ctx).await?;
     orders::expire_checkouts(ctx).await
 }

@@ -3,6 +3,8 @@
 //! What a newcomer gets wrong: a document is taken in one transaction with the job that reads it, and the job may
 //! run twice. What is findable changes in one transaction too, so that a search sees all of a document or nothing.
 
+pub mod sites;
+
 use domain::state::{Capability, DocumentKind, DocumentState};
 use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals, PassageView};
 use domain::{ConfigId, DocumentId, OrganizationId, Permission, Timestamp};
@@ -16,8 +18,9 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 use crate::jobs::{self, Job};
-use crate::ports::{KnowledgeError, KnowledgeQuery, KnowledgeScope};
+use crate::ports::{Embedded, KnowledgeError, KnowledgeQuery, KnowledgeScope};
 use crate::{configs, gateway};
+use sites::Outcome;
 
 /// Bytes that one file may have.
 pub const FILE_BYTES: usize = 25_000_000;
@@ -49,6 +52,8 @@ pub enum NewSource {
         /// The answer.
         answer: String,
     },
+    /// Pages of the web.
+    Pages(sites::NewPages),
 }
 
 /// Requires that an agent is the caller's, and answers from documents.
@@ -76,6 +81,11 @@ async fn owned(ctx: &Ctx, who: &Principal, id: DocumentId, permission: Permissio
 
 /// Gives an agent a document, which is read soon; the one that is there if it has the same content already.
 pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource) -> Result<DocumentView> {
+    let source = match source {
+        NewSource::Pages(pages) => return sites::add(ctx, who, config, pages).await,
+        NewSource::File { name, bytes } => Given::File(name, bytes),
+        NewSource::Answer { question, answer } => Given::Answer(question, answer),
+    };
     let member = base(ctx, who, config, Permission::Configure).await?;
     let (kind, name, content) = checked(source)?;
     let now = ctx.now();
@@ -104,10 +114,16 @@ pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource
     Ok(document)
 }
 
-fn checked(source: NewSource) -> Result<(DocumentKind, String, Vec<u8>)> {
+/// What is given whole.
+enum Given {
+    File(String, Vec<u8>),
+    Answer(String, String),
+}
+
+fn checked(source: Given) -> Result<(DocumentKind, String, Vec<u8>)> {
     let mut checks = Checks::default();
     let taken = match source {
-        NewSource::File { name, bytes } => {
+        Given::File(name, bytes) => {
             // Of a path only the end is a name, whichever way its slashes lean.
             let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
             let name: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
@@ -120,7 +136,7 @@ fn checked(source: NewSource) -> Result<(DocumentKind, String, Vec<u8>)> {
             let name = if name.trim().is_empty() { "Document".to_owned() } else { name.trim().to_owned() };
             (DocumentKind::File, name, bytes)
         }
-        NewSource::Answer { question, answer } => {
+        Given::Answer(question, answer) => {
             let question = checks.text("question", &question, 3, 500);
             let answer = checks.text("answer", &answer, 1, 20_000);
             let content = serde_json::json!({"question": question, "answer": answer}).to_string().into_bytes();
@@ -161,8 +177,14 @@ pub async fn totals(ctx: &Ctx, who: &Principal, config: ConfigId) -> Result<Know
     let member = configs::member(ctx, who, config, Permission::View).await?;
     let mut tx = ctx.store.read(member.tenant).await?;
     let (documents, bytes) = rows::size(&mut tx, member.tenant, config).await?;
+    let meant = if ctx.knowledge.embeds() {
+        let (passages, meant) = rows::meant(&mut tx, member.tenant, config).await?;
+        Some(if passages == 0 { 100 } else { meant * 100 / passages })
+    } else {
+        None
+    };
     let most_bytes_each = i64::try_from(FILE_BYTES).unwrap_or(i64::MAX);
-    Ok(KnowledgeTotals { documents, bytes, most_documents: DOCUMENTS, most_bytes: BYTES, most_bytes_each })
+    Ok(KnowledgeTotals { documents, bytes, most_documents: DOCUMENTS, most_bytes: BYTES, most_bytes_each, meant })
 }
 
 /// Returns what was read of a document: its passages, in order.
@@ -199,6 +221,7 @@ pub async fn delete(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<Docume
     let (member, document) = owned(ctx, who, id, Permission::Configure).await?;
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::delete(&mut tx, member.tenant, document.config_id, id).await?;
+    sites::page_deleted(&mut tx, member.tenant, &document).await?;
     gateway::config_changed(&mut tx, document.config_id, ctx.now()).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, document.config_id);
@@ -262,7 +285,16 @@ pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId
     }
     tx.commit().await?;
     let scope = KnowledgeScope { tenant, config: document.config_id };
-    let read = if done { Ok(()) } else { ctx.knowledge.read(scope, id).await };
+    let fetched = if !done && sites::is_fetched(&document) {
+        sites::fetch(ctx, tenant, &document, attempts).await?
+    } else {
+        Outcome::Read
+    };
+    let read = match fetched {
+        Outcome::Read if !done => ctx.knowledge.read(scope, id).await,
+        Outcome::Failed(ref reason) => Err(KnowledgeError::Unreadable(reason.clone())),
+        Outcome::Read | Outcome::AsItWas => Ok(()),
+    };
     let failed = match read {
         Ok(()) => None,
         Err(KnowledgeError::Unreadable(reason)) => Some(reason),
@@ -277,11 +309,55 @@ pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId
         Some(reason) => {
             rows::progress(&mut tx, tenant, id, DocumentState::Failed, 100, &reason, now).await?;
         }
-        // What was missing may be there now.
-        None => rows::forget_gaps(&mut tx, tenant, document.config_id).await?,
+        None => {
+            if matches!(fetched, Outcome::AsItWas) {
+                rows::progress(&mut tx, tenant, id, DocumentState::Ready, 100, "", now).await?;
+            }
+            // What was missing may be there now.
+            rows::forget_gaps(&mut tx, tenant, document.config_id).await?;
+            if ctx.knowledge.embeds() {
+                let job = Job::EmbedPassages { organization, config: document.config_id };
+                jobs::enqueue(&mut tx, &job, now, now, None).await?;
+            }
+        }
     }
     gateway::config_changed(&mut tx, document.config_id, now).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, document.config_id);
+    Ok(())
+}
+
+/// Asks the model what passages mean, for a while, and leaves the rest to the next job: the job.
+pub(crate) async fn embed(ctx: &Ctx, organization: OrganizationId, config: ConfigId) -> Result<()> {
+    let scope = KnowledgeScope { tenant: on_behalf(organization), config };
+    let wait = match ctx.knowledge.embed(scope).await {
+        Ok(Embedded::All) => return Ok(()),
+        Ok(Embedded::Some) => 0,
+        Ok(Embedded::Elsewhere) => 5,
+        // It is asked again when the program starts the next time, perhaps with other settings.
+        Err(KnowledgeError::Unreadable(text)) => return Err(Error::invalid("embedding", text)),
+        Err(error) => return Err(Error::internal(error)),
+    };
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let job = Job::EmbedPassages { organization, config };
+    jobs::enqueue(&mut tx, &job, now, now.plus_seconds(wait), None).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Sees to it that the model is asked about all passages that it was not asked about, as after another was chosen.
+pub async fn catch_up(ctx: &Ctx) -> Result<()> {
+    if !ctx.knowledge.embeds() {
+        return Ok(());
+    }
+    let bases = ctx.knowledge.unembedded().await.map_err(Error::internal)?;
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    for (organization, config) in bases {
+        let job = Job::EmbedPassages { organization, config };
+        jobs::enqueue(&mut tx, &job, now, now, Some(&format!("embed:{config}"))).await?;
+    }
+    tx.commit().await?;
     Ok(())
 }

@@ -188,6 +188,67 @@ pub trait KnowledgeBase: Send + Sync + std::fmt::Debug {
 
     /// Finds passages, the best first.
     async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError>;
+
+    /// Tells whether a model is asked what passages mean, so that [`embed`](Self::embed) has something to do.
+    fn embeds(&self) -> bool {
+        false
+    }
+
+    /// Asks the model about passages that it was not asked about, for less than a minute. They are found by their words
+    /// meanwhile.
+    async fn embed(&self, _scope: KnowledgeScope) -> Result<Embedded, KnowledgeError> {
+        Ok(Embedded::All)
+    }
+
+    /// Lists the bases with passages that the model was not asked about, as after another one was chosen.
+    async fn unembedded(&self) -> Result<Vec<(domain::OrganizationId, ConfigId)>, KnowledgeError> {
+        Ok(Vec::new())
+    }
+}
+
+/// A page of the web.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebPage {
+    /// Where it is, after what led there.
+    pub url: String,
+    /// What it calls itself; empty where it does not.
+    pub title: String,
+    /// The page, or the file.
+    pub content: Vec<u8>,
+    /// The addresses that it leads to, in order, whole, each once.
+    pub links: Vec<String>,
+}
+
+/// Reads pages that everybody may read, as their owners allow it. Always ours: our guarded client.
+#[async_trait]
+pub trait WebPages: Send + Sync + std::fmt::Debug {
+    /// Fetches a page.
+    async fn page(&self, url: &str) -> Result<WebPage, WebPageError>;
+}
+
+/// Why a page was not fetched; the texts are sentences for whoever wanted it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebPageError {
+    /// There is none, not any more.
+    #[error("{0}")]
+    Gone(String),
+    /// It is not to be read.
+    #[error("{0}")]
+    Refused(String),
+    /// It may work later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// How far a base is with what its passages mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Embedded {
+    /// The model was asked about all of them.
+    All,
+    /// There are more.
+    Some,
+    /// Somebody else is at it.
+    Elsewhere,
 }
 
 /// Why a document was not read, or nothing could be searched.

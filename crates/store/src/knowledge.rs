@@ -3,7 +3,7 @@
 
 use domain::state::{DocumentKind, DocumentState};
 use domain::view::knowledge::{DocumentView, GapView};
-use domain::{ConfigId, DocumentId, OrganizationId, PassageId, Timestamp};
+use domain::{ConfigId, DocumentId, OrganizationId, PassageId, SiteId, Timestamp};
 
 use crate::{Error, Json, Tenant, Tx};
 
@@ -13,6 +13,8 @@ struct DocumentRow {
     config_id: ConfigId,
     kind: DocumentKind,
     name: String,
+    url: String,
+    site_id: Option<SiteId>,
     bytes: i64,
     state: DocumentState,
     progress: i64,
@@ -33,6 +35,8 @@ impl From<DocumentRow> for DocumentView {
             config_id: row.config_id,
             kind: row.kind,
             name: row.name,
+            url: row.url,
+            site_id: row.site_id,
             bytes: row.bytes,
             state: row.state,
             progress: row.progress,
@@ -88,7 +92,7 @@ pub async fn insert(
                                               progress, reason, warnings, title, language, pages, passages,
                                               created_at, modified_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', $9, '', 'und', 0, 0, $10, $10)
-             ON CONFLICT (config_id, content_hash) DO NOTHING",
+             ON CONFLICT DO NOTHING",
         )
         .bind(new.id)
         .bind(tenant.id())
@@ -126,7 +130,7 @@ pub async fn owner(tx: &mut Tx, id: DocumentId) -> Result<Option<OrganizationId>
 pub async fn get(tx: &mut Tx, tenant: Tenant, id: DocumentId) -> Result<Option<DocumentView>, Error> {
     let row: Option<DocumentRow> = tx
         .query(
-            "SELECT id, config_id, kind, name, bytes, state, progress, reason, warnings, title, language, pages,
+            "SELECT id, config_id, kind, name, url, site_id, bytes, state, progress, reason, warnings, title, language, pages,
                     passages, created_at, modified_at
              FROM knowledge_documents
              WHERE organization_id = $1 AND id = $2",
@@ -142,7 +146,7 @@ pub async fn get(tx: &mut Tx, tenant: Tenant, id: DocumentId) -> Result<Option<D
 pub async fn list(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<Vec<DocumentView>, Error> {
     let rows: Vec<DocumentRow> = tx
         .query(
-            "SELECT id, config_id, kind, name, bytes, state, progress, reason, warnings, title, language, pages,
+            "SELECT id, config_id, kind, name, url, site_id, bytes, state, progress, reason, warnings, title, language, pages,
                     passages, created_at, modified_at
              FROM knowledge_documents
              WHERE organization_id = $1 AND config_id = $2
@@ -244,6 +248,8 @@ pub struct PassageRow {
     pub language: String,
     /// Its words, for ranking.
     pub analysis: Vec<u8>,
+    /// SHA-256 of what a model is asked about it; empty until it was.
+    pub content_hash: Vec<u8>,
 }
 
 /// Puts a document's passages in the place of those it had, and says that it is ready; nothing if it is gone.
@@ -276,17 +282,17 @@ pub async fn finish(
     if done.affected == 0 {
         return Ok(false);
     }
-    tx.query("DELETE FROM knowledge_passages WHERE organization_id = $1 AND document_id = $2")
+    let before = tx
+        .query("DELETE FROM knowledge_passages WHERE organization_id = $1 AND document_id = $2")
         .bind(tenant.id())
         .bind(id)
         .execute()
-        .await?
-        .any();
+        .await?;
     for (passage, ordinal) in read.passages.iter().zip(0_i64..) {
         tx.query(
             "INSERT INTO knowledge_passages (id, organization_id, config_id, document_id, ordinal, headings, first_page,
-                                             last_page, text, language, analysis)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                             last_page, text, language, analysis, content_hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(passage.id)
         .bind(tenant.id())
@@ -299,16 +305,58 @@ pub async fn finish(
         .bind(passage.text.clone())
         .bind(passage.language.clone())
         .bind(passage.analysis.clone())
+        .bind(passage.content_hash.clone())
         .execute()
         .await?
         .exactly_one()?;
+    }
+    if before.affected > 0 {
+        forget_vectors(tx, tenant).await?;
     }
     changed(tx, tenant, config).await?;
     Ok(true)
 }
 
+/// Deletes the vectors of contents that no passage of the organization has any more.
+async fn forget_vectors(tx: &mut Tx, tenant: Tenant) -> Result<(), Error> {
+    tx.query(
+        "DELETE FROM knowledge_vectors
+         WHERE organization_id = $1
+           AND NOT EXISTS (SELECT 1 FROM knowledge_passages p
+                           WHERE p.organization_id = knowledge_vectors.organization_id
+                             AND p.content_hash = knowledge_vectors.content_hash)",
+    )
+    .bind(tenant.id())
+    .execute()
+    .await?
+    .any();
+    Ok(())
+}
+
 /// Deletes a document with all that was made of it; tells whether it was there.
 pub async fn delete(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: DocumentId) -> Result<bool, Error> {
+    tx.query(
+        "DELETE FROM knowledge_vectors
+         WHERE organization_id = $1
+           AND content_hash IN (SELECT content_hash FROM knowledge_passages
+                                WHERE organization_id = $1 AND config_id = $2 AND document_id = $3)
+           AND NOT EXISTS (SELECT 1 FROM knowledge_passages p
+                           WHERE p.organization_id = knowledge_vectors.organization_id
+                             AND p.content_hash = knowledge_vectors.content_hash AND p.document_id <> $3)",
+    )
+    .bind(tenant.id())
+    .bind(config)
+    .bind(id)
+    .execute()
+    .await?
+    .any();
+    let hash: Option<(Vec<u8>,)> = tx
+        .query("SELECT content_hash FROM knowledge_documents WHERE organization_id = $1 AND config_id = $2 AND id = $3")
+        .bind(tenant.id())
+        .bind(config)
+        .bind(id)
+        .fetch_optional()
+        .await?;
     let done = tx
         .query("DELETE FROM knowledge_documents WHERE organization_id = $1 AND config_id = $2 AND id = $3")
         .bind(tenant.id())
@@ -316,20 +364,44 @@ pub async fn delete(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: DocumentI
         .bind(id)
         .execute()
         .await?;
-    // What no document of the organization has any more.
+    if let Some((hash,)) = hash {
+        forget_file(tx, tenant, &hash).await?;
+    }
+    changed(tx, tenant, config).await?;
+    Ok(done.affected == 1)
+}
+
+/// Deletes a content that no document of the organization has any more.
+pub(crate) async fn forget_file(tx: &mut Tx, tenant: Tenant, hash: &[u8]) -> Result<(), Error> {
     tx.query(
         "DELETE FROM knowledge_files
-         WHERE organization_id = $1
-           AND NOT EXISTS (SELECT 1 FROM knowledge_documents d
-                           WHERE d.organization_id = knowledge_files.organization_id
-                             AND d.content_hash = knowledge_files.content_hash)",
+         WHERE organization_id = $1 AND content_hash = $2
+           AND NOT EXISTS (SELECT 1 FROM knowledge_documents d WHERE d.organization_id = $1 AND d.content_hash = $2)",
     )
     .bind(tenant.id())
+    .bind(hash.to_vec())
     .execute()
     .await?
     .any();
-    changed(tx, tenant, config).await?;
-    Ok(done.affected == 1)
+    Ok(())
+}
+
+/// Takes away what was read of a document, as when the page that it was is gone.
+pub async fn withdraw(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: DocumentId) -> Result<(), Error> {
+    tx.query("DELETE FROM knowledge_passages WHERE organization_id = $1 AND document_id = $2")
+        .bind(tenant.id())
+        .bind(id)
+        .execute()
+        .await?
+        .any();
+    tx.query("UPDATE knowledge_documents SET passages = 0 WHERE organization_id = $1 AND id = $2")
+        .bind(tenant.id())
+        .bind(id)
+        .execute()
+        .await?
+        .any();
+    forget_vectors(tx, tenant).await?;
+    changed(tx, tenant, config).await
 }
 
 async fn changed(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<(), Error> {
@@ -345,15 +417,24 @@ async fn changed(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<(), Er
     Ok(())
 }
 
-/// Returns how often a config's passages have changed; 0 if it never had any.
-pub async fn version(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<i64, Error> {
-    let row: Option<(i64,)> = tx
-        .query("SELECT version FROM knowledge_bases WHERE organization_id = $1 AND config_id = $2")
+/// How a config's base stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct BaseRow {
+    /// How often what may be found has changed; 0 if nothing ever was.
+    pub version: i64,
+    /// The model whose vectors it is searched by; empty where there are none.
+    pub model: String,
+}
+
+/// Returns how a config's base stands.
+pub async fn base(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<BaseRow, Error> {
+    let row = tx
+        .query("SELECT version, model FROM knowledge_bases WHERE organization_id = $1 AND config_id = $2")
         .bind(tenant.id())
         .bind(config)
         .fetch_optional()
         .await?;
-    Ok(row.map_or(0, |(version,)| version))
+    Ok(row.unwrap_or_default())
 }
 
 /// What ranking needs of a passage.
@@ -367,19 +448,153 @@ pub struct RankedRow {
     pub language: String,
     /// Its words.
     pub analysis: Vec<u8>,
+    /// Its meaning by the base's model, if it was asked already.
+    pub vector: Option<Vec<u8>>,
 }
 
 /// Returns all of a config's passages that can be found, in an order that is the same on both databases.
 pub async fn ranked(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<Vec<RankedRow>, Error> {
     tx.query(
-        "SELECT p.id, p.document_id, p.language, p.analysis
+        "SELECT p.id, p.document_id, p.language, p.analysis, v.vector
          FROM knowledge_passages p
          JOIN knowledge_documents d ON d.id = p.document_id
+         LEFT JOIN knowledge_bases b ON b.config_id = p.config_id
+         LEFT JOIN knowledge_vectors v
+                ON v.organization_id = p.organization_id AND v.model = b.model AND v.content_hash = p.content_hash
          WHERE p.organization_id = $1 AND p.config_id = $2
          ORDER BY d.created_at, p.document_id, p.ordinal",
     )
     .bind(tenant.id())
     .bind(config)
+    .fetch_all()
+    .await
+}
+
+/// Returns how many passages a config has, and how many of them are searched by their meaning.
+pub async fn meant(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<(i64, i64), Error> {
+    tx.query(
+        "SELECT COUNT(*), COUNT(v.content_hash)
+         FROM knowledge_passages p
+         LEFT JOIN knowledge_bases b ON b.config_id = p.config_id
+         LEFT JOIN knowledge_vectors v
+                ON v.organization_id = p.organization_id AND v.model = b.model AND v.content_hash = p.content_hash
+         WHERE p.organization_id = $1 AND p.config_id = $2",
+    )
+    .bind(tenant.id())
+    .bind(config)
+    .fetch_one()
+    .await
+}
+
+/// Returns passages of a config that have no vector of a model, at most so many.
+pub async fn without_vector(
+    tx: &mut Tx,
+    tenant: Tenant,
+    config: ConfigId,
+    model: &str,
+    most: i64,
+) -> Result<Vec<CitedRow>, Error> {
+    tx.query(
+        "SELECT p.id, p.document_id, d.name AS document_name, d.title, p.headings, p.first_page, p.text, p.language
+         FROM knowledge_passages p
+         JOIN knowledge_documents d ON d.id = p.document_id
+         LEFT JOIN knowledge_vectors v
+                ON v.organization_id = p.organization_id AND v.model = $3 AND v.content_hash = p.content_hash
+         WHERE p.organization_id = $1 AND p.config_id = $2 AND v.content_hash IS NULL
+         ORDER BY p.document_id, p.ordinal
+         LIMIT $4",
+    )
+    .bind(tenant.id())
+    .bind(config)
+    .bind(model.to_owned())
+    .bind(most)
+    .fetch_all()
+    .await
+}
+
+/// Says what a model was asked about a passage, and keeps what it answered; nothing if the passage is gone.
+pub async fn keep_vector(
+    tx: &mut Tx,
+    tenant: Tenant,
+    model: &str,
+    passage: PassageId,
+    hash: [u8; 32],
+    vector: &[u8],
+) -> Result<(), Error> {
+    let there = tx
+        .query("UPDATE knowledge_passages SET content_hash = $3 WHERE organization_id = $1 AND id = $2")
+        .bind(tenant.id())
+        .bind(passage)
+        .bind(hash.to_vec())
+        .execute()
+        .await?;
+    if there.affected == 0 {
+        return Ok(());
+    }
+    tx.query(
+        "INSERT INTO knowledge_vectors (organization_id, model, content_hash, vector) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (organization_id, model, content_hash) DO NOTHING",
+    )
+    .bind(tenant.id())
+    .bind(model.to_owned())
+    .bind(hash.to_vec())
+    .bind(vector.to_vec())
+    .execute()
+    .await?
+    .any();
+    Ok(())
+}
+
+/// Says that vectors have come: a base is searched by `model` from now on if it has all of its vectors, or has none
+/// of another model.
+pub async fn vectors_came(
+    tx: &mut Tx,
+    tenant: Tenant,
+    config: ConfigId,
+    model: &str,
+    complete: bool,
+) -> Result<(), Error> {
+    changed(tx, tenant, config).await?;
+    tx.query(
+        "UPDATE knowledge_bases SET model = $3
+         WHERE organization_id = $1 AND config_id = $2 AND (model = '' OR $4)",
+    )
+    .bind(tenant.id())
+    .bind(config)
+    .bind(model.to_owned())
+    .bind(complete)
+    .execute()
+    .await?
+    .any();
+    // What no base of the organization is searched by any more, nor will be.
+    tx.query(
+        "DELETE FROM knowledge_vectors
+         WHERE organization_id = $1 AND model <> $2
+           AND NOT EXISTS (SELECT 1 FROM knowledge_bases b
+                           WHERE b.organization_id = knowledge_vectors.organization_id
+                             AND b.model = knowledge_vectors.model)",
+    )
+    .bind(tenant.id())
+    .bind(model.to_owned())
+    .execute()
+    .await?
+    .any();
+    Ok(())
+}
+
+/// Lists the bases that are not searched by `model`, or have passages without its vectors.
+pub async fn bases_without(tx: &mut Tx, model: &str) -> Result<Vec<(OrganizationId, ConfigId)>, Error> {
+    tx.query(
+        "SELECT b.organization_id, b.config_id
+         FROM knowledge_bases b
+         WHERE EXISTS (SELECT 1 FROM knowledge_passages p WHERE p.config_id = b.config_id)
+           AND (b.model <> $1
+                OR EXISTS (SELECT 1 FROM knowledge_passages p
+                           LEFT JOIN knowledge_vectors v ON v.organization_id = p.organization_id
+                                AND v.model = b.model AND v.content_hash = p.content_hash
+                           WHERE p.config_id = b.config_id AND v.content_hash IS NULL))",
+    )
+    .bind(model.to_owned())
     .fetch_all()
     .await
 }
@@ -423,7 +638,7 @@ pub async fn cited(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: PassageId)
 /// Returns a document's passages in order.
 pub async fn passages(tx: &mut Tx, tenant: Tenant, document: DocumentId) -> Result<Vec<PassageRow>, Error> {
     tx.query(
-        "SELECT id, document_id, headings, first_page, last_page, text, language, analysis
+        "SELECT id, document_id, headings, first_page, last_page, text, language, analysis, content_hash
          FROM knowledge_passages
          WHERE organization_id = $1 AND document_id = $2
          ORDER BY ordinal",

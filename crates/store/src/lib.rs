@@ -33,6 +33,7 @@ pub mod provider_figures;
 pub mod providers;
 pub mod samples;
 pub mod sandbox;
+pub mod sites;
 mod sql;
 pub mod submissions;
 pub mod subscriptions;

@@ -1,6 +1,6 @@
 //! Fakes of the ports that a test can steer and ask.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use domain::{DocumentId, PassageId, Timestamp};
 use services::ports::{
     AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeError, KnowledgeQuery,
     KnowledgeScope, Mail, MailError, Mailer, OpenedCheckout, Payments, PaymentsError, Provision, RailEvent, RunEvent,
-    RunOutput, RunRequest, RuntimeChoice, RuntimeError,
+    RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -267,6 +267,7 @@ impl KnowledgeBase for PlainKnowledge {
             text,
             language: "en".to_owned(),
             analysis: Vec::new(),
+            content_hash: Vec::new(),
         };
         let read = ReadDocument { language: "en".to_owned(), passages: vec![passage], ..ReadDocument::default() };
         rows::finish(&mut tx, scope.tenant, scope.config, id, &read, Timestamp(1)).await.unwrap();
@@ -290,10 +291,47 @@ impl KnowledgeBase for PlainKnowledge {
                     text: row.text,
                     matched: Vec::new(),
                     coverage: 100,
+                    nearness: None,
                     score: 1.0,
                 });
             }
         }
         Ok(found)
+    }
+}
+
+/// A web of pages that a test writes.
+#[derive(Debug, Default)]
+pub struct FakeWeb(Mutex<BTreeMap<String, Result<WebPage, WebPageError>>>);
+
+impl FakeWeb {
+    /// Puts a page at an address, with the addresses that it leads to.
+    pub fn put(&self, url: &str, title: &str, text: &str, links: &[&str]) {
+        let page = WebPage {
+            url: url.to_owned(),
+            title: title.to_owned(),
+            content: text.as_bytes().to_vec(),
+            links: links.iter().map(|link| (*link).to_owned()).collect(),
+        };
+        self.0.lock().unwrap().insert(url.to_owned(), Ok(page));
+    }
+
+    /// Makes an address lead to another.
+    pub fn lead(&self, url: &str, to: &str) {
+        let page = WebPage { url: to.to_owned(), ..WebPage::default() };
+        self.0.lock().unwrap().insert(url.to_owned(), Ok(page));
+    }
+
+    /// Makes an address fail.
+    pub fn fail(&self, url: &str, error: WebPageError) {
+        self.0.lock().unwrap().insert(url.to_owned(), Err(error));
+    }
+}
+
+#[async_trait]
+impl WebPages for FakeWeb {
+    async fn page(&self, url: &str) -> Result<WebPage, WebPageError> {
+        let missing = || Err(WebPageError::Gone("There is no such page (status 404).".to_owned()));
+        self.0.lock().unwrap().get(url).cloned().unwrap_or_else(missing)
     }
 }

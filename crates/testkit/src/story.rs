@@ -12,7 +12,7 @@ use services::{Ctx, Principal, Settings, provider};
 use store::{Scope, Store};
 
 use crate::database::on_every_database;
-use crate::fakes::{FakePayments, MemoryMailer, PlainKnowledge, ScriptedRuntime};
+use crate::fakes::{FakePayments, FakeWeb, MemoryMailer, PlainKnowledge, ScriptedRuntime};
 
 /// The password of everyone in a story.
 pub const PASSWORD: &str = "correct horse battery";
@@ -34,6 +34,8 @@ pub struct TestCtx {
     pub payments: Arc<FakePayments>,
     /// What sends mail.
     pub mailer: Arc<MemoryMailer>,
+    /// What fetches pages.
+    pub web: Arc<FakeWeb>,
 }
 
 /// Someone with an organization, which may sell if [`TestCtx::provider`] made it.
@@ -76,11 +78,13 @@ impl TestCtx {
         let runtime = Arc::new(ScriptedRuntime::default());
         let payments = Arc::new(FakePayments::default());
         let mailer = Arc::new(MemoryMailer::default());
+        let web = Arc::new(FakeWeb::default());
         let ctx = Ctx::new(Parts {
             store: store.clone(),
             clock: clock.clone(),
             runtime: runtime.clone(),
             knowledge: Arc::new(PlainKnowledge::new(store.clone())),
+            web: web.clone(),
             payments: payments.clone(),
             sandbox: None,
             mailer: mailer.clone(),
@@ -89,7 +93,7 @@ impl TestCtx {
             jobs_wake: tokio::sync::Notify::new(),
         });
         services::seed::load(&ctx, &[]).await.unwrap();
-        Self { ctx, clock, runtime, payments, mailer }
+        Self { ctx, clock, runtime, payments, mailer, web }
     }
 
     /// Signs someone up: a person with an organization and its default project.

@@ -9,10 +9,11 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::view::config::ConfigView;
-use domain::view::knowledge::{DocumentView, KnowledgeTotals};
+use domain::view::knowledge::{DocumentView, KnowledgeTotals, SiteView};
 use domain::{ConfigId, DocumentId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use services::knowledge::sites::{self, NewPages};
 use services::knowledge::{self, FILE_BYTES, NewSource};
 use services::{Ctx, Error, configs};
 use utoipa::ToSchema;
@@ -34,6 +35,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(document, remove))
         .routes(routes!(process))
         .routes(routes!(download))
+        .routes(routes!(sites_of_config))
+        .routes(routes!(site, remove_site))
+        .routes(routes!(refresh_site))
         .routes(routes!(bases, open_base))
         .routes(routes!(base))
         .routes(routes!(search))
@@ -48,8 +52,12 @@ struct TrainingDocument {
     url: String,
     uuid: String,
     name: String,
-    /// `file` or `qa`.
+    /// `file`, `qa` or `page`.
     kind: String,
+    /// Where a page is; empty for what is none.
+    source_url: String,
+    /// The site that a page was found on.
+    site_uuid: Option<String>,
     config_uuid: String,
     /// `pending`, `processing`, `ready` or `failed`.
     state: String,
@@ -75,6 +83,8 @@ fn document_of(ctx: &Ctx, view: DocumentView) -> TrainingDocument {
         uuid: view.id.to_string(),
         name: view.name,
         kind: view.kind.to_string(),
+        source_url: view.url,
+        site_uuid: view.site_id.map(|id| id.to_string()),
         config_uuid: view.config_id.to_string(),
         state: view.state.to_string(),
         progress: view.progress,
@@ -90,12 +100,23 @@ fn document_of(ctx: &Ctx, view: DocumentView) -> TrainingDocument {
     }
 }
 
-/// A question with its answer; files come as `multipart/form-data` with a part `file`.
+/// A question with its answer, or web pages; files come as `multipart/form-data` with a part `file`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AnswerRequest {
-    question: String,
-    answer: String,
+struct SourceRequest {
+    #[serde(default)]
+    question: Option<String>,
+    #[serde(default)]
+    answer: Option<String>,
+    /// Where web pages begin.
+    #[serde(default)]
+    url: Option<String>,
+    /// How many pages are read at the most, up to 200; that page alone where it is left out.
+    #[serde(default)]
+    pages: Option<i64>,
+    /// Hours until they are read again; never where it is left out.
+    #[serde(default)]
+    refresh_hours: Option<i64>,
     /// The agent's address or identifier, where the path does not say which.
     #[serde(default)]
     config: Option<String>,
@@ -114,9 +135,19 @@ async fn given(request: Request, state: &AppState) -> ApiResult<(Option<String>,
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("multipart/form-data"));
     if !is_form {
-        let Body(body) = Body::<AnswerRequest>::from_request(request, state).await?;
+        let Body(body) = Body::<SourceRequest>::from_request(request, state).await?;
         let config = body.config.or(body.config_uuid).or(body.knowledge_base);
-        return Ok((config, NewSource::Answer { question: body.question, answer: body.answer }));
+        let source = match (body.url, body.question, body.answer) {
+            (Some(url), None, None) => {
+                let (most, every_hours) = (body.pages.unwrap_or(1), body.refresh_hours.unwrap_or(0));
+                NewSource::Pages(NewPages { url, most, every_hours })
+            }
+            (None, question, answer) if body.pages.is_none() && body.refresh_hours.is_none() => {
+                NewSource::Answer { question: question.unwrap_or_default(), answer: answer.unwrap_or_default() }
+            }
+            _ => return Err(ApiError(Error::invalid("url", "stands alone, with pages and refresh_hours"))),
+        };
+        return Ok((config, source));
     }
     let broken = |_| ApiError(Error::invalid("file", "did not arrive whole, or is larger than 25 MB"));
     let mut form = Multipart::from_request(request, state)
@@ -181,7 +212,7 @@ async fn of_config(
 }
 
 /// Gives an agent a document: a file as a form, or a question with its answer as JSON. The same content twice is one document.
-#[utoipa::path(post, path = "/api/customer-agent-configs/{uuid}/training_documents/", tag = "knowledge", request_body = AnswerRequest,
+#[utoipa::path(post, path = "/api/customer-agent-configs/{uuid}/training_documents/", tag = "knowledge", request_body = SourceRequest,
     responses((status = 201, body = TrainingDocument), (status = 400), (status = 403), (status = 404), (status = 409), (status = 413)))]
 async fn add_to_config(
     State(state): State<AppState>,
@@ -204,7 +235,7 @@ async fn all(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiRes
 }
 
 /// Gives a document to the agent that `config` names.
-#[utoipa::path(post, path = "/api/training-documents/", tag = "knowledge", request_body = AnswerRequest,
+#[utoipa::path(post, path = "/api/training-documents/", tag = "knowledge", request_body = SourceRequest,
     responses((status = 201, body = TrainingDocument), (status = 400), (status = 401), (status = 403), (status = 404), (status = 409), (status = 413)))]
 async fn add(State(state): State<AppState>, who: Who, request: Request) -> ApiResult<Response> {
     add_named(&state, &who, request).await
@@ -245,6 +276,73 @@ async fn download(State(state): State<AppState>, who: Who, Path(uuid): Path<Stri
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
     Ok((headers, content).into_response())
+}
+
+/// Web pages that an agent answers from: one, or those below it. They are given as a document with `url`.
+#[derive(Debug, Serialize, ToSchema)]
+struct TrainingSite {
+    url: String,
+    uuid: String,
+    config_uuid: String,
+    /// Where it begins.
+    source_url: String,
+    page_limit: i64,
+    /// Hours until it is read again; 0 is never.
+    refresh_hours: i64,
+    next_refresh: Option<String>,
+    page_count: i64,
+    pending_count: i64,
+    failed_count: i64,
+    created: String,
+}
+
+fn site_of(ctx: &Ctx, view: SiteView) -> TrainingSite {
+    TrainingSite {
+        url: url_of(ctx, "training-sites", view.id),
+        uuid: view.id.to_string(),
+        config_uuid: view.config_id.to_string(),
+        source_url: view.url,
+        page_limit: view.most_pages,
+        refresh_hours: view.every_hours,
+        next_refresh: view.next.map(domain::Timestamp::rfc3339),
+        page_count: view.pages,
+        pending_count: view.under_way,
+        failed_count: view.failed,
+        created: view.created.rfc3339(),
+    }
+}
+
+/// Lists the web pages that an agent answers from, by where they begin.
+#[utoipa::path(get, path = "/api/customer-agent-configs/{uuid}/training_sites/", tag = "knowledge", responses((status = 200, body = [TrainingSite]), (status = 404)))]
+async fn sites_of_config(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let found = sites::list(&state.ctx, &who.principal, path_id("agent", &uuid)?).await?;
+    list.answer_all(found.into_iter().map(|view| site_of(&state.ctx, view)).collect())
+}
+
+/// Answers one site.
+#[utoipa::path(get, path = "/api/training-sites/{uuid}/", tag = "knowledge", responses((status = 200, body = TrainingSite), (status = 404)))]
+async fn site(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let view = sites::get(&state.ctx, &who.principal, path_id("site", &uuid)?).await?;
+    Ok(Json(site_of(&state.ctx, view)).into_response())
+}
+
+/// Deletes a site with all of its pages.
+#[utoipa::path(delete, path = "/api/training-sites/{uuid}/", tag = "knowledge", responses((status = 204), (status = 403), (status = 404)))]
+async fn remove_site(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    sites::delete(&state.ctx, &who.principal, path_id("site", &uuid)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Reads a site again, now.
+#[utoipa::path(post, path = "/api/training-sites/{uuid}/process/", tag = "knowledge", responses((status = 202, body = TrainingSite), (status = 403), (status = 404)))]
+async fn refresh_site(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let view = sites::refresh(&state.ctx, &who.principal, path_id("site", &uuid)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(site_of(&state.ctx, view))).into_response())
 }
 
 /// All documents of one agent.
@@ -347,7 +445,8 @@ async fn search(
             json!({
                 "uuid": passage.id, "document_uuid": passage.document_id, "document_name": passage.document_name,
                 "headings": passage.headings, "page": passage.page, "content": passage.text,
-                "matched": passage.matched, "coverage": passage.coverage, "score": passage.score,
+                "matched": passage.matched, "coverage": passage.coverage, "nearness": passage.nearness,
+                "score": passage.score,
             })
         })
         .collect();
@@ -362,7 +461,7 @@ async fn base_documents(State(state): State<AppState>, who: Who, list: ListQuery
 }
 
 /// Gives a document to the base that `knowledge_base` names.
-#[utoipa::path(post, path = "/api/marketplace-ai-knowledge-documents/", tag = "knowledge", request_body = AnswerRequest,
+#[utoipa::path(post, path = "/api/marketplace-ai-knowledge-documents/", tag = "knowledge", request_body = SourceRequest,
     responses((status = 201, body = TrainingDocument), (status = 400), (status = 401), (status = 403), (status = 404), (status = 409), (status = 413)))]
 async fn add_to_base(State(state): State<AppState>, who: Who, request: Request) -> ApiResult<Response> {
     add_named(&state, &who, request).await

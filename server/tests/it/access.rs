@@ -154,6 +154,10 @@ const TABLE: &[Row] = &[
     ("DELETE", "/api/training-documents/{document}/", none, Unknown, Hidden, Open),
     ("POST", "/api/training-documents/{document}/process/", none, Unknown, Hidden, Open),
     ("GET", "/api/training-documents/{document}/download/", none, Unknown, Hidden, Open),
+    ("GET", "/api/customer-agent-configs/{config}/training_sites/", none, Unknown, Hidden, Open),
+    ("GET", "/api/training-sites/{site}/", none, Unknown, Hidden, Open),
+    ("POST", "/api/training-sites/{site}/process/", none, Unknown, Hidden, Open),
+    ("DELETE", "/api/training-sites/{site}/", none, Unknown, Hidden, Open),
     ("GET", "/api/marketplace-ai-knowledge-bases/", none, Unknown, Empty, Open),
     ("POST", "/api/marketplace-ai-knowledge-bases/", || json!({"config": "{config}"}), Unknown, Hidden, Open),
     ("GET", "/api/marketplace-ai-knowledge-bases/{config}/", none, Unknown, Hidden, Open),
@@ -339,6 +343,16 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("POST", "/ui/agent/say", "id={config}&input=hello", Unknown, Hidden, Open),
     ("GET", "/ui/agent/usage", "id={config}&days=30", Unknown, Hidden, Open),
     ("GET", "/ui/training/get", "id={config}", Unknown, Hidden, Open),
+    (
+        "POST",
+        "/ui/training/pages",
+        "id={config}&url=https%3A%2F%2Ftheirs.invalid%2Fa&pages=1&hours=0",
+        Unknown,
+        Hidden,
+        Open,
+    ),
+    ("POST", "/ui/training/site", "id={config}&site={site}&what=process", Unknown, Hidden, Open),
+    ("POST", "/ui/training/site", "id={config}&site={site}&what=delete", Unknown, Hidden, Open),
     ("GET", "/ui/training/search", "id={config}&q=theirs", Unknown, Hidden, Open),
     ("GET", "/ui/training/search", "id={config}&q=", Unknown, Hidden, Open),
     ("GET", "/ui/training/passages", "document={document}", Unknown, Hidden, Open),
@@ -500,11 +514,14 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
     let document = json!({"question": "What is it?", "answer": "Ours."});
     let documents = format!("/api/customer-agent-configs/{}/training_documents/", subscribed.config);
     let document = app.ok("POST", &documents, token, document).await["uuid"].as_str().expect("a uuid").to_owned();
+    let pages = json!({"url": "https://ours.invalid/help/"});
+    let site = app.ok("POST", &documents, token, pages).await["site_uuid"].as_str().expect("a uuid").to_owned();
     let categories = app.ok("GET", "/api/marketplace-categories/", "", Value::Null).await;
     Names {
         pairs: vec![
             ("buyer", subscribed.buyer.organization.clone()),
             ("document", document),
+            ("site", site),
             ("project", subscribed.buyer.project.clone()),
             ("provider", listed.provider.organization.clone()),
             ("category", categories[0]["uuid"].as_str().expect("a uuid").to_owned()),

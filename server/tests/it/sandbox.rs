@@ -33,6 +33,7 @@ impl Story {
             clock: fakes.clock.clone(),
             runtime: fakes.runtime.clone(),
             knowledge: fakes.ctx.knowledge.clone(),
+            web: fakes.web.clone(),
             payments: rail.clone(),
             sandbox: Some(rail.clone()),
             mailer: fakes.mailer.clone(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::state::{DocumentKind, DocumentState};
-use crate::{ConfigId, DocumentId, PassageId, Timestamp};
+use crate::{ConfigId, DocumentId, PassageId, SiteId, Timestamp};
 
 /// A document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,12 @@ pub struct DocumentView {
     pub config_id: ConfigId,
     /// What it was given as.
     pub kind: DocumentKind,
-    /// The file's name, or the question.
+    /// The file's name, the question, or the page's title.
     pub name: String,
+    /// Where the page is; empty for what is none.
+    pub url: String,
+    /// The site that the page was found on.
+    pub site_id: Option<SiteId>,
     /// How long what was given is.
     pub bytes: i64,
     /// How far it is.
@@ -53,6 +57,33 @@ pub struct KnowledgeTotals {
     pub most_bytes: i64,
     /// How many bytes one may have.
     pub most_bytes_each: i64,
+    /// How many passages are found by their meaning, of a hundred; nothing where words alone are compared.
+    pub meant: Option<i64>,
+}
+
+/// Web pages that an agent answers from: one, or those below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteView {
+    /// Which.
+    pub id: SiteId,
+    /// Whose.
+    pub config_id: ConfigId,
+    /// Where it begins.
+    pub url: String,
+    /// How many pages are read at the most; 1 is that page alone.
+    pub most_pages: i64,
+    /// Hours until it is read again; 0 is never.
+    pub every_hours: i64,
+    /// When it is read again.
+    pub next: Option<Timestamp>,
+    /// How many of its pages are there.
+    pub pages: i64,
+    /// How many of them wait to be read, or are being read.
+    pub under_way: i64,
+    /// How many of them failed.
+    pub failed: i64,
+    /// When it was given.
+    pub created: Timestamp,
 }
 
 /// A question that found nothing in the documents.
@@ -118,6 +149,10 @@ pub struct FoundPassage {
     pub matched: Vec<String>,
     /// How much of the question it covers, of a hundred.
     pub coverage: i64,
+    /// How near its meaning is to the question's, of a hundred; 0 is what chance gives. Nothing where words alone are
+    /// compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearness: Option<i64>,
     /// By what it was ranked; comparable only within one search.
     pub score: f64,
 }

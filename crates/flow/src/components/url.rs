@@ -13,7 +13,7 @@ use crate::{
     engine::{Call, ComponentError},
     flow::Node,
     value::{Data, Value},
-    web::{WebRequest, page},
+    web::{WebRequest, page, page_links, page_title},
 };
 
 /// The most pages that one call reads.
@@ -94,7 +94,7 @@ impl Component for UrlContentFetcher {
         let url = call.inputs.text("url").unwrap_or_default();
         let page = call.fetch(WebRequest::get(url)).await.map_err(|error| ComponentError::Failed(error.to_string()))?;
         let html = page.text();
-        let title = page::inner(&html, "title").map(page::text_of).unwrap_or_default();
+        let title = page_title(&html);
         let data = json!({"content": page::text_of(&html), "metadata": {"source": page.url, "title": title}});
         Ok(Outputs::one("api_run_model", Value::data(Data::of_json(data))))
     }
@@ -129,7 +129,8 @@ async fn read(call: &Call<'_>) -> Result<Vec<Map<String, Json>>, ComponentError>
             match result {
                 Ok((row, html, base)) => {
                     if level + 1 < depth {
-                        links.extend(page_links(&html, &base, stays));
+                        let own = page_links(&html, &base).filter(|url| !stays || url.host() == base.host());
+                        links.extend(own.take(PAGES));
                     }
                     rows.push(row);
                 }
@@ -174,20 +175,11 @@ async fn fetch(call: &Call<'_>, url: Url) -> Result<(Map<String, Json>, String, 
     let row = json!({
         "text": text,
         "url": answer.url,
-        "title": page::inner(&html, "title").map(page::text_of).unwrap_or_default(),
+        "title": page_title(&html),
         "description": about.and_then(|it| page::attribute(it, "content")).unwrap_or_default(),
         "content_type": kind,
         "language": page::tags(&html, "html").first().and_then(|it| page::attribute(it, "lang")).unwrap_or_default(),
     });
     let base = Url::parse(&answer.url).unwrap_or(url);
     Ok((Data::of_json(row).data, html, base))
-}
-
-fn page_links(html: &str, base: &Url, stays: bool) -> Vec<Url> {
-    let links = page::tags(html, "a").into_iter().filter_map(|it| page::attribute(it, "href"));
-    let urls = links.filter_map(|href| base.join(&href).ok()).map(|mut url| {
-        url.set_fragment(None);
-        url
-    });
-    urls.filter(|url| !stays || url.host() == base.host()).take(PAGES).collect()
 }

@@ -10,3 +10,4 @@ mod orders;
 mod organizations;
 mod provider;
 mod seed;
+mod sites;

@@ -2,7 +2,7 @@
 //! that is in none of them.
 
 use domain::state::DocumentKind;
-use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals};
+use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals, SiteView};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub struct Given {
     documents: Vec<DocumentView>,
     totals: KnowledgeTotals,
     gaps: Vec<GapView>,
+    sites: Vec<SiteView>,
     /// What was wrong with files that were just sent.
     problem: Option<String>,
 }
@@ -35,6 +36,7 @@ pub async fn training(id: String) -> Result<Given, UiError> {
         documents: services::knowledge::list(&ctx, &who, id).await.map_err(here::fail)?,
         totals: services::knowledge::totals(&ctx, &who, id).await.map_err(here::fail)?,
         gaps: services::knowledge::gaps(&ctx, &who, id).await.map_err(here::fail)?,
+        sites: services::knowledge::sites::list(&ctx, &who, id).await.map_err(here::fail)?,
         problem: here::take_upload_problem(),
     })
 }
@@ -66,6 +68,44 @@ pub async fn add_answer(id: String, question: String, answer: String) -> Result<
     services::knowledge::add(&ctx, &who, config, source).await.map_err(here::fail)?;
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
     here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), "uploaded"));
+    Ok(())
+}
+
+/// Gives the agent web pages.
+#[server(prefix = "/ui", endpoint = "training/pages")]
+pub async fn add_pages(id: String, url: String, pages: i64, hours: i64) -> Result<(), UiError> {
+    use services::knowledge::{NewSource, sites::NewPages};
+
+    use crate::{links, server_context as here};
+
+    let (ctx, who) = here::asking()?;
+    let config = here::id("agent", &id)?;
+    let source = NewSource::Pages(NewPages { url, most: pages, every_hours: hours });
+    services::knowledge::add(&ctx, &who, config, source).await.map_err(here::fail)?;
+    let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), "uploaded"));
+    Ok(())
+}
+
+/// Reads web pages again, or deletes them.
+#[server(prefix = "/ui", endpoint = "training/site")]
+pub async fn change_site(id: String, site: String, what: String) -> Result<(), UiError> {
+    use services::knowledge::sites;
+
+    use crate::{links, server_context as here};
+
+    let (ctx, who) = here::asking()?;
+    let config = here::id("agent", &id)?;
+    let site = here::id("site", &site)?;
+    let notice = if what == "delete" {
+        sites::delete(&ctx, &who, site).await.map_err(here::fail)?;
+        "deleted"
+    } else {
+        sites::refresh(&ctx, &who, site).await.map_err(here::fail)?;
+        "retried"
+    };
+    let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), notice));
     Ok(())
 }
 
@@ -108,10 +148,13 @@ pub fn TrainingPage() -> impl IntoView {
     let add = FormAction::of::<AddAnswer>();
     let change = FormAction::of::<ChangeDocument>();
     let show = FormAction::of::<ShowCitations>();
+    let (add_site, site_action) = (FormAction::of::<AddPages>(), FormAction::of::<ChangeSite>());
     let (form, change_form) = (FormState::of(add), FormState::of(change));
+    let (pages_form, site_form) = (FormState::of(add_site), FormState::of(site_action));
     let agent = agent_of_page(move || show.version().get());
     let (id, query) = (agent_id(), use_query_map());
-    let changed = move || add.version().get() + change.version().get();
+    let changed =
+        move || [add, change, add_site, site_action].into_iter().map(|action| action.version().get()).sum::<usize>();
     let found = read_again(changed, {
         let id = id.clone();
         move || Training { id: id() }
@@ -131,7 +174,8 @@ pub fn TrainingPage() -> impl IntoView {
         let header =
             head(&view, "Documents and answers of your own. The agent answers from them and says where it read it.");
         let id = view.id.to_string();
-        let (upload, answer_id, cite_id) = (format!("/ui-upload/documents/{id}/"), id.clone(), id.clone());
+        let upload = format!("/ui-upload/documents/{id}/");
+        let (answer_id, cite_id, pages_id) = (id.clone(), id.clone(), id.clone());
         let page = page_of(&view, "training/");
         let list = load_part(found, {
             let (id, page) = (id.clone(), page.clone());
@@ -139,7 +183,7 @@ pub fn TrainingPage() -> impl IntoView {
                 if given.problem.is_some() {
                     problem.set_value(given.problem.clone());
                 }
-                documents(&id, &page, Given { problem: problem.get_value(), ..given }, change)
+                documents(&id, &page, Given { problem: problem.get_value(), ..given }, change, site_action)
             }
         });
         let asked = q();
@@ -151,6 +195,7 @@ pub fn TrainingPage() -> impl IntoView {
             <div class="page">
                 {header}
                 <FormAlert form=change_form/>
+                <FormAlert form=site_form/>
                 <div class="columns">
                     <div class="stack">
                         {list}
@@ -176,6 +221,16 @@ pub fn TrainingPage() -> impl IntoView {
                                 <Submit label="Upload" icon=Sign::Upload/>
                             </form>
                         </Card>
+                        <Card title="Add web pages" text="Pages that everybody may read. What robots.txt forbids is left out.">
+                            <PostForm action=add_site class="stack">
+                                <FormAlert form=pages_form/>
+                                <input type="hidden" name="id" value=pages_id/>
+                                <Field form=pages_form name="url" label="Address" required=true maxlength=2000 placeholder="https://example.com/help/"/>
+                                <SelectField form=pages_form name="pages" label="Read" value="1" options=choices(&[("1", "this page alone"), ("25", "up to 25 pages below it"), ("100", "up to 100 pages below it"), ("200", "up to 200 pages below it")])/>
+                                <SelectField form=pages_form name="hours" label="Read again" value="0" options=choices(&[("0", "never"), ("24", "every day"), ("168", "every week"), ("720", "every 30 days")])/>
+                                <Submit label="Add the pages" pending=pages_form.pending/>
+                            </PostForm>
+                        </Card>
                         <Card title="Add an answer">
                             <PostForm action=add class="stack">
                                 <FormAlert form/>
@@ -200,8 +255,9 @@ pub fn TrainingPage() -> impl IntoView {
     })
 }
 
-fn documents(id: &str, page: &str, given: Given, change: FormAction) -> AnyView {
-    let Given { documents, totals, gaps, problem } = given;
+fn documents(id: &str, page: &str, given: Given, change: FormAction, site_action: FormAction) -> AnyView {
+    let Given { documents, totals, gaps, sites, problem } = given;
+    let sites = site_table(id, sites, site_action);
     let problem =
         problem.map(|text| view! { <Alert kind=Kind::Bad title="Not every file was taken" text/> }.into_any());
     let busy = documents.iter().any(|document| document.state.is_under_way());
@@ -221,6 +277,12 @@ fn documents(id: &str, page: &str, given: Given, change: FormAction) -> AnyView 
             fmt::bytes(totals.bytes),
             fmt::bytes(totals.most_bytes)
         );
+        let text = match totals.meant {
+            Some(meant) if meant < 100 => {
+                format!("{text} Found by their words; {meant} % of the passages by their meaning too, so far.")
+            }
+            _ => text,
+        };
         let rows = documents.into_iter().map(|document| row(id, page, document, change)).views();
         view! {
             <Card title="Documents" text class="card--flush">
@@ -243,13 +305,73 @@ fn documents(id: &str, page: &str, given: Given, change: FormAction) -> AnyView 
         }
         .into_any()
     });
-    view! { <div class="stack">{problem}{again}{table}{gaps}</div> }.into_any()
+    view! { <div class="stack">{problem}{again}{table}{sites}{gaps}</div> }.into_any()
+}
+
+fn choices(all: &[(&str, &str)]) -> Vec<(String, String)> {
+    all.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())).collect()
+}
+
+/// As in “every day”.
+fn period(hours: i64) -> String {
+    match hours {
+        1 => "hour".to_owned(),
+        24 => "day".to_owned(),
+        hours if hours % 24 == 0 => format!("{} days", hours / 24),
+        hours => format!("{hours} hours"),
+    }
+}
+
+/// Web pages by where they begin; nothing where there are none.
+fn site_table(id: &str, sites: Vec<SiteView>, action: FormAction) -> Option<AnyView> {
+    if sites.is_empty() {
+        return None;
+    }
+    let rows = sites
+        .into_iter()
+        .map(|site| {
+            let far = match (site.under_way, site.failed) {
+                (0, 0) => String::new(),
+                (0, failed) => format!(", {failed} failed"),
+                (under_way, _) => format!(", {under_way} to be read"),
+            };
+            let pages = format!("{}{far}", fmt::plural(site.pages, "page", "pages"));
+            let id = id.to_owned();
+            let next = match (site.every_hours, site.next) {
+                (0, _) | (_, None) => "Not read again by itself".to_owned(),
+                (hours, Some(next)) => format!("Every {}, next {}", period(hours), next.readable()),
+            };
+            view! {
+                <tr>
+                    <td><a class="link break" href=site.url.clone() rel="external noopener noreferrer" target="_blank">{site.url.clone()}</a><p class="muted tiny">{next}</p></td>
+                    <td class="nowrap">{pages}</td>
+                    <td>
+                        <PostForm action=action class="row row--sm row--nowrap">
+                            <input type="hidden" name="id" value=id/>
+                            <input type="hidden" name="site" value=site.id.to_string()/>
+                            <Submit label="Read again" look=Look::Ghost class="btn--sm" name="what" value="process"/>
+                            <Submit label="Delete" look=Look::Danger class="btn--sm" name="what" value="delete"/>
+                        </PostForm>
+                    </td>
+                </tr>
+            }
+        })
+        .views();
+    Some(
+        view! {
+            <Card title="Web pages" text="Where they begin. Deleting an entry deletes all of its pages." class="card--flush">
+                <Table label="Web pages" stacks=true head=view! { <tr><th>"Begins at"</th><th>"Pages"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
+            </Card>
+        }
+        .into_any(),
+    )
 }
 
 fn row(id: &str, page: &str, document: DocumentView, change: FormAction) -> AnyView {
     let kind = match document.kind {
         DocumentKind::File => fmt::bytes(document.bytes),
         DocumentKind::Answer => "Question and answer".to_owned(),
+        DocumentKind::Page => document.url.clone(),
     };
     let pages = (document.pages > 0).then(|| format!(", {}", fmt::plural(document.pages, "page", "pages")));
     let reason =
@@ -297,6 +419,10 @@ fn results(page: &str, asked: &str, hits: Vec<FoundPassage>) -> AnyView {
             let href = format!("{page}{}/#p-{}", hit.document_id, hit.id);
             let place = hit.page.map(|page| format!(", page {page}"));
             let above = hit.headings.join(" › ");
+            let words = (!hit.matched.is_empty())
+                .then(|| format!("Holds {} % of the question: {}.", hit.coverage, hit.matched.join(", ")));
+            let meaning = hit.nearness.filter(|near| *near > 0).map(|near| format!("Near in meaning: {near} %."));
+            let why = words.into_iter().chain(meaning).collect::<Vec<_>>().join(" ");
             let pieces = hit
                 .pieces
                 .into_iter()
@@ -309,7 +435,7 @@ fn results(page: &str, asked: &str, hits: Vec<FoundPassage>) -> AnyView {
                 <li class="passage">
                     <p><a class="link" href=href rel="external">{hit.document_name}</a>{place}" "<span class="muted tiny">{above}</span></p>
                     <p>{pieces}</p>
-                    <p class="muted tiny">{format!("Holds {} % of the question: {}", hit.coverage, hit.matched.join(", "))}</p>
+                    <p class="muted tiny">{why}</p>
                 </li>
             }
         })
