@@ -143,6 +143,11 @@ pub fn take_upload_problem() -> Option<String> {
     String::from_utf8(hex::decode(text).ok()?).ok()
 }
 
+/// Returns the name of the cookie that keeps a conversation with a demo.
+pub fn demo_cookie(offering: domain::OfferingId) -> String {
+    format!("cmp_demo_{}", offering.0.simple())
+}
+
 /// Sets a cookie; `Secure` is added where the site is served over https.
 pub fn set_cookie(cookie: &str) {
     let secure = ctx().is_ok_and(|ctx| ctx.settings.public_url.starts_with("https://"));

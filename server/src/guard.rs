@@ -137,7 +137,12 @@ fn user_token(headers: &HeaderMap) -> Option<String> {
 
 /// Returns the value of the session cookie.
 pub fn session_cookie(headers: &HeaderMap) -> Option<String> {
-    CookieJar::from_headers(headers).get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())
+    cookie(headers, SESSION_COOKIE)
+}
+
+/// Returns a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    CookieJar::from_headers(headers).get(name).map(|cookie| cookie.value().to_owned())
 }
 
 /// Tells whether a request comes from one of our own pages, by what only browsers can set.

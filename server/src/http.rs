@@ -28,6 +28,9 @@ const BODY_LIMIT: usize = 12 * 1024 * 1024;
 /// The largest form of files that is taken: a few at once.
 const UPLOAD_LIMIT: usize = 110 * 1024 * 1024;
 
+/// The largest form of a visitor's files: three, and some words.
+const DEMO_LIMIT: usize = 16 * 1024 * 1024;
+
 /// What the handlers share.
 #[derive(Clone, Debug, FromRef)]
 pub struct AppState {
@@ -49,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/pkg/{hash}/{file}", get(assets::package))
         .route("/ui-upload/flow/{agent}/", post(upload::flow))
         .route("/ui-upload/documents/{agent}/", post(upload::documents).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
+        .route("/ui-upload/demo/{offering}/", post(upload::demo).layer(DefaultBodyLimit::max(DEMO_LIMIT)))
         .fallback(portal::not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

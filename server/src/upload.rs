@@ -1,16 +1,17 @@
 //! Files that a page sends: a form with a file cannot be a server function that works without JavaScript.
 
 use app::links;
-use app::server_context::UPLOAD_PROBLEM;
+use app::server_context::{UPLOAD_PROBLEM, demo_cookie};
 use axum::extract::multipart::Field;
 use axum::extract::{Extension, Multipart, Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::{ConfigId, view::config::ConfigView};
+use domain::{ConfigId, OfferingId, view::config::ConfigView};
 use services::knowledge::{self, FILE_BYTES, NewSource};
 use services::ports::RuntimeChoice;
 use services::{Error, Principal, configs, provider};
 
+use crate::guard::{self, ClientIp};
 use crate::http::AppState;
 
 /// The largest export that is read.
@@ -84,6 +85,48 @@ pub async fn documents(
         Ok::<_, Error>((links::agent(organization_id, id, "training/"), taken))
     };
     answer(outcome.await, "uploaded")
+}
+
+/// Takes files that a visitor tries a demo on, and leads back to it.
+pub async fn demo(
+    State(state): State<AppState>,
+    Extension(ClientIp(ip)): Extension<ClientIp>,
+    Path(offering): Path<String>,
+    headers: HeaderMap,
+    mut form: Multipart,
+) -> Response {
+    const BROKEN: &str =
+        "The files did not arrive whole, or are larger than 5 MB each; send them again, fewer at once.";
+    let Ok(id) = offering.parse::<OfferingId>() else {
+        return crate::api::error::ApiError(Error::NotFound("offering")).into_response();
+    };
+    let page = format!("{}#demo", links::offering(id));
+    let cookie = demo_cookie(id);
+    let taken = async {
+        let broken = || Error::invalid("file", BROKEN);
+        let mut files = Vec::new();
+        while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+            let name = field.file_name().unwrap_or_default().to_owned();
+            if field.name() == Some("file") && !name.is_empty() {
+                files.push((name, field.bytes().await.map_err(|_| broken())?.to_vec()));
+            }
+        }
+        let session = guard::cookie(&headers, &cookie);
+        services::gateway::give_demo(&state.ctx, id, session, ip, files).await
+    };
+    match taken.await {
+        Err(error @ Error::NotFound(_)) => crate::api::error::ApiError(error).into_response(),
+        Err(error) => answer(Ok((page, Err(error))), ""),
+        Ok(session) => {
+            let mut response = Redirect::to(&page).into_response();
+            let secure = if state.ctx.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
+            let cookie = format!("{cookie}={session}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax{secure}");
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+    }
 }
 
 async fn take(state: &AppState, who: &Principal, config: ConfigId, mut form: Multipart) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use leptos_router::hooks::use_params_map;
 use super::marketplace::Artwork;
 use crate::ui::prelude::*;
 use crate::{data, fmt, links};
-use demo::{Say, Tryout};
+use demo::{ForgetFiles, Say, Tryout};
 use plans::Plans;
 use reviews::{Reviews, WriteReview};
 
@@ -23,14 +23,15 @@ pub fn OfferingPage() -> impl IntoView {
     let params = use_params_map();
     // The actions are made here, where the error of a plain form is in reach.
     let say = FormAction::of::<Say>();
+    let forget = FormAction::of::<ForgetFiles>();
     let review = FormAction::of::<WriteReview>();
     let found = read_again(
-        move || review.version().get(),
+        move || review.version().get() + forget.version().get(),
         move || data::Offering { id: params.read().get("offering").unwrap_or_default() },
     );
     load(found, move |(offering, said, viewer)| {
         let card = offering.card.clone();
-        let tryout = offering.demo.then(|| view! { <Tryout offering=offering.clone() said say/> }.into_any());
+        let tryout = offering.demo.then(|| view! { <Tryout offering=offering.clone() said say forget/> }.into_any());
         view! {
             <Title text=card.name.clone()/>
             <Meta name="description" content=card.tagline.clone()/>

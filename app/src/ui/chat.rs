@@ -243,7 +243,12 @@ fn cited(sources: &str, citations: Vec<Citation>) -> AnyView {
         .map(|citation| {
             let href = format!("{sources}{}/#p-{}", citation.document_id, citation.passage_id);
             let page = citation.page.map(|page| format!(", page {page}"));
-            view! { <li value=citation.number><a class="link" href=href rel="external" title=citation.text>{citation.name}</a>{page}</li> }
+            let name = if sources.is_empty() {
+                view! { <span title=citation.text>{citation.name}</span> }.into_any()
+            } else {
+                view! { <a class="link" href=href rel="external" title=citation.text>{citation.name}</a> }.into_any()
+            };
+            view! { <li value=citation.number>{name}{page}</li> }
         })
         .views();
     view! { <ol class="msg__sources" aria-label="Sources">{list}</ol> }.into_any()

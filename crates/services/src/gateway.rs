@@ -33,7 +33,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use admit::{Caller, Credential, SessionCaller, Validation, authenticate, portal_caller, validate};
-pub use demo::{Demo, DemoAnswer, DemoCall, admit_demo, demo_messages};
+pub use demo::{
+    DEMO_FILE_BYTES, Demo, DemoAnswer, DemoCall, admit_demo, demo_files, demo_messages, forget_demo_files, give_demo,
+};
 pub use invoke::{Call, Running, invoke};
 pub use known::{Agent, KnownKey};
 pub use limit::Limits;

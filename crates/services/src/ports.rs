@@ -90,8 +90,8 @@ pub struct RunRequest {
     pub tweaks: serde_json::Map<String, serde_json::Value>,
     /// The buyer's persona.
     pub persona: Persona,
-    /// The buyer's documents, where there are any.
-    pub knowledge: Option<KnowledgeScope>,
+    /// The documents to answer from, where there are any.
+    pub knowledge: Option<KnowledgeSource>,
     /// How long it may take.
     pub timeout: std::time::Duration,
 }
@@ -168,6 +168,30 @@ pub struct KnowledgeScope {
     pub config: ConfigId,
 }
 
+/// Documents to answer from.
+#[derive(Clone, Debug)]
+pub enum KnowledgeSource {
+    /// A buyer's.
+    Base(KnowledgeScope),
+    /// A visitor's, which are kept with the demo that they try.
+    Loose(Arc<[LoosePassage]>),
+}
+
+/// A passage that is in no base.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LoosePassage {
+    /// What its document is called.
+    pub document: String,
+    /// The headings above it, the outermost first.
+    pub headings: Vec<String>,
+    /// The page it begins on.
+    pub page: Option<i64>,
+    /// What it says.
+    pub text: String,
+    /// What it is written in.
+    pub language: String,
+}
+
 /// What is looked for in documents.
 #[derive(Clone, Debug, Default)]
 pub struct KnowledgeQuery {
@@ -188,6 +212,20 @@ pub trait KnowledgeBase: Send + Sync + std::fmt::Debug {
 
     /// Finds passages, the best first.
     async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError>;
+
+    /// Reads a file that is kept in no base.
+    async fn loose(&self, _name: &str, _content: &[u8]) -> Result<Vec<LoosePassage>, KnowledgeError> {
+        Err(KnowledgeError::Unreadable("Files cannot be tried here.".to_owned()))
+    }
+
+    /// Finds such passages by their words, the best first.
+    async fn search_loose(
+        &self,
+        _passages: &Arc<[LoosePassage]>,
+        _query: &KnowledgeQuery,
+    ) -> Result<Vec<FoundPassage>, KnowledgeError> {
+        Ok(Vec::new())
+    }
 
     /// Tells whether a model is asked what passages mean, so that [`embed`](Self::embed) has something to do.
     fn embeds(&self) -> bool {

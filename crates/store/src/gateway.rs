@@ -19,7 +19,10 @@ pub use calls::{
     count_invocations, give_up, insert_exchanges, invocations, is_recorded, messages, record_invocations,
     session_of_handle, set_handle, stuck, touch_session, touch_sessions, usage_days,
 };
-pub use demo::{DemoRow, demo, give_back_demo, save_demo, take_demo};
+pub use demo::{
+    DemoRow, delete_demo_documents, demo, demo_document_names, demo_documents, give_back_demo, insert_demo_document,
+    open_demo, save_demo, take_demo,
+};
 pub use idempotency::{IdempotencyRow, KeyName, answer_key, claim_key, forget_key, idempotency_key, release_key};
 pub use quota::{
     Lease, LeaseRow, end_lease, expired_leases, lease, leases_of, open_period, period, return_units, settle,

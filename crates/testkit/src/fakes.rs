@@ -9,8 +9,8 @@ use domain::view::knowledge::FoundPassage;
 use domain::{DocumentId, PassageId, Timestamp};
 use services::ports::{
     AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeError, KnowledgeQuery,
-    KnowledgeScope, Mail, MailError, Mailer, OpenedCheckout, Payments, PaymentsError, Provision, RailEvent, RunEvent,
-    RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
+    KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout, Payments, PaymentsError, Provision,
+    RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -273,6 +273,15 @@ impl KnowledgeBase for PlainKnowledge {
         rows::finish(&mut tx, scope.tenant, scope.config, id, &read, Timestamp(1)).await.unwrap();
         tx.commit().await.unwrap();
         Ok(())
+    }
+
+    async fn loose(&self, name: &str, content: &[u8]) -> Result<Vec<LoosePassage>, KnowledgeError> {
+        let text = String::from_utf8(content.to_vec()).unwrap();
+        if text.starts_with("unreadable") {
+            return Err(KnowledgeError::Unreadable("It is unreadable.".to_owned()));
+        }
+        let document = name.to_owned();
+        Ok(vec![LoosePassage { document, headings: Vec::new(), page: None, text, language: "en".to_owned() }])
     }
 
     async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError> {

@@ -21,7 +21,7 @@ use knowledge::{
 };
 use serde::Deserialize;
 use services::clock::{Clock, fresh_id};
-use services::ports::{Embedded, KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope};
+use services::ports::{Embedded, KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage};
 use store::knowledge::{self as rows, CitedRow, PassageRow, RankedRow, ReadDocument};
 use store::{Json, Scope, Store};
 use tokio::sync::{Mutex, OnceCell};
@@ -333,6 +333,37 @@ impl KnowledgeBase for EmbeddedKnowledge {
         Ok(found)
     }
 
+    async fn loose(&self, name: &str, content: &[u8]) -> Result<Vec<LoosePassage>, KnowledgeError> {
+        let document = self.document(name, DocumentKind::File, content).await?;
+        let language = document.language();
+        let passages = tokio::task::spawn_blocking(move || chunks(&document, ChunkOptions::default()));
+        let passages: Vec<LoosePassage> = passages
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .map(|chunk| LoosePassage {
+                document: name.to_owned(),
+                headings: chunk.headings,
+                page: chunk.pages.map(|(first, _)| i64::from(first)),
+                text: chunk.text.replace('\0', "\u{fffd}"),
+                language: language.code().to_owned(),
+            })
+            .collect();
+        if passages.is_empty() {
+            return Err(KnowledgeError::Unreadable("The file holds no text.".to_owned()));
+        }
+        Ok(passages)
+    }
+
+    async fn search_loose(
+        &self,
+        passages: &Arc<[LoosePassage]>,
+        query: &KnowledgeQuery,
+    ) -> Result<Vec<FoundPassage>, KnowledgeError> {
+        let (passages, query) = (passages.clone(), query.clone());
+        tokio::task::spawn_blocking(move || search_loose(&passages, &query)).await.map_err(unavailable)
+    }
+
     fn embeds(&self) -> bool {
         self.embedder.is_some()
     }
@@ -378,6 +409,38 @@ impl KnowledgeBase for EmbeddedKnowledge {
         let mut tx = self.store.read(Scope::System).await.map_err(unavailable)?;
         rows::bases_without(&mut tx, embedder.model()).await.map_err(unavailable)
     }
+}
+
+/// Finds passages that are in no base: there are so few that one is built for each question.
+fn search_loose(passages: &[LoosePassage], query: &KnowledgeQuery) -> Vec<FoundPassage> {
+    let mut base = Base::default();
+    for (place, passage) in (0_u128..).zip(passages) {
+        let language = Language::from_code(&passage.language);
+        let above = context(&passage.document, &passage.headings);
+        let analysis = Analysis::of(&mut Analyzer::new(language), &above, &passage.text);
+        base.add(Entry { passage: place, document: 0, language, analysis: &analysis, vector: None });
+    }
+    let hits = base.search(&Search { text: &query.text, most: query.most, ..Search::default() });
+    hits.into_iter()
+        .filter(|hit| hit.coverage >= COVERAGE)
+        .filter_map(|hit| {
+            let passage = passages.get(usize::try_from(hit.passage).ok()?)?;
+            let part = snippet(&passage.text, &query.text, Language::from_code(&passage.language), SNIPPET);
+            Some(FoundPassage {
+                id: PassageId(Uuid::from_u128(hit.passage)),
+                document_id: DocumentId(Uuid::nil()),
+                document_name: passage.document.clone(),
+                headings: passage.headings.clone(),
+                page: passage.page,
+                pieces: pieces(&part),
+                text: passage.text.clone(),
+                matched: hit.matched.into_iter().map(|(word, _)| word).collect(),
+                coverage: percent(hit.coverage),
+                nearness: None,
+                score: f64::from(hit.score),
+            })
+        })
+        .collect()
 }
 
 /// Returns what a model is asked about a passage.

@@ -12,7 +12,7 @@ use flow::{
 };
 use knowledge::Language;
 use services::ports::{
-    AgentRuntime, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeQuery, KnowledgeScope, Provision, RunEvent,
+    AgentRuntime, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeQuery, KnowledgeSource, Provision, RunEvent,
     RunOutput, RunRequest, RuntimeChoice, RuntimeError,
 };
 use tokio::sync::mpsc;
@@ -108,7 +108,7 @@ impl AgentRuntime for EmbeddedRuntime {
         let flow = self.flow(request.flow_version, &request.flow)?;
         let turns = turns(request.history);
         let documents = request.knowledge.zip(self.knowledge.clone());
-        let documents = documents.map(|(scope, base)| Arc::new(Documents::new(base, scope)));
+        let documents = documents.map(|(source, base)| Arc::new(Documents::new(base, source)));
         let run = flow::RunRequest {
             timeout: Some(request.timeout),
             knowledge: documents.clone().map(|documents| documents as Arc<dyn Retriever>),
@@ -158,7 +158,7 @@ pub(super) fn persona(persona: services::ports::Persona) -> flow::Persona {
 #[derive(Debug)]
 struct Documents {
     base: Arc<dyn KnowledgeBase>,
-    scope: KnowledgeScope,
+    source: KnowledgeSource,
     given: Mutex<Given>,
 }
 
@@ -169,8 +169,8 @@ struct Given {
 }
 
 impl Documents {
-    fn new(base: Arc<dyn KnowledgeBase>, scope: KnowledgeScope) -> Self {
-        Self { base, scope, given: Mutex::default() }
+    fn new(base: Arc<dyn KnowledgeBase>, source: KnowledgeSource) -> Self {
+        Self { base, source, given: Mutex::default() }
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
@@ -201,7 +201,11 @@ impl Documents {
 impl Retriever for Documents {
     async fn passages(&self, question: &str, most: usize) -> Result<Vec<Passage>, RetrieveError> {
         let query = KnowledgeQuery { text: question.to_owned(), most, documents: Vec::new() };
-        let found = self.base.search(self.scope, &query).await.map_err(|error| {
+        let found = match &self.source {
+            KnowledgeSource::Base(scope) => self.base.search(*scope, &query).await,
+            KnowledgeSource::Loose(passages) => self.base.search_loose(passages, &query).await,
+        };
+        let found = found.map_err(|error| {
             tracing::warn!(%error, "documents could not be searched");
             RetrieveError("they cannot be searched at the moment".to_owned())
         })?;

@@ -342,6 +342,7 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/agent/said", "id={config}", Unknown, Hidden, Open),
     ("POST", "/ui/agent/say", "id={config}&input=hello", Unknown, Hidden, Open),
     ("GET", "/ui/agent/usage", "id={config}&days=30", Unknown, Hidden, Open),
+    ("POST", "/ui/demo/forget", "offering={offering}", Open, Open, Open),
     ("GET", "/ui/training/get", "id={config}", Unknown, Hidden, Open),
     (
         "POST",

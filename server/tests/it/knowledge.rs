@@ -195,3 +195,33 @@ async fn a_file_that_is_too_large_is_refused_with_what_to_do() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_visitor_tries_a_product_on_files_of_their_own() {
+    on_every_app(async |app| {
+        let offerings = app.ok("GET", "/api/marketplace-public-offerings/?page_size=50", "", Value::Null).await;
+        let offering = offerings.as_array().and_then(|all| all.iter().find(|one| one["name"] == "General Knowledge"));
+        let offering = offering.and_then(|one| one["uuid"].as_str()).expect("a sample").to_owned();
+        let door = format!("/ui-upload/demo/{offering}/");
+        let sent = app.send(form(&door, ("x-visitor", "one"), &[("handbook.md", HANDBOOK)])).await;
+        assert_eq!(sent.status.as_u16(), 303, "{}", sent.text);
+        let cookie = sent.headers["set-cookie"].to_str().expect("a cookie").split(';').next().unwrap_or_default();
+        let page = app.open(&format!("/marketplace-public-offering/{offering}/"), Some(cookie)).await;
+        assert!(page.text.contains("handbook.md"), "{}", page.text);
+
+        let (_, session) = cookie.split_once('=').expect("a session");
+        let demo = format!("/api/agent-gateway/demo/{offering}/");
+        let ask = json!({"input": "What is the restocking fee for opened kayaks?", "session_id": session});
+        let answer = app.call("POST", &demo, None, &ask).await.expect(200);
+        assert!(answer["output"].as_str().is_some_and(|text| text.contains("17 percent")), "{answer}");
+        assert_eq!(answer["citations"][0]["name"], "handbook.md");
+        let other = json!({"input": "What is the restocking fee for opened kayaks?"});
+        let other = app.call("POST", &demo, None, &other).await.expect(200);
+        assert!(!other.to_string().contains("17 percent"), "{other}");
+
+        let picture = app.send(form(&door, ("cookie", cookie), &[("a.png", b"\x89PNG\r\n\x1a\n....")])).await;
+        assert_eq!(picture.status.as_u16(), 303);
+        assert!(picture.headers["set-cookie"].to_str().is_ok_and(|cookie| cookie.starts_with("cmp_upload_problem=")));
+    })
+    .await;
+}

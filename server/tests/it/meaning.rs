@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{ConfigId, DocumentId};
+use domain::{ConfigId, DocumentId, Permission};
 use knowledge::extract::worker::{Bounds, Worker};
 use knowledge::{Embedder, EndpointError, Reranker};
 use server::adapters::knowledge::EmbeddedKnowledge;
 use services::clock::fresh_id;
 use services::ports::{Embedded, KnowledgeBase as _, KnowledgeError, KnowledgeQuery, KnowledgeScope};
+use store::Scope;
 use store::knowledge::{self as rows, NewDocument};
-use store::{Scope, Tenant};
 use testkit::{Bought, TestCtx, on_every_ctx};
 
 /// Knows which words are alike, and nothing else.
@@ -75,7 +75,8 @@ struct Base<'a> {
 
 impl<'a> Base<'a> {
     fn new(t: &'a TestCtx, bought: &Bought) -> Self {
-        let tenant = Tenant::assume_authorized(bought.buyer.organization);
+        let member = bought.buyer.who.member(bought.buyer.organization, Permission::View).expect("the buyer");
+        let tenant = member.tenant;
         Self { t, scope: KnowledgeScope { tenant, config: bought.config } }
     }
 
@@ -264,8 +265,12 @@ async fn a_model_that_looks_again_decides_the_order_and_leaves_it_when_it_is_awa
         let base = Base::new(&t, &bought);
         let alike = Alike::new("first");
         base.give(&base.with(&alike), "What is a kayak?", "The kayak is a boat of the north.").await;
-        base.give(&base.with(&alike), "How do I get into the kayak?", "From the side, with the paddle across the stern.")
-            .await;
+        base.give(
+            &base.with(&alike),
+            "How do I get into the kayak?",
+            "From the side, with the paddle across the stern.",
+        )
+        .await;
         let (here, away) = (Backwards { away: false }, Backwards { away: true });
         let words = base.finds(&base.with(&alike), "kayak").await;
         assert_eq!(words.len(), 2);

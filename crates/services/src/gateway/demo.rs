@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use domain::state::Capability;
 use domain::view::chat::{Answer, ChatMessage, StreamEvent, Usage};
+use domain::view::knowledge::Citation;
 use domain::{InvocationId, OfferingId};
 use serde::{Deserialize, Serialize};
 use store::{Scope, agents, catalog, gateway as rows, offerings};
@@ -12,10 +14,17 @@ use tokio::sync::mpsc;
 use super::{GatewayError, invoke};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::ports::{Persona, RunOutput, RunRequest, Turn};
+use crate::error::Error;
+use crate::ports::{KnowledgeError, KnowledgeSource, LoosePassage, Persona, RunOutput, RunRequest, Turn};
 
 /// Characters that a visitor may send.
 const INPUT: usize = 2_000;
+/// Files that a visitor may try it on, and the bytes of each.
+const FILES: usize = 3;
+/// Bytes that each of them may have.
+pub const DEMO_FILE_BYTES: usize = 5_000_000;
+/// Characters that all of them may hold together.
+const CHARACTERS: usize = 1_000_000;
 /// How long a demo conversation is kept.
 const KEPT_SECONDS: i64 = 3600;
 
@@ -45,6 +54,9 @@ pub struct DemoAnswer {
     pub remaining: i64,
     /// What it took.
     pub usage: Usage,
+    /// Where in the visitor's files it is from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
 }
 
 /// A demo that may be answered: one message of its conversation is taken.
@@ -93,6 +105,12 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
         Some(id) if id.len() <= 64 => rows::demo(&mut tx, &id, offering, now).await?.map(|row| (id, row)),
         Some(_) | None => None,
     };
+    let mut passages: Vec<LoosePassage> = Vec::new();
+    if let Some((id, _)) = &known {
+        for (_, document) in rows::demo_documents(&mut tx, id).await? {
+            passages.extend(serde_json::from_value::<Vec<LoosePassage>>(document.0).unwrap_or_default());
+        }
+    }
     drop(tx);
     let (id, used, history) = match known {
         Some((id, row)) => (id, row.used, serde_json::from_value::<Vec<Turn>>(row.turns.0).unwrap_or_default()),
@@ -124,10 +142,104 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
             greeting: details.greeting,
             instructions: String::new(),
         },
-        knowledge: None,
+        knowledge: (!passages.is_empty()).then(|| KnowledgeSource::Loose(passages.into())),
         timeout: ctx.settings.run_timeout,
     };
     Ok(Demo { id, request_id: InvocationId(fresh_id()), remaining: (allowed - used - 1).max(0), request })
+}
+
+/// Takes files that a visitor tries a demo on, up to three, and returns the conversation that they belong to. They go
+/// with it, an hour after it began.
+pub async fn give_demo(
+    ctx: &Ctx,
+    offering: OfferingId,
+    session_id: Option<String>,
+    ip: IpAddr,
+    files: Vec<(String, Vec<u8>)>,
+) -> crate::Result<String> {
+    let now = ctx.now();
+    if ctx.gateway.demos.hit(&ip.to_string(), now).is_err() {
+        return Err(Error::Conflict("many files came from here; wait a little".to_owned()));
+    }
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let listed = catalog::card(&mut tx, offering).await?.is_some_and(|row| row.listed);
+    let details = catalog::details(&mut tx, offering).await?.filter(|details| listed && details.demo);
+    let details = details.ok_or(Error::NotFound("offering"))?;
+    if !details.capabilities.contains(&Capability::Knowledge) {
+        return Err(Error::Conflict("this product does not answer from documents".to_owned()));
+    }
+    let known = match session_id {
+        Some(id) if id.len() <= 64 && rows::demo(&mut tx, &id, offering, now).await?.is_some() => Some(id),
+        Some(_) | None => None,
+    };
+    let there = match &known {
+        Some(id) => rows::demo_documents(&mut tx, id).await?,
+        None => Vec::new(),
+    };
+    drop(tx);
+    if files.is_empty() {
+        return Err(Error::invalid("file", "choose a file first"));
+    }
+    if there.len() + files.len() > FILES {
+        return Err(Error::invalid("file", "three files are enough to try it; subscribe to add more"));
+    }
+    let mut characters: usize = there
+        .iter()
+        .flat_map(|(_, passages)| passages.0.as_array().into_iter().flatten())
+        .filter_map(|passage| passage["text"].as_str().map(str::len))
+        .sum();
+    let busy = || Error::Conflict("many people try demos at the moment; try again in a few seconds".to_owned());
+    let _place = ctx.gateway.demo_places.try_acquire().map_err(|_| busy())?;
+    let mut read = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        let name: String = name.chars().filter(|c| !c.is_control()).take(200).collect();
+        if bytes.len() > DEMO_FILE_BYTES {
+            return Err(Error::invalid(
+                "file",
+                format!("{name} is larger than 5 MB; subscribe to give it larger ones"),
+            ));
+        }
+        let passages = ctx.knowledge.loose(&name, &bytes).await.map_err(|error| match error {
+            KnowledgeError::Unreadable(reason) => Error::invalid("file", format!("{name} cannot be read: {reason}")),
+            KnowledgeError::Unavailable(reason) => Error::Upstream(reason),
+        })?;
+        characters += passages.iter().map(|passage| passage.text.len()).sum::<usize>();
+        if characters > CHARACTERS {
+            return Err(Error::invalid("file", "this is too much text to try it on; subscribe to give it all"));
+        }
+        read.push((name, serde_json::to_value(&passages).map_err(Error::internal)?));
+    }
+    let id = known.unwrap_or_else(|| format!("d-{}", fresh_id().simple()));
+    let mut tx = ctx.store.write(Scope::System).await?;
+    rows::open_demo(&mut tx, &id, offering, now, now.plus_seconds(KEPT_SECONDS)).await?;
+    // Two forms may have been sent at once.
+    if rows::demo_document_names(&mut tx, &id).await?.len() + read.len() > FILES {
+        return Err(Error::invalid("file", "three files are enough to try it; subscribe to add more"));
+    }
+    for (name, passages) in &read {
+        rows::insert_demo_document(&mut tx, &id, name, passages).await?;
+    }
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Names the files that a visitor tries a demo on; none once they are forgotten.
+pub async fn demo_files(ctx: &Ctx, offering: OfferingId, session_id: &str) -> crate::Result<Vec<String>> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    if rows::demo(&mut tx, session_id, offering, ctx.now()).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(rows::demo_document_names(&mut tx, session_id).await?)
+}
+
+/// Forgets the files that a visitor tries a demo on.
+pub async fn forget_demo_files(ctx: &Ctx, offering: OfferingId, session_id: &str) -> crate::Result<()> {
+    let mut tx = ctx.store.write(Scope::System).await?;
+    if rows::demo(&mut tx, session_id, offering, ctx.now()).await?.is_some() {
+        rows::delete_demo_documents(&mut tx, session_id).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Returns what a visitor and a demo have said, oldest first; nothing once it is forgotten.
@@ -215,10 +327,10 @@ async fn run(
         session_id: id.clone(),
         request_id,
         usage,
-        citations: Vec::new(),
+        citations: output.citations.clone(),
     }))
     .await;
-    Ok(DemoAnswer { output: output.text, session_id: id, request_id, remaining, usage })
+    Ok(DemoAnswer { output: output.text, session_id: id, request_id, remaining, usage, citations: output.citations })
 }
 
 /// Runs a demo when fewer than their share of places are taken, so that visitors never keep buyers waiting.

@@ -27,7 +27,7 @@ use crate::access::on_behalf;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::knowledge;
-use crate::ports::{KnowledgeScope, Persona, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
+use crate::ports::{KnowledgeScope, KnowledgeSource, Persona, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
 
 /// Characters that a program may send.
 const INPUT: usize = 32_000;
@@ -298,7 +298,8 @@ impl Task {
                 instructions: agent.system_prompt_override.clone(),
             },
             knowledge: (agent.knowledge_version > 0)
-                .then(|| KnowledgeScope { tenant: on_behalf(agent.organization_id), config: agent.id }),
+                .then(|| KnowledgeScope { tenant: on_behalf(agent.organization_id), config: agent.id })
+                .map(KnowledgeSource::Base),
             timeout: self.ctx.settings.run_timeout,
         };
         let mut running = std::pin::pin!(run(&self.ctx, request, |event| self.listener.tell(event)));
