@@ -12,6 +12,7 @@
 mod check;
 mod progress;
 mod prove;
+mod room;
 mod run;
 mod serve;
 mod test;

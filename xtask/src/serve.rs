@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{progress, run, web, workspace};
+use crate::{progress, room, run, web, workspace};
 
 /// Options of `serve`.
 #[derive(clap::Args)]
@@ -35,6 +35,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool> {
     // Asked first, because the answer would otherwise come after minutes of building.
     check_port(&options.host, options.port)?;
+    room::warn_if_scarce();
     web::build(&web::Options { debug: options.quick, ..web::Options::default() })?;
     let binary = program(options.release)?;
     let mut command = Command::new(binary);

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check::{self, Tally};
-use crate::{run, web};
+use crate::{room, run, web};
 
 pub(crate) use browser::answers;
 pub(crate) use postgres::Cluster;
@@ -38,6 +38,7 @@ enum Part {
 
 /// Runs the tests and answers whether all passed.
 pub(crate) fn run(options: &Options) -> bool {
+    room::warn_if_scarce();
     let wanted = |part| options.only.is_none_or(|only| only == part);
     let mut tally = Tally::default();
     let mut troubles = Vec::new();
