@@ -106,6 +106,35 @@ test('the demo answers a visitor', async ({ page }) => {
   await expect(log.locator('.msg--error')).toHaveCount(0);
 });
 
+test('a visitor tries a product on a file of their own, and deletes it', async ({ page, watch, javaScript }) => {
+  const offering = await offeringNamed('General Knowledge');
+  await page.goto(`/marketplace-public-offering/${offering.uuid}/`);
+  const demo = page.locator('#demo');
+  const send = async (name: string, text: string) => {
+    const files = demo.getByLabel('Try it on your own documents');
+    await files.setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
+    // A live page sends it as soon as it is chosen.
+    if (!javaScript) await demo.getByRole('button', { name: 'Upload' }).click();
+  };
+  await pictures(page, 'offering-own-files');
+  await send('scan.txt', '  \n ');
+  await expect(demo.getByRole('alert')).toContainText('scan.txt cannot be read');
+  await send('kayaks.txt', 'The restocking fee for opened kayaks is 17 percent.');
+  await expect(demo.getByRole('list', { name: 'Your files' })).toContainText('kayaks.txt');
+  await watch.axe(page, 'a product with a file of the visitor');
+
+  await demo.getByLabel('Your message').fill('What is the restocking fee for opened kayaks?');
+  await demo.getByRole('button', { name: 'Send' }).click();
+  await expect(demo.getByRole('log')).toContainText('17 percent');
+  // A page without scripts shows the conversation as it is kept, without its sources.
+  if (javaScript) await expect(demo.getByRole('list', { name: 'Sources' })).toContainText('kayaks.txt');
+  await pictures(page, 'offering-own-files-answered');
+
+  await demo.getByRole('button', { name: 'Delete them now' }).click();
+  await expect(demo.getByLabel('Try it on your own documents')).toBeVisible();
+  await expect(demo.getByRole('list', { name: 'Your files' })).toHaveCount(0);
+});
+
 test('an address that leads nowhere says so', async ({ page, watch }) => {
   watch.allow(/404/);
   const response = await page.goto('/marketplace-public-offering/00000000000000000000000000000000/');

@@ -196,11 +196,13 @@ pub async fn give_demo(
         if bytes.len() > DEMO_FILE_BYTES {
             return Err(Error::invalid(
                 "file",
-                format!("{name} is larger than 5 MB; subscribe to give it larger ones"),
+                format!("the file {name} is larger than 5 MB; subscribe to give it larger ones"),
             ));
         }
         let passages = ctx.knowledge.loose(&name, &bytes).await.map_err(|error| match error {
-            KnowledgeError::Unreadable(reason) => Error::invalid("file", format!("{name} cannot be read: {reason}")),
+            KnowledgeError::Unreadable(reason) => {
+                Error::invalid("file", format!("the file {name} cannot be read: {reason}"))
+            }
             KnowledgeError::Unavailable(reason) => Error::Upstream(reason),
         })?;
         characters += passages.iter().map(|passage| passage.text.len()).sum::<usize>();

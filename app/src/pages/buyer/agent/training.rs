@@ -286,7 +286,7 @@ fn documents(id: &str, page: &str, given: Given, change: FormAction, site_action
         let rows = documents.into_iter().map(|document| row(id, page, document, change)).views();
         view! {
             <Card title="Documents" text class="card--flush">
-                <Table label="Documents" stacks=true head=view! { <tr><th>"Name"</th><th>"State"</th><th>"Passages"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
+                <Table label="Documents" stacks=true head=view! { <tr><th>"Name"</th><th>"State"</th><th><span class="sr">"Actions"</span></th></tr> }.into_any()>{rows}</Table>
             </Card>
         }
         .into_any()
@@ -371,9 +371,13 @@ fn row(id: &str, page: &str, document: DocumentView, change: FormAction) -> AnyV
     let kind = match document.kind {
         DocumentKind::File => fmt::bytes(document.bytes),
         DocumentKind::Answer => "Question and answer".to_owned(),
+        // A page that was not read yet is called by its address.
+        DocumentKind::Page if document.url == document.name => "Web page".to_owned(),
         DocumentKind::Page => document.url.clone(),
     };
     let pages = (document.pages > 0).then(|| format!(", {}", fmt::plural(document.pages, "page", "pages")));
+    let passages =
+        (document.passages > 0).then(|| format!(", {}", fmt::plural(document.passages, "passage", "passages")));
     let reason =
         (!document.reason.is_empty()).then(|| view! { <p class="tiny">{document.reason.clone()}</p> }.into_any());
     let warnings =
@@ -389,9 +393,8 @@ fn row(id: &str, page: &str, document: DocumentView, change: FormAction) -> AnyV
     });
     view! {
         <tr>
-            <td>{name}<p class="muted tiny">{kind}{pages}</p>{reason}{warnings}</td>
+            <td>{name}<p class="muted tiny break">{kind}{pages}{passages}</p>{reason}{warnings}</td>
             <td><DocumentBadge state=document.state/></td>
-            <td class="nowrap">{fmt::plural(document.passages, "passage", "passages")}</td>
             <td>
                 <PostForm action=change class="row row--sm row--nowrap">
                     <input type="hidden" name="id" value=id/>
