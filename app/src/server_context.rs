@@ -148,10 +148,19 @@ pub fn demo_cookie(offering: domain::OfferingId) -> String {
     format!("cmp_demo_{}", offering.0.simple())
 }
 
+/// Returns the whole cookie that keeps a conversation with a demo, as long as that is kept.
+pub fn keep_demo(offering: domain::OfferingId, session: &str) -> String {
+    format!("{}={session}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax", demo_cookie(offering))
+}
+
+/// Adds `Secure` to a cookie where the site is served over https.
+pub fn secured(cookie: &str, public_url: &str) -> String {
+    if public_url.starts_with("https://") { format!("{cookie}; Secure") } else { cookie.to_owned() }
+}
+
 /// Sets a cookie; `Secure` is added where the site is served over https.
 pub fn set_cookie(cookie: &str) {
-    let secure = ctx().is_ok_and(|ctx| ctx.settings.public_url.starts_with("https://"));
-    let cookie = if secure { format!("{cookie}; Secure") } else { cookie.to_owned() };
+    let cookie = ctx().map_or_else(|_| cookie.to_owned(), |ctx| secured(cookie, &ctx.settings.public_url));
     if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&cookie)) {
         response.append_header(header::SET_COOKIE, value);
     }

@@ -15,7 +15,7 @@ mod knowledge;
 mod list;
 mod orders;
 mod provider_agents;
-mod wire;
+pub(crate) mod wire;
 
 use axum::Router;
 use axum::routing::get;

@@ -23,7 +23,7 @@ use crate::adapters::mailer::ConfiguredMailer;
 use crate::adapters::pages::PublicPages;
 use crate::adapters::routed::RoutedRuntime;
 use crate::adapters::sandbox::Sandbox;
-use crate::config::{Config, EmbeddingSection, RerankSection};
+use crate::config::{Config, EndpointSection};
 
 /// Returns the address that browsers reach us at.
 pub fn public_url(config: &Config, port: u16) -> String {
@@ -97,12 +97,12 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
 /// Returns what keeps and searches documents here, with the model that says what passages mean if there is one.
 fn embedded_knowledge(config: &Config, store: Store, clock: Arc<dyn Clock>) -> anyhow::Result<EmbeddedKnowledge> {
     let mut knowledge = EmbeddedKnowledge::new(store, clock, file_reader(config)?);
-    let RerankSection { base_url, api_key, model } = &config.rerank;
+    let EndpointSection { base_url, api_key, model } = &config.rerank;
     if !base_url.is_empty() {
         let reranker = HttpReranker::new(base_url, api_key.clone(), model).context("rerank.base_url")?;
         knowledge = knowledge.with_reranker(Arc::new(reranker));
     }
-    let EmbeddingSection { base_url, api_key, model } = &config.embedding;
+    let EndpointSection { base_url, api_key, model } = &config.embedding;
     if base_url.is_empty() {
         return Ok(knowledge);
     }

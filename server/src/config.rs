@@ -30,10 +30,12 @@ pub struct Config {
     pub langflow: LangflowSection,
     /// How documents are read.
     pub knowledge: KnowledgeSection,
-    /// The model that says what passages of documents mean.
-    pub embedding: EmbeddingSection,
-    /// The model that looks again at the passages that were found.
-    pub rerank: RerankSection,
+    /// The model that says what passages of documents mean, by OpenAI's `/embeddings`; without one they are found by
+    /// their words alone. When it is changed, all passages are asked about again, and found by the earlier one meanwhile.
+    pub embedding: EndpointSection,
+    /// The model that looks again at the passages that were found and puts them in order, by the `/rerank` of Jina and
+    /// Cohere, as TEI, vLLM and Infinity have it; without one they stay as they are.
+    pub rerank: EndpointSection,
     /// How mail leaves.
     pub mail: MailSection,
     /// Logs and metrics.
@@ -200,24 +202,11 @@ pub struct KnowledgeSection {
     pub reader: PathBuf,
 }
 
-/// The model that says what passages of documents mean; without one they are found by their words alone.
+/// A model that is asked over HTTP.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct EmbeddingSection {
-    /// An OpenAI-compatible endpoint, `https://api.example/v1`, or `http://localhost:11434/v1` of Ollama.
-    pub base_url: String,
-    /// Its key.
-    #[serde(serialize_with = "hidden")]
-    pub api_key: Option<SecretString>,
-    /// The model. When it is changed, all passages are asked about again; they are found by the earlier one meanwhile.
-    pub model: String,
-}
-
-/// The model that looks again at the passages that were found, and puts them in order; without one they stay as they are.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RerankSection {
-    /// An endpoint with the `/rerank` of Jina and Cohere, as TEI, vLLM and Infinity have it.
+pub struct EndpointSection {
+    /// Where: `https://api.example/v1`, or `http://localhost:11434/v1` of Ollama; without it there is none.
     pub base_url: String,
     /// Its key.
     #[serde(serialize_with = "hidden")]

@@ -1,7 +1,7 @@
 //! Files that a page sends: a form with a file cannot be a server function that works without JavaScript.
 
 use app::links;
-use app::server_context::{UPLOAD_PROBLEM, demo_cookie};
+use app::server_context::{UPLOAD_PROBLEM, demo_cookie, keep_demo, secured};
 use axum::extract::multipart::Field;
 use axum::extract::{Extension, Multipart, Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -11,6 +11,7 @@ use services::knowledge::{self, FILE_BYTES, NewSource};
 use services::ports::RuntimeChoice;
 use services::{Error, Principal, configs, provider};
 
+use crate::api::wire::Who;
 use crate::guard::{self, ClientIp};
 use crate::http::AppState;
 
@@ -20,13 +21,12 @@ const EXPORT: usize = 8 * 1024 * 1024;
 const PROBLEM: usize = 700;
 
 /// Imports an uploaded flow as the next version of an agent, and leads back to the agent's page.
-pub async fn flow(
+pub(crate) async fn flow(
     State(state): State<AppState>,
-    principal: Option<Extension<Principal>>,
+    Who { principal, .. }: Who,
     Path(agent): Path<String>,
     form: Multipart,
 ) -> Response {
-    let principal = principal.map(|Extension(principal)| principal).unwrap_or_default();
     let outcome = async {
         let id = agent.parse().map_err(|_| Error::NotFound("agent"))?;
         let view = provider::agent(&state.ctx, &principal, id).await?;
@@ -71,13 +71,12 @@ fn answer(outcome: Result<(String, Result<(), Error>), Error>, notice: &str) -> 
 
 /// Takes files that an agent is to answer from, and leads back to its page. Those that are fine are taken, whatever
 /// is wrong with others.
-pub async fn documents(
+pub(crate) async fn documents(
     State(state): State<AppState>,
-    principal: Option<Extension<Principal>>,
+    Who { principal, .. }: Who,
     Path(agent): Path<String>,
     form: Multipart,
 ) -> Response {
-    let principal = principal.map(|Extension(principal)| principal).unwrap_or_default();
     let outcome = async {
         let id: ConfigId = agent.parse().map_err(|_| Error::NotFound("agent"))?;
         let ConfigView { organization_id, .. } = configs::get(&state.ctx, &principal, id).await?;
@@ -88,7 +87,7 @@ pub async fn documents(
 }
 
 /// Takes files that a visitor tries a demo on, and leads back to it.
-pub async fn demo(
+pub(crate) async fn demo(
     State(state): State<AppState>,
     Extension(ClientIp(ip)): Extension<ClientIp>,
     Path(offering): Path<String>,
@@ -101,7 +100,6 @@ pub async fn demo(
         return crate::api::error::ApiError(Error::NotFound("offering")).into_response();
     };
     let page = format!("{}#demo", links::offering(id));
-    let cookie = demo_cookie(id);
     let taken = async {
         let broken = || Error::invalid("file", BROKEN);
         let mut files = Vec::new();
@@ -111,7 +109,7 @@ pub async fn demo(
                 files.push((name, field.bytes().await.map_err(|_| broken())?.to_vec()));
             }
         }
-        let session = guard::cookie(&headers, &cookie);
+        let session = guard::cookie(&headers, &demo_cookie(id));
         services::gateway::give_demo(&state.ctx, id, session, ip, files).await
     };
     match taken.await {
@@ -119,8 +117,7 @@ pub async fn demo(
         Err(error) => answer(Ok((page, Err(error))), ""),
         Ok(session) => {
             let mut response = Redirect::to(&page).into_response();
-            let secure = if state.ctx.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
-            let cookie = format!("{cookie}={session}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax{secure}");
+            let cookie = secured(&keep_demo(id, &session), &state.ctx.settings.public_url);
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }

@@ -81,13 +81,12 @@ async fn owned(ctx: &Ctx, who: &Principal, id: DocumentId, permission: Permissio
 
 /// Gives an agent a document, which is read soon; the one that is there if it has the same content already.
 pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource) -> Result<DocumentView> {
-    let source = match source {
-        NewSource::Pages(pages) => return sites::add(ctx, who, config, pages).await,
-        NewSource::File { name, bytes } => Given::File(name, bytes),
-        NewSource::Answer { question, answer } => Given::Answer(question, answer),
-    };
     let member = base(ctx, who, config, Permission::Configure).await?;
-    let (kind, name, content) = checked(source)?;
+    let (kind, name, content) = match source {
+        NewSource::Pages(pages) => return sites::add(ctx, member, config, pages).await,
+        NewSource::File { name, bytes } => file(&name, bytes)?,
+        NewSource::Answer { question, answer } => answered(&question, &answer)?,
+    };
     let now = ctx.now();
     let id = DocumentId(fresh_id());
     let mut tx = ctx.store.write(member.tenant).await?;
@@ -96,9 +95,7 @@ pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource
     let new = NewDocument { id, config, kind, name: &name, hash, content: &content };
     let there = rows::insert(&mut tx, member.tenant, &new, now).await?;
     if there.is_none() {
-        if documents >= DOCUMENTS {
-            return Err(Error::Conflict(format!("an agent may have {DOCUMENTS} documents; delete one first")));
-        }
+        has_room(documents)?;
         if bytes + i64::try_from(content.len()).unwrap_or(i64::MAX) > BYTES {
             return Err(Error::Conflict(format!(
                 "an agent's documents may have {} MB together; delete one first",
@@ -114,37 +111,35 @@ pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource
     Ok(document)
 }
 
-/// What is given whole.
-enum Given {
-    File(String, Vec<u8>),
-    Answer(String, String),
+/// Requires that an agent with so many documents may have another.
+fn has_room(documents: i64) -> Result<()> {
+    if documents >= DOCUMENTS {
+        return Err(Error::Conflict(format!("an agent may have {DOCUMENTS} documents; delete one first")));
+    }
+    Ok(())
 }
 
-fn checked(source: Given) -> Result<(DocumentKind, String, Vec<u8>)> {
+/// Checks a file.
+fn file(name: &str, bytes: Vec<u8>) -> Result<(DocumentKind, String, Vec<u8>)> {
     let mut checks = Checks::default();
-    let taken = match source {
-        Given::File(name, bytes) => {
-            // Of a path only the end is a name, whichever way its slashes lean.
-            let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-            let name: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
-            checks.require(!bytes.is_empty(), "file", "is empty");
-            checks.require(
-                bytes.len() <= FILE_BYTES,
-                "file",
-                "is larger than 25 MB; split it, or leave out its pictures",
-            );
-            let name = if name.trim().is_empty() { "Document".to_owned() } else { name.trim().to_owned() };
-            (DocumentKind::File, name, bytes)
-        }
-        Given::Answer(question, answer) => {
-            let question = checks.text("question", &question, 3, 500);
-            let answer = checks.text("answer", &answer, 1, 20_000);
-            let content = serde_json::json!({"question": question, "answer": answer}).to_string().into_bytes();
-            (DocumentKind::Answer, question, content)
-        }
-    };
+    // Of a path only the end is a name, whichever way its slashes lean.
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    checks.require(!bytes.is_empty(), "file", "is empty");
+    checks.require(bytes.len() <= FILE_BYTES, "file", "is larger than 25 MB; split it, or leave out its pictures");
     checks.done()?;
-    Ok(taken)
+    let name = if name.trim().is_empty() { "Document".to_owned() } else { name.trim().to_owned() };
+    Ok((DocumentKind::File, name, bytes))
+}
+
+/// Checks a question with its answer.
+fn answered(question: &str, answer: &str) -> Result<(DocumentKind, String, Vec<u8>)> {
+    let mut checks = Checks::default();
+    let question = checks.text("question", question, 3, 500);
+    let answer = checks.text("answer", answer, 1, 20_000);
+    checks.done()?;
+    let content = serde_json::json!({"question": question, "answer": answer}).to_string().into_bytes();
+    Ok((DocumentKind::Answer, question, content))
 }
 
 async fn read_soon(tx: &mut Tx, tenant: Tenant, document: DocumentId, now: Timestamp) -> Result<()> {
@@ -285,7 +280,7 @@ pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId
     }
     tx.commit().await?;
     let scope = KnowledgeScope { tenant, config: document.config_id };
-    let fetched = if !done && sites::is_fetched(&document) {
+    let fetched = if !done && document.kind == DocumentKind::Page {
         sites::fetch(ctx, tenant, &document, attempts).await?
     } else {
         Outcome::Read

@@ -312,20 +312,7 @@ impl KnowledgeBase for EmbeddedKnowledge {
             let id = PassageId(Uuid::from_u128(hit.passage));
             let row = rows::cited(&mut tx, scope.tenant, scope.config, id).await.map_err(unavailable)?;
             let Some(row) = row else { continue };
-            let part = snippet(&row.text, &query.text, Language::from_code(&row.language), SNIPPET);
-            found.push(FoundPassage {
-                id,
-                document_id: row.document_id,
-                document_name: row.document_name,
-                headings: row.headings.0,
-                page: row.first_page,
-                pieces: pieces(&part),
-                text: row.text,
-                matched: hit.matched.into_iter().map(|(word, _)| word).collect(),
-                coverage: percent(hit.coverage),
-                nearness: nearness.map(percent),
-                score: f64::from(hit.score),
-            });
+            found.push(shown(row, hit, nearness, &query.text));
         }
         drop(tx);
         let mut found = self.look_again(&query.text, found).await;
@@ -425,22 +412,37 @@ fn search_loose(passages: &[LoosePassage], query: &KnowledgeQuery) -> Vec<FoundP
         .filter(|hit| hit.coverage >= COVERAGE)
         .filter_map(|hit| {
             let passage = passages.get(usize::try_from(hit.passage).ok()?)?;
-            let part = snippet(&passage.text, &query.text, Language::from_code(&passage.language), SNIPPET);
-            Some(FoundPassage {
+            let row = CitedRow {
                 id: PassageId(Uuid::from_u128(hit.passage)),
                 document_id: DocumentId(Uuid::nil()),
                 document_name: passage.document.clone(),
-                headings: passage.headings.clone(),
-                page: passage.page,
-                pieces: pieces(&part),
+                title: String::new(),
+                headings: Json(passage.headings.clone()),
+                first_page: passage.page,
                 text: passage.text.clone(),
-                matched: hit.matched.into_iter().map(|(word, _)| word).collect(),
-                coverage: percent(hit.coverage),
-                nearness: None,
-                score: f64::from(hit.score),
-            })
+                language: passage.language.clone(),
+            };
+            Some(shown(row, hit, None, &query.text))
         })
         .collect()
+}
+
+/// Shows a passage that was found, and why.
+fn shown(row: CitedRow, hit: Hit, nearness: Option<f32>, question: &str) -> FoundPassage {
+    let part = snippet(&row.text, question, Language::from_code(&row.language), SNIPPET);
+    FoundPassage {
+        id: row.id,
+        document_id: row.document_id,
+        document_name: row.document_name,
+        headings: row.headings.0,
+        page: row.first_page,
+        pieces: pieces(&part),
+        text: row.text,
+        matched: hit.matched.into_iter().map(|(word, _)| word).collect(),
+        coverage: percent(hit.coverage),
+        nearness: nearness.map(percent),
+        score: f64::from(hit.score),
+    }
 }
 
 /// Returns what a model is asked about a passage.

@@ -49,6 +49,12 @@ fn page_of(view: &ConfigView, rest: &str) -> String {
     links::agent(view.organization_id, view.id, rest)
 }
 
+/// Leads back to one of an agent's pages after something was done there.
+#[cfg(feature = "ssr")]
+fn back_to(view: &ConfigView, rest: &str, notice: &str) {
+    crate::server_context::redirect(&links::with_notice(&page_of(view, rest), notice));
+}
+
 /// The head of each of an agent's pages: its name, how it stands, and its other pages.
 fn head(view: &ConfigView, text: &'static str) -> AnyView {
     let can = |capability| view.capabilities.contains(&capability);

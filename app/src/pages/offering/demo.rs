@@ -52,11 +52,7 @@ pub async fn say(offering: String, input: String) -> Result<(), UiError> {
         DemoCall { offering: id, session_id: here::cookie(&here::demo_cookie(id)), input, ip: here::caller_ip() };
     let demo = admit_demo(&ctx, call).await.map_err(here::fail)?;
     let answer = demo.answer(&ctx, None).await.map_err(here::fail)?;
-    here::set_cookie(&format!(
-        "{}={}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax",
-        here::demo_cookie(id),
-        answer.session_id
-    ));
+    here::set_cookie(&here::keep_demo(id, &answer.session_id));
     here::redirect(&format!("{}#demo", links::offering(id)));
     Ok(())
 }

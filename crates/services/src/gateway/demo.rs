@@ -19,12 +19,12 @@ use crate::ports::{KnowledgeError, KnowledgeSource, LoosePassage, Persona, RunOu
 
 /// Characters that a visitor may send.
 const INPUT: usize = 2_000;
-/// Files that a visitor may try it on, and the bytes of each.
+/// Files that a visitor may try it on.
 const FILES: usize = 3;
 /// Bytes that each of them may have.
 pub const DEMO_FILE_BYTES: usize = 5_000_000;
-/// Characters that all of them may hold together.
-const CHARACTERS: usize = 1_000_000;
+/// Bytes of text that all of them may hold together.
+const TEXT: usize = 1_000_000;
 /// How long a demo conversation is kept.
 const KEPT_SECONDS: i64 = 3600;
 
@@ -181,9 +181,9 @@ pub async fn give_demo(
         return Err(Error::invalid("file", "choose a file first"));
     }
     if there.len() + files.len() > FILES {
-        return Err(Error::invalid("file", "three files are enough to try it; subscribe to add more"));
+        return Err(too_many());
     }
-    let mut characters: usize = there
+    let mut bytes_of_text: usize = there
         .iter()
         .flat_map(|(_, passages)| passages.0.as_array().into_iter().flatten())
         .filter_map(|passage| passage["text"].as_str().map(str::len))
@@ -205,8 +205,8 @@ pub async fn give_demo(
             }
             KnowledgeError::Unavailable(reason) => Error::Upstream(reason),
         })?;
-        characters += passages.iter().map(|passage| passage.text.len()).sum::<usize>();
-        if characters > CHARACTERS {
+        bytes_of_text += passages.iter().map(|passage| passage.text.len()).sum::<usize>();
+        if bytes_of_text > TEXT {
             return Err(Error::invalid("file", "this is too much text to try it on; subscribe to give it all"));
         }
         read.push((name, serde_json::to_value(&passages).map_err(Error::internal)?));
@@ -216,13 +216,17 @@ pub async fn give_demo(
     rows::open_demo(&mut tx, &id, offering, now, now.plus_seconds(KEPT_SECONDS)).await?;
     // Two forms may have been sent at once.
     if rows::demo_document_names(&mut tx, &id).await?.len() + read.len() > FILES {
-        return Err(Error::invalid("file", "three files are enough to try it; subscribe to add more"));
+        return Err(too_many());
     }
     for (name, passages) in &read {
         rows::insert_demo_document(&mut tx, &id, name, passages).await?;
     }
     tx.commit().await?;
     Ok(id)
+}
+
+fn too_many() -> Error {
+    Error::invalid("file", "three files are enough to try it; subscribe to add more")
 }
 
 /// Names the files that a visitor tries a demo on; none once they are forgotten.

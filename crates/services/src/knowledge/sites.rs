@@ -3,7 +3,7 @@
 //! What a newcomer gets wrong: a site is not walked in one go. Each page is a document with a job of its own, which
 //! fetches it and writes down the pages that it leads to, so that a walk survives anything and shows how far it is.
 
-use domain::state::{DocumentKind, DocumentState};
+use domain::state::DocumentState;
 use domain::view::knowledge::{DocumentView, SiteView};
 use domain::{ConfigId, DocumentId, Permission, SiteId, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -12,7 +12,7 @@ use store::sites::{self, Fetched, NewSite};
 use store::{Scope, Tenant, Tx};
 use url::Url;
 
-use super::{ATTEMPTS, DOCUMENTS, base, read_soon};
+use super::{ATTEMPTS, DOCUMENTS, has_room, read_soon};
 use crate::access::{Member, Principal, on_behalf};
 use crate::clock::fresh_id;
 use crate::configs;
@@ -40,9 +40,8 @@ pub struct NewPages {
     pub every_hours: i64,
 }
 
-/// Gives an agent web pages; returns the first of them, which is fetched soon.
-pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, new: NewPages) -> Result<DocumentView> {
-    let member = base(ctx, who, config, Permission::Configure).await?;
+/// Gives an agent web pages on behalf of a member who may; returns the first of them, which is fetched soon.
+pub(super) async fn add(ctx: &Ctx, member: Member, config: ConfigId, new: NewPages) -> Result<DocumentView> {
     let mut checks = Checks::default();
     let url = match address(&new.url) {
         Ok(url) => Some(url),
@@ -58,9 +57,7 @@ pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, new: NewPages) ->
     let now = ctx.now();
     let mut tx = ctx.store.write(member.tenant).await?;
     let (documents, _) = rows::size(&mut tx, member.tenant, config).await?;
-    if documents >= DOCUMENTS {
-        return Err(Error::Conflict(format!("an agent may have {DOCUMENTS} documents; delete one first")));
-    }
+    has_room(documents)?;
     let site = SiteId(fresh_id());
     let new = NewSite {
         id: site,
@@ -326,11 +323,6 @@ async fn follow(
         }
     }
     Ok(())
-}
-
-/// Tells whether a document has to be fetched before it is read.
-pub(super) fn is_fetched(document: &DocumentView) -> bool {
-    document.kind == DocumentKind::Page
 }
 
 #[cfg(test)]

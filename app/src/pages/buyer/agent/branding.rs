@@ -16,7 +16,7 @@ pub async fn save_branding(
     widget_position: String,
     widget_theme: String,
 ) -> Result<(), UiError> {
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let id = here::id("agent", &id)?;
@@ -29,7 +29,7 @@ pub async fn save_branding(
         ..Default::default()
     };
     let view = services::configs::update(&ctx, &who, id, patch).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, view.id, "branding/"), "saved"));
+    super::back_to(&view, "branding/", "saved");
     Ok(())
 }
 

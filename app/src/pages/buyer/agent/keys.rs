@@ -80,7 +80,7 @@ fn show_once(secret: &str) {
 pub async fn create_key(id: String, name: String, scope: String) -> Result<(), UiError> {
     use domain::state::KeyScope;
 
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
@@ -99,14 +99,14 @@ pub async fn create_key(id: String, name: String, scope: String) -> Result<(), U
     let created = services::keys::create(&ctx, &who, config, new).await.map_err(here::fail)?;
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
     show_once(&created.secret);
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "keys/"), "created"));
+    super::back_to(&view, "keys/", "created");
     Ok(())
 }
 
 /// Revokes a key, or makes another in its place.
 #[server(prefix = "/ui", endpoint = "keys/end")]
 pub async fn end_key(id: String, key: String, what: String) -> Result<(), UiError> {
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
@@ -120,7 +120,7 @@ pub async fn end_key(id: String, key: String, what: String) -> Result<(), UiErro
         "key-revoked"
     };
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "keys/"), notice));
+    super::back_to(&view, "keys/", notice);
     Ok(())
 }
 

@@ -60,14 +60,14 @@ pub async fn search_documents(id: String, q: String) -> Result<Vec<FoundPassage>
 pub async fn add_answer(id: String, question: String, answer: String) -> Result<(), UiError> {
     use services::knowledge::NewSource;
 
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
     let source = NewSource::Answer { question, answer };
     services::knowledge::add(&ctx, &who, config, source).await.map_err(here::fail)?;
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), "uploaded"));
+    super::back_to(&view, "training/", "uploaded");
     Ok(())
 }
 
@@ -76,14 +76,14 @@ pub async fn add_answer(id: String, question: String, answer: String) -> Result<
 pub async fn add_pages(id: String, url: String, pages: i64, hours: i64) -> Result<(), UiError> {
     use services::knowledge::{NewSource, sites::NewPages};
 
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
     let source = NewSource::Pages(NewPages { url, most: pages, every_hours: hours });
     services::knowledge::add(&ctx, &who, config, source).await.map_err(here::fail)?;
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), "uploaded"));
+    super::back_to(&view, "training/", "uploaded");
     Ok(())
 }
 
@@ -92,7 +92,7 @@ pub async fn add_pages(id: String, url: String, pages: i64, hours: i64) -> Resul
 pub async fn change_site(id: String, site: String, what: String) -> Result<(), UiError> {
     use services::knowledge::sites;
 
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
@@ -105,14 +105,14 @@ pub async fn change_site(id: String, site: String, what: String) -> Result<(), U
         "retried"
     };
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), notice));
+    super::back_to(&view, "training/", notice);
     Ok(())
 }
 
 /// Reads a document again, or deletes it.
 #[server(prefix = "/ui", endpoint = "training/document")]
 pub async fn change_document(id: String, document: String, what: String) -> Result<(), UiError> {
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
@@ -125,20 +125,20 @@ pub async fn change_document(id: String, document: String, what: String) -> Resu
         "retried"
     };
     let view = services::configs::get(&ctx, &who, config).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), notice));
+    super::back_to(&view, "training/", notice);
     Ok(())
 }
 
 /// Says whether visitors are told which documents an answer is from.
 #[server(prefix = "/ui", endpoint = "training/citations")]
 pub async fn show_citations(id: String, #[server(default)] show: Option<String>) -> Result<(), UiError> {
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
     let patch = domain::view::config::ConfigPatch { show_citations: Some(show.is_some()), ..Default::default() };
     let view = services::configs::update(&ctx, &who, config, patch).await.map_err(here::fail)?;
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "training/"), "saved"));
+    super::back_to(&view, "training/", "saved");
     Ok(())
 }
 

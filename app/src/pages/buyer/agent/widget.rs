@@ -23,7 +23,7 @@ pub async fn embed(id: String) -> Result<WidgetEmbed, UiError> {
 pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiError> {
     use domain::state::{KeyKind, KeyScope};
 
-    use crate::{links, server_context as here};
+    use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let config = here::id("agent", &id)?;
@@ -50,7 +50,7 @@ pub async fn save_origins(id: String, allowed_origins: String) -> Result<(), UiE
             services::keys::create(&ctx, &who, config, new).await.map_err(here::fail)?;
         }
     }
-    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "widget/"), "origins-saved"));
+    super::back_to(&view, "widget/", "origins-saved");
     Ok(())
 }
 
