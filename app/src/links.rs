@@ -60,6 +60,11 @@ pub fn usage_table(config: impl Display, from: &str, to: &str) -> String {
     format!("/api/customer-agent-configs/{config}/usage_csv/?from={from}&to={to}")
 }
 
+/// What a provider has earned as a table for a spreadsheet.
+pub fn earnings_table(provider: impl Display) -> String {
+    format!("/api/marketplace-service-providers/{provider}/earnings_csv/")
+}
+
 /// A page of a provider.
 pub fn provider(id: impl Display, rest: &str) -> String {
     format!("/providers/{id}/{rest}")

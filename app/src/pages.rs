@@ -16,4 +16,5 @@ pub mod order;
 pub mod password;
 pub mod provider;
 pub mod register;
+pub mod sheet;
 pub mod storefront;

@@ -13,8 +13,10 @@ mod docs;
 pub mod error;
 mod knowledge;
 mod list;
+mod money;
 mod orders;
 mod provider_agents;
+mod stripe;
 pub(crate) mod wire;
 
 use axum::Router;
@@ -40,6 +42,8 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
         .merge(orders::router())
         .merge(configs::router())
         .merge(knowledge::router())
+        .merge(money::router())
+        .merge(stripe::router())
         .merge(provider_agents::router())
         .merge(crate::gateway::router())
         .merge(crate::webhooks::router())

@@ -76,6 +76,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         runtime_secret: config.runtime.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
         run_timeout: Duration::from_secs(config.runtime.timeout_seconds),
         commission: BasisPoints(config.site.commission_basis_points),
+        hold_days: config.site.hold_days,
         demo_messages: config.site.demo_messages,
         ..Settings::default()
     };
@@ -153,6 +154,12 @@ pub async fn start_background(
     tasks.spawn(services::gateway::run(ctx.clone(), stop.clone()));
     if jobs {
         services::knowledge::catch_up(ctx).await.context("the documents' state cannot be read")?;
+        // Before anything moves money: payments of a version that had no ledger are booked.
+        let booked = services::ledger::catch_up(ctx).await.context("the ledger cannot be brought up to date")?;
+        services::billing::catch_up(ctx).await.context("subscriptions cannot be given their periods")?;
+        if booked > 0 {
+            tracing::info!(payments = booked, "payments from before the ledger were booked");
+        }
         tasks.spawn(services::jobs::run(ctx.clone(), stop.clone()));
     }
     // The ring is read now, so that the first call does not wait for it.

@@ -103,15 +103,17 @@ fn without_password<S: serde::Serializer>(url: &str, serializer: S) -> Result<S:
 pub struct SiteSection {
     /// The name in titles and mails.
     pub name: String,
-    /// The platform's share of a sale, in hundredths of a percent.
+    /// The platform's share of a sale where no rule says otherwise, in hundredths of a percent.
     pub commission_basis_points: u16,
+    /// For how many days what a provider earns is held back, from 0 to 365.
+    pub hold_days: i64,
     /// How many messages a visitor may send to a demo.
     pub demo_messages: i64,
 }
 
 impl Default for SiteSection {
     fn default() -> Self {
-        Self { name: "CMP".to_owned(), commission_basis_points: 2000, demo_messages: 5 }
+        Self { name: "CMP".to_owned(), commission_basis_points: 2000, hold_days: 14, demo_messages: 5 }
     }
 }
 
@@ -356,6 +358,9 @@ impl Config {
         }
         if self.site.commission_basis_points > 10_000 {
             return wrong("site.commission_basis_points", "must be from 0 to 10000");
+        }
+        if !(0..=365).contains(&self.site.hold_days) {
+            return wrong("site.hold_days", "must be from 0 to 365");
         }
         if !(1..=600).contains(&self.runtime.timeout_seconds) {
             return wrong("runtime.timeout_seconds", "must be from 1 to 600");

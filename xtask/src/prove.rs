@@ -7,6 +7,7 @@ mod bytes;
 mod flows;
 mod formats;
 mod fresh_clone;
+mod ledger;
 mod load;
 mod properties;
 mod retrieval;
@@ -81,6 +82,12 @@ const CLAIMS: &[Claim] = &[
         says: "every property test holds on 4,000 cases that no run before has seen",
         takes: "10 minutes",
         prove: properties::prove,
+    },
+    Claim {
+        name: "ledger",
+        says: "the ledger's invariants hold on 10,000 random histories each, orders end with books that are right whatever happens, and a day of 200 sales is worked out again to the cent by a script with fractions",
+        takes: "10 minutes",
+        prove: ledger::prove,
     },
     Claim {
         name: "retrieval",

@@ -152,7 +152,13 @@ fn admin_menu() -> AnyView {
         NavLink::new(to("users/"), "People", Sign::Users),
         NavLink::new(to("jobs/"), "Jobs", Sign::Clock),
     ];
-    view! { <SideNav links=decide/> <SideNav label="Manage" links=manage/> }.into_any()
+    let money = vec![
+        NavLink::new(to("revenue/"), "Revenue", Sign::Wallet),
+        NavLink::new(to("ledger/"), "Ledger", Sign::Layers),
+        NavLink::new(to("commission/"), "Commission", Sign::Tag),
+    ];
+    view! { <SideNav links=decide/> <SideNav label="Money" links=money/> <SideNav label="Manage" links=manage/> }
+        .into_any()
 }
 
 /// Shows which organization this is, and leads to the viewer's others.

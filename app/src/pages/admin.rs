@@ -3,6 +3,7 @@
 //! Each page is a component in a file of its own below this module; add its route here.
 
 mod applications;
+mod commission;
 mod dashboard;
 mod jobs;
 mod orders;
@@ -16,6 +17,7 @@ use leptos_router::components::{ParentRoute, Route};
 use leptos_router::hooks::use_query_map;
 use leptos_router::{SsrMode, StaticSegment, path};
 
+use super::sheet::{CheckPage, LedgerPage, RevenuePage};
 use crate::layout::AdminLayout;
 use crate::ui::prelude::*;
 
@@ -31,6 +33,10 @@ pub fn AdminRoutes() -> AnyNestedRoute {
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
             <Route path=path!("/organizations/") view=organizations::OrganizationsPage ssr=SsrMode::Async/>
             <Route path=path!("/users/") view=users::UsersPage ssr=SsrMode::Async/>
+            <Route path=path!("/revenue/") view=RevenuePage ssr=SsrMode::Async/>
+            <Route path=path!("/ledger/") view=LedgerPage ssr=SsrMode::Async/>
+            <Route path=path!("/ledger/check/") view=CheckPage ssr=SsrMode::Async/>
+            <Route path=path!("/commission/") view=commission::CommissionPage ssr=SsrMode::Async/>
             <Route path=path!("/jobs/") view=jobs::JobsPage ssr=SsrMode::Async/>
         </ParentRoute>
     }

@@ -39,6 +39,9 @@ pub fn BuyerRoutes() -> AnyNestedRoute {
             <Route path=path!("/agents/:agent/chat/") view=agent::chat::ChatPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/usage/") view=agent::usage::UsagePage ssr=SsrMode::Async/>
             <Route path=path!("/resources/") view=subscriptions::SubscriptionsPage ssr=SsrMode::Async/>
+            <Route path=path!("/billing/invoices/") view=super::sheet::InvoicesPage ssr=SsrMode::Async/>
+            <Route path=path!("/billing/invoices/:invoice/") view=super::sheet::InvoicePage ssr=SsrMode::Async/>
+            <Route path=path!("/resources/:subscription/compare/") view=super::sheet::SimulationPage ssr=SsrMode::Async/>
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
             <Route path=path!("/billing/") view=billing::BillingPage ssr=SsrMode::Async/>
             <Route path=path!("/team/") view=team::TeamPage ssr=SsrMode::Async/>

@@ -59,7 +59,9 @@ pub async fn cancel_order(id: String) -> Result<(), UiError> {
 
 /// Returns where the agent of a finished order is set up.
 fn agent_of(order: &OrderView) -> Option<String> {
-    let config = order.config_id.filter(|_| order.state == OrderState::Done && order.kind != OrderKind::Terminate)?;
+    let config = order
+        .config_id
+        .filter(|_| order.state == OrderState::Done && matches!(order.kind, OrderKind::Create | OrderKind::Update))?;
     Some(links::agent(order.organization_id, config, ""))
 }
 
@@ -136,6 +138,9 @@ fn Found(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoView
             format!("You are on {} now", order.plan_name),
             "The new quota holds at once.".to_owned(),
         ),
+        (OrderState::Done, OrderKind::Renew) => {
+            ("confirm__mark", Sign::Check, "The next month is paid".to_owned(), "Nothing else changes.".to_owned())
+        }
         (OrderState::Done, OrderKind::Create) => (
             "confirm__mark",
             Sign::Check,
@@ -188,7 +193,8 @@ fn NextStep(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoV
     let paying = FormState::of(pay);
     let canceling = FormState::of(cancel);
     let pays = order.state == OrderState::PendingConsumer && !order.amount.is_zero();
-    let cancels = matches!(order.state, OrderState::PendingConsumer | OrderState::PendingProvider);
+    let cancels = matches!(order.state, OrderState::PendingConsumer | OrderState::PendingProvider)
+        && order.kind != OrderKind::Renew;
     let agent = agent_of(&order);
     view! {
         <FormAlert form=paying/>

@@ -10,7 +10,6 @@ pub(crate) mod flow;
 mod offering;
 mod offerings;
 mod orders;
-mod revenue;
 mod settings;
 
 use leptos::prelude::*;
@@ -18,6 +17,7 @@ use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
 use leptos_router::{SsrMode, path};
 
+use super::sheet::EarningsPage;
 use crate::layout::ProviderLayout;
 
 /// The routes of a provider's pages.
@@ -33,7 +33,7 @@ pub fn ProviderRoutes() -> AnyNestedRoute {
             <Route path=path!("/offerings/:offering/") view=offering::OfferingPage ssr=SsrMode::Async/>
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
             <Route path=path!("/organizations/") view=customers::CustomersPage ssr=SsrMode::Async/>
-            <Route path=path!("/revenue/") view=revenue::RevenuePage ssr=SsrMode::Async/>
+            <Route path=path!("/revenue/") view=EarningsPage ssr=SsrMode::Async/>
             <Route path=path!("/settings/") view=settings::SettingsPage ssr=SsrMode::Async/>
         </ParentRoute>
     }

@@ -99,6 +99,14 @@ ids! {
     InvocationId;
     /// Work that happens later.
     JobId;
+    /// One transaction of the ledger.
+    LedgerTransactionId;
+    /// What a provider earns by one sale.
+    EarningId;
+    /// An invoice or a credit note.
+    InvoiceId;
+    /// A rule that says which share of a sale the platform keeps.
+    CommissionRuleId;
 }
 
 #[cfg(test)]

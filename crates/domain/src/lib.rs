@@ -5,7 +5,9 @@
 //! cannot hold a wrong one.
 
 pub mod id;
+pub mod ledger;
 pub mod money;
+pub mod pricing;
 pub mod role;
 pub mod state;
 pub mod text;
@@ -15,9 +17,9 @@ pub mod view;
 mod text_enum;
 
 pub use id::{
-    AgentId, CategoryId, CheckoutId, ConfigId, DocumentId, FlowVersionId, InvitationId, InvocationId, JobId, KeyId,
-    OfferingId, OrderId, OrganizationId, PassageId, PaymentId, PlanId, ProjectId, ReviewId, SiteId, SubmissionId,
-    SubscriptionId, UserId, UserSessionId, UserTokenId,
+    AgentId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DocumentId, EarningId, FlowVersionId, InvitationId,
+    InvocationId, InvoiceId, JobId, KeyId, LedgerTransactionId, OfferingId, OrderId, OrganizationId, PassageId,
+    PaymentId, PlanId, ProjectId, ReviewId, SiteId, SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,
 };
 pub use money::{BasisPoints, Currency, Money};
 pub use role::{Permission, Role};

@@ -63,15 +63,6 @@ impl Money {
         self.minor == 0
     }
 
-    /// Splits a sale between the platform and the provider.
-    ///
-    /// The platform's share is rounded down, so that the two always add up to the sale.
-    pub fn split(self, commission: BasisPoints) -> (Self, Self) {
-        let platform = i128::from(self.minor) * i128::from(commission.0) / 10_000;
-        let platform = i64::try_from(platform).expect("a share of an i64 fits an i64");
-        (Self { minor: platform, ..self }, Self { minor: self.minor - platform, ..self })
-    }
-
     /// Returns the amount as Waldur writes decimals, `"29.0000000"`.
     pub fn decimal(self) -> String {
         let sign = if self.minor < 0 { "-" } else { "" };
@@ -95,8 +86,6 @@ impl std::fmt::Display for Money {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -113,15 +102,5 @@ mod tests {
         let read = |text| Money::from_decimal(text, Currency::Usd).map(|money| money.minor);
         assert_eq!(["29", "29.5", "0.05", " 0 "].map(read), [Some(2900), Some(2950), Some(5), Some(0)]);
         assert_eq!(["", "-1", "1.234", "1,50", "abc", "."].map(read), [None; 6]);
-    }
-
-    proptest! {
-        #[test]
-        fn a_split_loses_no_cent(minor in 0_i64.., rate in 0_u16..=10_000) {
-            let sale = Money::new(minor, Currency::Eur);
-            let (platform, provider) = sale.split(BasisPoints(rate));
-            prop_assert_eq!(platform.minor + provider.minor, minor);
-            prop_assert!(platform.minor >= 0 && provider.minor >= 0);
-        }
     }
 }

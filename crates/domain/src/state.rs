@@ -99,6 +99,8 @@ text_enum! {
         Update = "Update",
         /// End the subscription.
         Terminate = "Terminate",
+        /// Pay for another period; nobody orders it, it comes with the time.
+        Renew = "Renew",
     }
 }
 
@@ -198,6 +200,49 @@ text_enum! {
         Refunding = "refunding",
         /// Given back in full.
         Refunded = "refunded",
+    }
+}
+
+text_enum! {
+    /// Whether what was bought may be used: apart from whether it works, and from how it is paid.
+    Entitlement {
+        /// It may.
+        Granted = "granted",
+        /// It may for some days more, although its period is not paid.
+        Grace = "grace",
+        /// It may not until its period is paid.
+        Suspended = "suspended",
+        /// It may not any more.
+        Ended = "ended",
+    }
+}
+
+impl Entitlement {
+    /// Tells whether calls are answered.
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Granted | Self::Grace)
+    }
+}
+
+text_enum! {
+    /// What a numbered document is.
+    InvoiceKind {
+        /// It says what was paid.
+        Invoice = "invoice",
+        /// It takes an invoice back.
+        CreditNote = "credit_note",
+    }
+}
+
+text_enum! {
+    /// Where an earning stands.
+    EarningState {
+        /// Held back, so that a refund finds the money there.
+        Pending = "pending",
+        /// No longer held back.
+        Available = "available",
+        /// Its sale went back to the buyer.
+        Returned = "returned",
     }
 }
 

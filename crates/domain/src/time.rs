@@ -28,6 +28,19 @@ impl Timestamp {
         Self(self.0 + days * DAY)
     }
 
+    /// Returns the same day and time so many months later; where that month is shorter, its last day.
+    ///
+    /// Counted from one anchor, months do not drift: from the 31st of January they lead to the 28th of February
+    /// and on to the 31st of March.
+    pub fn plus_months(self, months: i64) -> Self {
+        let (year, month, day) = self.day().civil();
+        let counted = year * 12 + month - 1 + months;
+        let (year, month) = (counted.div_euclid(12), counted.rem_euclid(12) + 1);
+        let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        let last = Day(Day::from_civil(next_year, next_month, 1).0 - 1).civil().2;
+        Self(Day::from_civil(year, month, day.min(last)).0 * DAY + self.0.rem_euclid(DAY))
+    }
+
     /// Returns whole seconds since 1970, as JWTs count.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(SECOND)
@@ -110,6 +123,21 @@ impl Day {
         Self(era * 146_097 + day_of_era - 719_468)
     }
 
+    /// Returns its first moment, in UTC.
+    pub const fn start(self) -> Timestamp {
+        Timestamp(self.0 * DAY)
+    }
+
+    /// Reads `2026-11-21`; a day that no calendar has is none.
+    pub fn from_iso(text: &str) -> Option<Self> {
+        let mut parts = text
+            .splitn(3, '-')
+            .map(|part| part.chars().all(|c| c.is_ascii_digit()).then(|| part.parse::<i64>().ok()).flatten());
+        let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+        let read = Self::from_civil(year, month, day);
+        ((1..=9999).contains(&year) && (1..=12).contains(&month) && read.civil() == (year, month, day)).then_some(read)
+    }
+
     /// Writes `2026-11-21`.
     pub fn iso(self) -> String {
         let (year, month, day) = self.civil();
@@ -142,7 +170,31 @@ mod tests {
         assert_eq!(moment.next_month_start().rfc3339(), "2026-12-01T00:00:00.000000Z");
     }
 
+    #[test]
+    fn months_end_where_the_calendar_ends_them() {
+        let start = Timestamp(Day::from_civil(2026, 1, 31).0 * DAY + 42);
+        let ends = [1, 2, 3, 12, 13, 25].map(|months| start.plus_months(months).day().iso());
+        assert_eq!(ends, ["2026-02-28", "2026-03-31", "2026-04-30", "2027-01-31", "2027-02-28", "2028-02-29"]);
+        assert_eq!(start.plus_months(1).0 % DAY, 42, "the time of day stays");
+    }
+
+    #[test]
+    fn a_day_is_read_as_it_is_written_or_not_at_all() {
+        assert_eq!(Day::from_iso("2026-11-21").map(Day::iso).as_deref(), Some("2026-11-21"));
+        assert_eq!(Day::from_iso("2024-02-29").map(Day::start), Some(Timestamp(1_709_164_800_000_000)));
+        for wrong in ["", "2026-02-29", "2026-13-01", "2026-00-10", "2026-11", "2026-11-21-1", "21.11.2026", "-1-1-1"] {
+            assert_eq!(Day::from_iso(wrong), None, "{wrong}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn months_follow_one_another(at in 0..4_000_000_000_000_000_i64, months in 0..600_i64) {
+            let (one, next) = (Timestamp(at).plus_months(months), Timestamp(at).plus_months(months + 1));
+            let days = (next.0 - one.0) / DAY;
+            prop_assert!((28..=31).contains(&days), "{days} days");
+        }
+
         #[test]
         fn every_day_survives_the_calendar(day in -800_000_i64..3_000_000) {
             let (year, month, of_month) = Day(day).civil();

@@ -9,9 +9,11 @@ pub mod catalog;
 pub mod chat;
 pub mod config;
 pub mod knowledge;
+pub mod money;
 pub mod operator;
 pub mod order;
 pub mod provider;
+pub mod sheet;
 
 use serde::{Deserialize, Serialize};
 

@@ -56,6 +56,18 @@ pub struct Payment {
     pub method: String,
     /// Whether it was given back.
     pub refunded: bool,
+    /// What the sandbox keeps of it, in minor units; it is not given back.
+    #[serde(default)]
+    pub fee_minor: i64,
+    /// Why its card is declined when it is charged again without its owner; nothing where it is taken.
+    #[serde(default)]
+    pub later: Option<String>,
+}
+
+/// Returns what the sandbox keeps of a payment: 2.9 % and 30 minor units, and never more than there is.
+fn fee(amount: Money) -> i64 {
+    let share = (i128::from(amount.minor) * 29 + 500) / 1000 + 30;
+    i64::try_from(share).unwrap_or(i64::MAX).min(amount.minor)
 }
 
 /// What a payment attempt came to.
@@ -97,10 +109,36 @@ impl Session {
             Outcome::AsksOwner if !confirmed => Attempt::Confirm,
             Outcome::AsksOwner | Outcome::Succeeds => {
                 self.status = Status::Complete;
-                self.payment = Some(Payment { id: payment_id, method: card.label(), refunded: false });
+                let fee_minor = fee(self.amount);
+                self.payment = Some(Payment {
+                    id: payment_id,
+                    method: card.label(),
+                    refunded: false,
+                    fee_minor,
+                    later: card.later().map(str::to_owned),
+                });
                 Attempt::Paid
             }
         }
+    }
+
+    /// Charges the card of this visit once more, for something else; an error says why it is declined.
+    pub fn charge_again(
+        &self,
+        id: String,
+        reference: String,
+        amount: Money,
+        description: String,
+    ) -> Result<Self, String> {
+        let Some(payment) = &self.payment else {
+            return Err("There is no card.".to_owned());
+        };
+        if let Some(why) = &payment.later {
+            return Err(why.clone());
+        }
+        let again =
+            Payment { id: id.replacen("cs_", "pi_", 1), refunded: false, fee_minor: fee(amount), ..payment.clone() };
+        Ok(Self { id, reference, amount, description, status: Status::Complete, payment: Some(again), ..self.clone() })
     }
 
     /// Closes the page; one that is paid stays paid.
@@ -175,6 +213,12 @@ mod tests {
         assert_eq!(session.payment.as_ref().map(|payment| payment.id.as_str()), Some("pi_1"));
         session.expire();
         assert_eq!(session.status, Status::Complete);
+    }
+
+    #[test]
+    fn the_fee_is_a_share_and_thirty_cents_and_never_more_than_there_is() {
+        let fee = |minor| fee(Money::new(minor, Currency::Usd));
+        assert_eq!([2900, 1000, 100, 30, 1, 0].map(fee), [114, 59, 33, 30, 1, 0]);
     }
 
     #[test]

@@ -69,8 +69,10 @@ pub struct Settings {
     pub run_timeout: Duration,
     /// How much memory a password hash takes, in KiB: 19,456 but in tests.
     pub argon2_memory_kib: u32,
-    /// Which share of a sale the platform keeps.
+    /// Which share of a sale the platform keeps where no rule says otherwise.
     pub commission: domain::BasisPoints,
+    /// For how many days what a provider earns is held back, so that a refund finds the money there.
+    pub hold_days: i64,
     /// How many messages a visitor may send to a demo.
     pub demo_messages: i64,
 }
@@ -88,6 +90,7 @@ impl Default for Settings {
             run_timeout: Duration::from_secs(30),
             argon2_memory_kib: 19_456,
             commission: domain::BasisPoints(2000),
+            hold_days: 14,
             demo_messages: 5,
         }
     }

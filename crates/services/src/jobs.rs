@@ -17,7 +17,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, chain};
 use crate::ports::Mail;
-use crate::{identity, knowledge, orders};
+use crate::{billing, identity, knowledge, ledger, orders};
 
 /// How long a job may run before another process takes it for dead.
 const LEASE_SECONDS: i64 = 120;
@@ -206,8 +206,9 @@ fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
     tracing::warn!(%error, "a job's end could not be written down; it is run again");
 }
 
-/// Removes what has expired: sessions, links that set a password, and orders that nobody paid; has web pages read again
-/// whose time has come.
+/// Does what only the time brings: removes what has expired, sessions, links that set a password and orders that
+/// nobody paid, releases what providers have earned, renews subscriptions, and has
+/// web pages read again.
 pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
@@ -215,5 +216,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
     store::identity::delete_expired_resets(&mut tx, now).await?;
     tx.commit().await?;
     knowledge::sites::sweep(ctx).await?;
-    orders::expire_checkouts(ctx).await
+    orders::expire_checkouts(ctx).await?;
+    ledger::release_due(ctx).await?;
+    billing::renew_due(ctx).await
 }

@@ -7,6 +7,7 @@
 
 pub mod access;
 mod audit;
+pub mod billing;
 pub mod catalog;
 pub mod clock;
 pub mod configs;
@@ -14,9 +15,11 @@ pub mod ctx;
 pub mod error;
 pub mod gateway;
 pub mod identity;
+pub mod invoices;
 pub mod jobs;
 pub mod keys;
 pub mod knowledge;
+pub mod ledger;
 pub mod mail;
 pub mod markdown;
 pub mod operator;

@@ -9,7 +9,7 @@ mod checkouts;
 mod deciding;
 mod events;
 mod fulfilment;
-mod letters;
+pub(crate) mod letters;
 mod placing;
 mod reading;
 
@@ -21,13 +21,14 @@ use store::orders::{self as rows, OrderRow};
 pub use checkouts::checkout;
 pub(crate) use checkouts::expire_checkouts;
 pub use deciding::{approve_as_consumer, approve_as_provider, cancel, reject_as_provider, retry};
-pub(crate) use events::{deliver_sandbox_event, handle_event, refund};
+pub(crate) use events::{deliver_sandbox_event, handle_event, refund, refuse};
 pub use events::{pay_in_sandbox, receive_event};
-pub(crate) use fulfilment::fulfil;
+pub(crate) use fulfilment::{abandon_renewal, end_with_period, finish_renewal, fulfil};
 pub use placing::{place, switch_plan, terminate};
 pub use reading::{OrderFilter, get, list, payments};
 
 use crate::access::{Principal, on_behalf};
+use crate::billing;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -72,7 +73,9 @@ async fn step(tx: &mut Tx, row: &OrderRow, to: OrderState, note: &str, error: &s
 
 /// Sends on an order for which nothing is owed any more.
 async fn paid(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, note: &str, now: Timestamp) -> Result<()> {
-    if row.manual_approval && row.kind == OrderKind::Create {
+    if row.kind == OrderKind::Renew {
+        billing::paid(tx, row, note, now).await
+    } else if row.manual_approval && row.kind == OrderKind::Create {
         letters::waiting(ctx, tx, row, now).await?;
         step(tx, row, OrderState::PendingProvider, &format!("{note} The provider looks at it."), "", now).await
     } else {

@@ -317,6 +317,47 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
 
     /// Verifies a delivered event over its raw bytes and reads it.
     fn read_event(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<RailEvent, PaymentsError>;
+
+    /// Charges the method of an earlier payment, without its owner being there. The same key charges once, and is
+    /// answered the same.
+    async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError>;
+}
+
+/// What is charged without a page.
+#[derive(Clone, Debug)]
+pub struct ChargeRequest {
+    /// Names the charge.
+    pub key: String,
+    /// The rail's id of the payment whose method is charged.
+    pub method_of: String,
+    /// The order to pay.
+    pub order: OrderId,
+    /// How much.
+    pub amount: Money,
+    /// What the buyer reads.
+    pub description: String,
+}
+
+/// Money that was taken without a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// The rail's id of the payment, for a refund.
+    pub reference: String,
+    /// How, `Visa •••• 4242`.
+    pub method: String,
+    /// What the rail keeps of it, in minor units of the same currency.
+    pub fee_minor: i64,
+}
+
+/// Why a method was not charged.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChargeError {
+    /// It was declined: a sentence for its owner.
+    #[error("{0}")]
+    Declined(String),
+    /// The rail did not do it.
+    #[error(transparent)]
+    Rail(#[from] PaymentsError),
 }
 
 /// What a checkout page is opened for.
@@ -376,6 +417,9 @@ pub enum RailEventContent {
         amount: Money,
         /// How, `Visa •••• 4242`.
         method: String,
+        /// What the rail keeps of it, in minor units of the same currency.
+        #[serde(default)]
+        fee_minor: i64,
     },
     /// A checkout page timed out or was left.
     CheckoutExpired {

@@ -1,7 +1,7 @@
 //! What organizations have bought.
 
 use domain::state::SubscriptionState;
-use domain::view::order::SubscriptionView;
+use domain::view::order::{PeriodView, SubscriptionView};
 use domain::view::{Page, Paging};
 use domain::{Money, OrganizationId, Permission, SubscriptionId};
 use store::Scope;
@@ -100,6 +100,17 @@ pub async fn rename(ctx: &Ctx, who: &Principal, id: SubscriptionId, name: &str) 
 }
 
 fn view(row: SubscriptionRow) -> SubscriptionView {
+    let period = match (row.entitlement, row.period_start, row.period_end) {
+        (Some(entitlement), Some(start), Some(end)) => Some(PeriodView {
+            entitlement,
+            start,
+            end,
+            until: end.day().to_string(),
+            cancel_at_period_end: row.cancel_at_period_end.unwrap_or_default(),
+            unpaid_order: row.renewal_order_id,
+        }),
+        _ => None,
+    };
     SubscriptionView {
         id: row.id,
         name: row.name,
@@ -124,5 +135,6 @@ fn view(row: SubscriptionRow) -> SubscriptionView {
         created: row.created_at,
         modified: row.modified_at,
         error_message: row.error_message,
+        period,
     }
 }

@@ -106,3 +106,19 @@ pub async fn live_agents(tx: &mut Tx, tenant: Tenant) -> Result<i64, Error> {
         .fetch_scalar()
         .await
 }
+
+/// What all running subscriptions bring in a month, by currency.
+pub async fn monthly(tx: &mut Tx) -> Result<Vec<Money>, Error> {
+    let rows: Vec<(Currency, i64)> = tx
+        .query(
+            "SELECT p.currency, CAST(COALESCE(SUM(p.price_minor), 0) AS BIGINT)
+             FROM subscriptions s
+             JOIN plans p ON p.id = s.plan_id
+             WHERE s.state IN ('OK', 'Updating')
+             GROUP BY p.currency
+             ORDER BY p.currency",
+        )
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(currency, minor)| Money { minor, currency }).collect())
+}

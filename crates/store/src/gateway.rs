@@ -9,7 +9,7 @@ mod demo;
 mod idempotency;
 mod quota;
 
-use domain::state::SubscriptionState;
+use domain::state::{Entitlement, SubscriptionState};
 use domain::{ConfigId, FlowVersionId, OfferingId, OrganizationId, Origin, ProjectId, SubscriptionId, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub struct ConfigSnapshot {
     pub subscription_id: SubscriptionId,
     /// Where the subscription stands.
     pub subscription_state: SubscriptionState,
+    /// Whether it may be used.
+    pub entitlement: Entitlement,
     /// Of which offering.
     pub offering_id: OfferingId,
     /// Who sells.
@@ -93,6 +95,7 @@ pub struct ConfigSnapshot {
 pub async fn snapshot(tx: &mut Tx, id: ConfigId) -> Result<Option<ConfigSnapshot>, Error> {
     tx.query(
         "SELECT c.id, c.organization_id, o.blocked_at, c.project_id, c.subscription_id, s.state AS subscription_state,
+                COALESCE((SELECT b.entitlement FROM billings b WHERE b.subscription_id = s.id), 'granted') AS entitlement,
                 s.offering_id, s.provider_id, s.flow_version_id, v.flow, p.monthly_quota, p.requests_per_minute,
                 c.agent_name, c.greeting_message, c.system_prompt_override, c.tone, c.primary_color, c.avatar_url,
                 c.logo_url, c.welcome_message, c.widget_position, c.widget_theme, f.starters, c.allowed_origins, c.live, c.show_citations,

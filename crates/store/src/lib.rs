@@ -17,15 +17,18 @@
 
 pub mod agents;
 pub mod audit;
+pub mod billings;
 pub mod catalog;
 pub mod configs;
 pub mod directory;
 pub mod figures;
 pub mod gateway;
 pub mod identity;
+pub mod invoices;
 pub mod jobs;
 pub mod keys;
 pub mod knowledge;
+pub mod ledger;
 pub mod offerings;
 pub mod orders;
 pub mod organizations;

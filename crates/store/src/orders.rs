@@ -451,7 +451,7 @@ pub async fn forgotten(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec
     let rows: Vec<(OrderId,)> = tx
         .query(
             "SELECT o.id FROM orders o
-             WHERE o.state = 'pending-consumer' AND o.created_at <= $1
+             WHERE o.state = 'pending-consumer' AND o.kind <> 'Renew' AND o.created_at <= $1
                AND NOT EXISTS (SELECT 1 FROM checkouts c WHERE c.order_id = o.id AND c.state = 'open')
              ORDER BY o.created_at LIMIT $2",
         )

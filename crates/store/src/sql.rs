@@ -39,6 +39,14 @@ pub enum Error {
         /// How many rows were changed.
         affected: u64,
     },
+    /// The ledger has something else for the same cause.
+    #[error("the ledger has another {kind} for {cause}")]
+    PostedOtherwise {
+        /// What it is about.
+        kind: domain::ledger::TransactionKind,
+        /// What caused it.
+        cause: String,
+    },
     /// A role that row-level security does not hold.
     #[error(
         "the PostgreSQL role {0:?} is a superuser or bypasses row-level security; connect as an \

@@ -1,8 +1,9 @@
 //! What buyers have bought.
 
-use domain::state::SubscriptionState;
+use domain::state::{Entitlement, SubscriptionState};
 use domain::{
-    ConfigId, Currency, FlowVersionId, OfferingId, OrganizationId, PlanId, ProjectId, SubscriptionId, Timestamp,
+    ConfigId, Currency, FlowVersionId, OfferingId, OrderId, OrganizationId, PlanId, ProjectId, SubscriptionId,
+    Timestamp,
 };
 
 use crate::{Error, Tenant, Tx};
@@ -77,6 +78,16 @@ pub struct SubscriptionRow {
     pub error_message: String,
     /// Its settings.
     pub config_id: Option<ConfigId>,
+    /// Whether it may be used; nothing while it is not provisioned.
+    pub entitlement: Option<Entitlement>,
+    /// When the period began that is paid.
+    pub period_start: Option<Timestamp>,
+    /// When it ends.
+    pub period_end: Option<Timestamp>,
+    /// Whether the subscription ends with it.
+    pub cancel_at_period_end: Option<bool>,
+    /// The order of the next period, while it waits to be paid.
+    pub renewal_order_id: Option<OrderId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -124,7 +135,8 @@ pub async fn get(tx: &mut Tx, id: SubscriptionId, month: Timestamp) -> Result<Op
                 k.slug AS category_slug, k.title AS category_title, s.provider_id, v.name AS provider_name,
                 s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota,
                 COALESCE((SELECT q.used FROM quota_periods q WHERE q.subscription_id = s.id AND q.period_start = $2), 0) AS used,
-                s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at
+                s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at,
+                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id
          FROM subscriptions s
          JOIN organizations b ON b.id = s.organization_id
          JOIN organizations v ON v.id = s.provider_id
@@ -133,6 +145,7 @@ pub async fn get(tx: &mut Tx, id: SubscriptionId, month: Timestamp) -> Result<Op
          JOIN categories k ON k.id = f.category_id
          JOIN plans l ON l.id = s.plan_id
          LEFT JOIN configs c ON c.subscription_id = s.id
+         LEFT JOIN billings i ON i.subscription_id = s.id
          WHERE s.id = $1",
     )
     .bind(id)
@@ -161,7 +174,8 @@ pub async fn list(
                 k.slug AS category_slug, k.title AS category_title, s.provider_id, v.name AS provider_name,
                 s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota,
                 COALESCE((SELECT q.used FROM quota_periods q WHERE q.subscription_id = s.id AND q.period_start = $4), 0) AS used,
-                s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at
+                s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at,
+                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id
          FROM subscriptions s
          JOIN organizations b ON b.id = s.organization_id
          JOIN organizations v ON v.id = s.provider_id
@@ -170,6 +184,7 @@ pub async fn list(
          JOIN categories k ON k.id = f.category_id
          JOIN plans l ON l.id = s.plan_id
          LEFT JOIN configs c ON c.subscription_id = s.id
+         LEFT JOIN billings i ON i.subscription_id = s.id
          WHERE (CAST($1 AS UUID) IS NULL OR s.organization_id = $1)
            AND (CAST($2 AS UUID) IS NULL OR s.provider_id = $2)
            AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)

@@ -8,9 +8,10 @@ use domain::view::agent::{FlowClass, FlowReport, RemoteRuntime};
 use domain::view::knowledge::FoundPassage;
 use domain::{DocumentId, PassageId, Timestamp};
 use services::ports::{
-    AgentRuntime, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeError, KnowledgeQuery,
-    KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout, Payments, PaymentsError, Provision,
-    RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
+    AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase,
+    KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout, Payments,
+    PaymentsError, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage,
+    WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -125,9 +126,21 @@ pub struct FakePayments {
     refunded: Mutex<Vec<String>>,
     expired: Mutex<Vec<String>>,
     failures: Mutex<VecDeque<PaymentsError>>,
+    charged: Mutex<Vec<ChargeRequest>>,
+    declining: Mutex<bool>,
 }
 
 impl FakePayments {
+    /// Declines every charge from now on, or none any more.
+    pub fn decline_charges(&self, declining: bool) {
+        *self.declining.lock().unwrap() = declining;
+    }
+
+    /// Returns what was charged without a page, each key once.
+    pub fn charged(&self) -> Vec<ChargeRequest> {
+        self.charged.lock().unwrap().clone()
+    }
+
     /// Makes the next call fail.
     pub fn fail_next(&self, error: PaymentsError) {
         self.failures.lock().unwrap().push_back(error);
@@ -186,6 +199,22 @@ impl Payments for FakePayments {
         Ok(())
     }
 
+    async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
+        self.failure()?;
+        if *self.declining.lock().unwrap() {
+            return Err(ChargeError::Declined("Your card was declined.".to_owned()));
+        }
+        let charged =
+            Charged {
+                reference: format!("charge {}", request.key), method: "Visa •••• 4242".to_owned(), fee_minor: 0
+            };
+        let mut all = self.charged.lock().unwrap();
+        if !all.iter().any(|known| known.key == request.key) {
+            all.push(request);
+        }
+        Ok(charged)
+    }
+
     fn read_event(&self, body: &[u8], signature: &str, _: Timestamp) -> Result<RailEvent, PaymentsError> {
         use domain::{Currency, Money};
         use services::ports::RailEventContent as Content;
@@ -206,6 +235,7 @@ impl Payments for FakePayments {
                     text("currency").parse().unwrap_or(Currency::Usd),
                 ),
                 method: "Visa •••• 4242".to_owned(),
+                fee_minor: payload["fee"].as_i64().unwrap_or_default(),
             },
             "expired" => Content::CheckoutExpired { session: text("session") },
             "refunded" => Content::Refunded { reference: text("reference") },

@@ -14,8 +14,8 @@ use payments::signature;
 use services::clock::Clock;
 use services::jobs::{self, Job};
 use services::ports::{
-    CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent, RailEventContent, SandboxCard, SandboxPage,
-    SandboxPaid, SandboxRefused,
+    ChargeError, ChargeRequest, Charged, CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent,
+    RailEventContent, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
 };
 use store::{Scope, Store, Tx, sandbox as rows};
 
@@ -149,6 +149,28 @@ impl Payments for Sandbox {
         self.save(&session, version).await
     }
 
+    async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
+        let method_of = request.method_of.replacen("pi_", "cs_", 1);
+        let Some((first, _)) = self.load(&method_of).await? else {
+            return Err(ChargeError::Declined("There is no such card.".to_owned()));
+        };
+        let id = format!("cs_{}", signature::fingerprint(&self.secret, &request.key).ok_or_else(no_secret)?);
+        let again = first
+            .charge_again(id.clone(), request.order.to_string(), request.amount, request.description)
+            .map_err(ChargeError::Declined)?;
+        let object = serde_json::to_value(&again).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        rows::insert(&mut tx, &id, &object).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)?;
+        // Whoever was first has charged; the same key is answered the same.
+        match self.load(&id).await? {
+            Some((Session { payment: Some(payment), .. }, _)) => {
+                Ok(Charged { reference: payment.id, method: payment.method, fee_minor: payment.fee_minor })
+            }
+            _ => Err(PaymentsError::Refused(format!("the charge {id:?} is gone")).into()),
+        }
+    }
+
     fn read_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
         signature::verify(&self.secret, body, header, now.seconds()).map_err(|_| PaymentsError::BadSignature)?;
         let payload: serde_json::Value =
@@ -162,6 +184,7 @@ impl Payments for Sandbox {
                 reference: payment.id,
                 amount: session.amount,
                 method: payment.method,
+                fee_minor: payment.fee_minor,
             },
             ("checkout.session.expired", _) => RailEventContent::CheckoutExpired { session: session.id },
             ("charge.refunded", Some(payment)) => RailEventContent::Refunded { reference: payment.id },

@@ -397,7 +397,7 @@ async fn switch_plan(
     Body(body): Body<SwitchPlan>,
 ) -> ApiResult<Response> {
     let id = path_id("subscription", &uuid)?;
-    let view = orders::switch_plan(&state.ctx, &who.principal, id, reference("plan", &body.plan)?).await?;
+    let view = orders::switch_plan(&state.ctx, &who.principal, id, reference("plan", &body.plan)?, None).await?;
     Ok(Json(json!({"order_uuid": view.id.to_string(), "checkout_url": view.checkout_url})).into_response())
 }
 

@@ -126,6 +126,10 @@ const TABLE: &[Row] = &[
         Forbidden,
     ),
     ("POST", "/api/marketplace-resources/{resource}/terminate/", none, Unknown, Hidden, Forbidden),
+    ("GET", "/api/stripe-subscriptions/", none, Unknown, Empty, Open),
+    ("POST", "/api/stripe-subscriptions/{resource}/cancel/", none, Unknown, Hidden, Forbidden),
+    ("POST", "/api/stripe-subscriptions/{resource}/resume/", none, Unknown, Hidden, Forbidden),
+    ("GET", "/api/stripe-subscriptions/{resource}/preview_change/", none, Unknown, Hidden, Open),
     ("GET", "/api/marketplace-provider-resources/", none, Unknown, Empty, Empty),
     ("POST", "/api/payments/sandbox/checkout/{session}/pay/", none, Open, Open, Open),
     // The buyer's agent and keys.
@@ -232,6 +236,20 @@ const TABLE: &[Row] = &[
         Hidden,
     ),
     ("POST", "/api/marketplace-plans/{plan}/archive/", none, Unknown, Hidden, Hidden),
+    // Money: a provider's own, and the operator's.
+    ("GET", "/api/marketplace-service-providers/{provider}/earnings/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-service-providers/{buyer}/earnings/", none, Unknown, Hidden, Forbidden),
+    ("GET", "/api/marketplace-service-providers/{provider}/earnings_csv/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-service-providers/{provider}/balance/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-invoices/", none, Unknown, Empty, Open),
+    ("GET", "/api/marketplace-invoices/{invoice}/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-revenue/", none, Unknown, Forbidden, Forbidden),
+    ("GET", "/api/marketplace-ledger/", none, Unknown, Forbidden, Forbidden),
+    ("GET", "/api/marketplace-ledger/balances/", none, Unknown, Forbidden, Forbidden),
+    ("GET", "/api/marketplace-ledger/check/", none, Unknown, Forbidden, Forbidden),
+    ("GET", "/api/marketplace-commission-rules/", none, Unknown, Forbidden, Forbidden),
+    ("POST", "/api/marketplace-commission-rules/", || json!({"percent": "0"}), Unknown, Forbidden, Forbidden),
+    ("POST", "/api/marketplace-commission-rules/{rule}/end/", none, Unknown, Forbidden, Forbidden),
     // For visitors and widgets; a wrong body or key is refused by what it is, not by who sends it.
     ("POST", "/api/agent-gateway/demo/{offering}/", || json!({"input": ""}), Open, Open, Open),
     ("POST", "/api/payments/sandbox/webhook/", || json!({}), Forbidden, Forbidden, Forbidden),
@@ -485,6 +503,20 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("POST", "/ui/admin/lock", "user={user}&disabled=true", Unknown, Forbidden, Forbidden),
     ("GET", "/ui/admin/jobs", "", Unknown, Forbidden, Forbidden),
     ("POST", "/ui/admin/retry-job", "job={job}", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/subscription/cancel", "subscription={resource}", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/subscription/resume", "subscription={resource}", Unknown, Hidden, Forbidden),
+    // Pages of figures: a provider's own, and the operator's.
+    ("GET", "/ui/sheet", "of=earnings&id={provider}&page=&account=&owner=", Unknown, Hidden, Hidden),
+    ("GET", "/ui/sheet", "of=earnings&id={buyer}&page=&account=&owner=", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/sheet", "of=simulation&id={resource}&page=&account=&owner=", Unknown, Hidden, Open),
+    ("GET", "/ui/sheet", "of=invoices&id={buyer}&page=&account=&owner=", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/sheet", "of=invoice&id={invoice}&page=&account=&owner=", Unknown, Hidden, Hidden),
+    ("GET", "/ui/sheet", "of=revenue&id=&page=&account=&owner=", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/sheet", "of=ledger&id=&page=&account=&owner=", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/sheet", "of=check&id=&page=&account=&owner=", Unknown, Forbidden, Forbidden),
+    ("GET", "/ui/admin/commission", "", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/add-commission", "scope=all&percent=0&from=&until=&note=", Unknown, Forbidden, Forbidden),
+    ("POST", "/ui/admin/end-commission", "rule={rule}", Unknown, Forbidden, Forbidden),
     // Ends the caller's own session, so it comes last.
     ("POST", "/ui/session/log-out", "", Open, Open, Open),
 ];
@@ -536,6 +568,8 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
             ("session", "sb_unknown".to_owned()),
             ("submission", "0".repeat(32)),
             ("job", "0".repeat(32)),
+            ("rule", "0".repeat(32)),
+            ("invoice", "0".repeat(32)),
         ],
     }
 }

@@ -25,7 +25,9 @@ pub async fn payments(organization: String) -> Result<Vec<PaymentView>, UiError>
 pub fn BillingPage() -> impl IntoView {
     let params = use_params_map();
     let found = read(move || Payments { organization: params.read().get("organization").unwrap_or_default() });
-    load(found, |payments| {
+    load(found, move |payments| {
+        let organization = params.read_untracked().get("organization").unwrap_or_default();
+        let invoices = links::organization(organization, "billing/invoices/");
         let body = if payments.is_empty() {
             view! { <EmptyState icon=Sign::Card title="Nothing paid yet" text="Payments and refunds are listed here."/> }.into_any()
         } else {
@@ -57,7 +59,9 @@ pub fn BillingPage() -> impl IntoView {
         };
         view! {
             <div class="page">
-                <PageHead title="Billing" text="What you have paid, and what came back."/>
+                <PageHead title="Billing" text="What you have paid, and what came back.">
+                    <LinkButton href=invoices label="Invoices" look=Look::Secondary/>
+                </PageHead>
                 {body}
             </div>
         }

@@ -63,6 +63,7 @@ pub fn table(rows: Vec<OrderView>, with_buyer: bool) -> AnyView {
                 domain::state::OrderKind::Create => "Purchase",
                 domain::state::OrderKind::Update => "Plan change",
                 domain::state::OrderKind::Terminate => "Ending",
+                domain::state::OrderKind::Renew => "Next month",
             };
             view! {
                 <tr>

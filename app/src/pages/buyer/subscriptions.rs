@@ -1,7 +1,6 @@
 //! An organization's subscriptions: their plans, how to switch them and how to end them.
 
 use domain::state::SubscriptionState;
-use domain::view::catalog::PlanView;
 use domain::view::order::SubscriptionView;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -16,7 +15,8 @@ use crate::ui::prelude::*;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     subscription: SubscriptionView,
-    plans: Vec<PlanView>,
+    /// The other plans: what the form sends, and words with what is charged now.
+    plans: Vec<(String, String)>,
 }
 
 /// Returns the organization's subscriptions.
@@ -31,9 +31,17 @@ pub async fn subscriptions(organization: String) -> Result<Vec<Line>, UiError> {
     let page = services::subscriptions::list(&ctx, &who, filter, paging).await.map_err(here::fail)?;
     let mut lines = Vec::new();
     for subscription in page.rows {
-        // A product that is no longer listed has no plans to switch to.
-        let offering = services::catalog::offering(&ctx, &who, subscription.offering_id).await;
-        let plans = offering.map(|offering| offering.plans).unwrap_or_default();
+        let changes = services::billing::changes(&ctx, &who, subscription.id).await.map_err(here::fail)?;
+        let plans = changes
+            .into_iter()
+            .map(|change| {
+                let now =
+                    if change.now.is_zero() { "nothing to pay now".to_owned() } else { format!("{} now", change.now) };
+                // The price is sent along, so that nobody pays what they were not shown.
+                let value = format!("{}:{}", change.plan_id, change.now.minor);
+                (value, format!("{} — {} a month, {now}", change.name, change.price))
+            })
+            .collect();
         lines.push(Line { subscription, plans });
     }
     Ok(lines)
@@ -46,8 +54,9 @@ pub async fn switch_plan(subscription: String, plan: String) -> Result<(), UiErr
 
     let (ctx, who) = here::asking()?;
     let id = here::id("subscription", &subscription)?;
-    let plan = here::id("plan", &plan)?;
-    let order = services::orders::switch_plan(&ctx, &who, id, plan).await.map_err(here::fail)?;
+    let (plan, shown) = plan.split_once(':').unwrap_or((&plan, ""));
+    let plan = here::id("plan", plan)?;
+    let order = services::orders::switch_plan(&ctx, &who, id, plan, shown.parse().ok()).await.map_err(here::fail)?;
     match order.checkout_url {
         Some(url) => here::redirect_to_checkout(&url),
         None => here::redirect(&links::order(order.id)),
@@ -70,13 +79,54 @@ pub async fn end_subscription(subscription: String) -> Result<(), UiError> {
     Ok(())
 }
 
+/// Has a subscription end with the month that is paid.
+#[server(prefix = "/ui", endpoint = "subscription/cancel")]
+pub async fn cancel_subscription(subscription: String) -> Result<(), UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = here::id("subscription", &subscription)?;
+    services::billing::cancel_at_period_end(&ctx, &who, id).await.map_err(here::fail)?;
+    let now = services::subscriptions::get(&ctx, &who, id).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::organization(now.organization_id, "resources/"), "ends-with-period"));
+    Ok(())
+}
+
+/// Takes back that a subscription ends with its month.
+#[server(prefix = "/ui", endpoint = "subscription/resume")]
+pub async fn resume_subscription(subscription: String) -> Result<(), UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let id = here::id("subscription", &subscription)?;
+    services::billing::resume(&ctx, &who, id).await.map_err(here::fail)?;
+    let now = services::subscriptions::get(&ctx, &who, id).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::organization(now.organization_id, "resources/"), "goes-on"));
+    Ok(())
+}
+
+/// The forms of the page.
+#[derive(Clone, Copy)]
+struct Forms {
+    switch: FormAction,
+    end: FormAction,
+    cancel: FormAction,
+    resume: FormAction,
+}
+
 /// What an organization has subscribed to.
 #[component]
 pub fn SubscriptionsPage() -> impl IntoView {
     let params = use_params_map();
-    let switch = FormAction::of::<SwitchPlan>();
-    let end = FormAction::of::<EndSubscription>();
-    let changed = move || switch.version().get() + end.version().get();
+    let forms = Forms {
+        switch: FormAction::of::<SwitchPlan>(),
+        end: FormAction::of::<EndSubscription>(),
+        cancel: FormAction::of::<CancelSubscription>(),
+        resume: FormAction::of::<ResumeSubscription>(),
+    };
+    let Forms { switch, end, cancel, resume } = forms;
+    let all = [switch, end, cancel, resume];
+    let changed = move || all.iter().map(|form| form.version().get()).sum::<usize>();
     let organization = move || params.read().get("organization").unwrap_or_default();
     let found = read_again(changed, move || Subscriptions { organization: organization() });
     load(found, move |lines| {
@@ -88,13 +138,12 @@ pub fn SubscriptionsPage() -> impl IntoView {
             }
             .into_any()
         } else {
-            lines.into_iter().map(|line| card(line, switch, end)).views().into_any()
+            lines.into_iter().map(|line| card(line, &forms)).views().into_any()
         };
         view! {
             <div class="page">
                 <PageHead title="Subscriptions" text="What you pay for, and what is in it."/>
-                <FormAlert form=FormState::of(switch)/>
-                <FormAlert form=FormState::of(end)/>
+                {all.into_iter().map(|form| view! { <FormAlert form=FormState::of(form)/> }).views()}
                 {body}
             </div>
         }
@@ -102,37 +151,75 @@ pub fn SubscriptionsPage() -> impl IntoView {
     })
 }
 
-fn card(line: Line, switch: FormAction, end: FormAction) -> impl IntoView {
+fn card(line: Line, forms: &Forms) -> AnyView {
+    let Forms { switch, end, cancel, resume } = *forms;
     let Line { subscription, plans } = line;
     let id = subscription.id.to_string();
     let form = FormState::of(switch);
     let changeable = matches!(subscription.state, SubscriptionState::Ok | SubscriptionState::Erred);
-    let options: Vec<(String, String)> = plans
-        .iter()
-        .filter(|plan| plan.id != subscription.plan_id)
-        .map(|plan| (plan.id.to_string(), format!("{} — {} a month", plan.name, plan.price)))
-        .collect();
     let badge = view! { <SubscriptionBadge state=subscription.state/> }.into_any();
     let (switch_id, end_id) = (id.clone(), id.clone());
-    let switching = (changeable && !options.is_empty()).then(|| {
+    let compare = links::organization(subscription.organization_id, &format!("resources/{id}/compare/"));
+    let switching = (changeable && !plans.is_empty()).then(|| {
         let id = switch_id;
         view! {
             <PostForm action=switch class="row row--end">
                 <input type="hidden" name="subscription" value=id.clone()/>
-                <SelectField form name="plan" label="Another plan" options id=format!("plan-{id}")/>
+                <SelectField form name="plan" label="Another plan" options=plans id=format!("plan-{id}")/>
                 <Submit label="Switch" look=Look::Secondary pending=form.pending/>
             </PostForm>
-            <p class="muted tiny">"A dearer plan is paid for now and holds at once. A cheaper one holds at once; nothing is paid back."</p>
+            <p class="muted tiny">"Of a dearer plan the rest of this month is paid now, less what is left of yours. A cheaper one holds at once; nothing is paid back. "<a href=compare>"What would last month have cost on each?"</a></p>
         }
+    });
+    let period = subscription.period.clone();
+    let ends = period.as_ref().is_some_and(|period| period.cancel_at_period_end);
+    // What is not paid for cannot be used up.
+    let usable = period.as_ref().is_some_and(|period| period.unpaid_order.is_none());
+    let resuming = (ends && usable && changeable).then(|| {
+        view! {
+            <PostForm action=resume>
+                <input type="hidden" name="subscription" value=id.clone()/>
+                <Submit label="Resume" look=Look::Secondary class="btn--sm"/>
+            </PostForm>
+        }
+        .into_any()
+    });
+    let paid = period.as_ref().map(|period| {
+        let text = match (&period.unpaid_order, ends) {
+            (Some(_), _) => String::new(),
+            (None, true) => format!("Ends on {}", period.until),
+            (None, false) => format!("Renews on {}", period.until),
+        };
+        view! { <span class="muted small">{text}</span> }.into_any()
+    });
+    let overdue = period.as_ref().and_then(|period| period.unpaid_order).map(|order| {
+        let text = if period.as_ref().is_some_and(|period| period.entitlement.is_usable()) {
+            "This month is not paid yet. The agent goes on answering for a week."
+        } else {
+            "This month is not paid, and the agent answers nobody until it is."
+        };
+        view! { <Alert kind=Kind::Warn text action=view! { <LinkButton href=links::order(order) label="Pay" class="btn--sm"/> }.into_any()/> }.into_any()
     });
     let ending = changeable.then(|| {
         let id = end_id;
+        let cancel_id = id.clone();
+        let with_period = (usable && !ends).then(|| {
+            view! {
+                <p>"At the end of the month that is paid: it goes on until then, and you can change your mind."</p>
+                <PostForm action=cancel class="stack">
+                    <input type="hidden" name="subscription" value=cancel_id/>
+                    <Submit label="End it with the month" look=Look::Secondary/>
+                </PostForm>
+            }
+            .into_any()
+        });
         view! {
             <Dialog id=format!("end-{id}") opener="End it" opener_class="btn btn--danger btn--sm" title="End this subscription?">
-                <p>"The agent stops answering now, and its keys stop working. What is paid for this month is not given back."</p>
+                {with_period}
+                <p>"Or now: the agent stops answering, and its keys stop working. What is paid for this month is not given back."</p>
                 <PostForm action=end class="stack">
                     <input type="hidden" name="subscription" value=id.clone()/>
-                    <Submit label="End it" look=Look::DangerSolid/>
+                    <Submit label="End it now" look=Look::DangerSolid/>
                 </PostForm>
             </Dialog>
         }
@@ -146,10 +233,12 @@ fn card(line: Line, switch: FormAction, end: FormAction) -> impl IntoView {
         <Card title=subscription.name.clone() text=format!("{} · {}", subscription.offering_name, subscription.provider_name) end=badge>
             <div class="stack">
                 {problem}
-                <div class="row row--between"><span><strong>{subscription.plan_name.clone()}</strong>" · "{subscription.price.to_string()}" a month"</span><span class="row row--sm">{open}{ending}</span></div>
+                {overdue}
+                <div class="row row--between"><span><strong>{subscription.plan_name.clone()}</strong>" · "{subscription.price.to_string()}" a month "{paid}</span><span class="row row--sm">{open}{resuming}{ending}</span></div>
                 <Meter label="Calls this month" used=subscription.used limit=subscription.monthly_quota/>
                 {switching}
             </div>
         </Card>
     }
+    .into_any()
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigId, Money, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId, SubscriptionId, Timestamp,
-    state::{OrderKind, OrderState, PaymentState, SubscriptionState},
+    state::{Entitlement, OrderKind, OrderState, PaymentState, SubscriptionState},
 };
 
 /// An order.
@@ -122,6 +122,25 @@ pub struct SubscriptionView {
     pub modified: Timestamp,
     /// What went wrong; empty when nothing did.
     pub error_message: String,
+    /// For which time it is paid, and what comes then; nothing while it is not provisioned.
+    pub period: Option<PeriodView>,
+}
+
+/// For which time a subscription is paid, and what comes then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeriodView {
+    /// Whether it may be used.
+    pub entitlement: Entitlement,
+    /// When the period began.
+    pub start: Timestamp,
+    /// When it ends.
+    pub end: Timestamp,
+    /// When it ends, readable.
+    pub until: String,
+    /// Whether the subscription ends with it.
+    pub cancel_at_period_end: bool,
+    /// The order of the next period, while it waits to be paid.
+    pub unpaid_order: Option<OrderId>,
 }
 
 /// Money that was taken.

@@ -77,10 +77,9 @@ impl Card {
     pub fn outcome(&self) -> Outcome {
         let declined = |code, message| Outcome::Declined { code, message };
         match self.digits.as_str() {
-            "4242424242424242" | "4000056655665556" | "5555555555554444" | "2223003122003222" | "5200828282828210"
-            | "378282246310005" | "6011111111111117" | "3056930009020004" | "3566002020360505" | "6200000000000005" => {
-                Outcome::Succeeds
-            }
+            "4242424242424242" | "4000000000000341" | "4000056655665556" | "5555555555554444" | "2223003122003222"
+            | "5200828282828210" | "378282246310005" | "6011111111111117" | "3056930009020004" | "3566002020360505"
+            | "6200000000000005" => Outcome::Succeeds,
             "4000002500003155" | "4000002760003184" => Outcome::AsksOwner,
             "4000000000000002" => declined("card_declined", "Your card was declined."),
             "4000000000009995" => declined("insufficient_funds", "Your card has insufficient funds."),
@@ -95,6 +94,15 @@ impl Card {
                 "test_mode_live_card",
                 "This is a sandbox: it takes test cards alone, like 4242 4242 4242 4242.",
             ),
+        }
+    }
+
+    /// Returns why the card is declined when it is charged again without its owner; nothing where it is taken.
+    pub fn later(&self) -> Option<&'static str> {
+        match self.digits.as_str() {
+            "4000000000000341" => Some("Your card was declined."),
+            "4000002760003184" => Some("Your bank wants you to confirm each payment."),
+            _ => None,
         }
     }
 
@@ -157,6 +165,13 @@ mod tests {
         let card = Card::parse("4111111111111111", "12/34", "123", "Ada", TODAY).expect("well-formed");
         assert!(matches!(card.outcome(), Outcome::Declined { code: "test_mode_live_card", .. }));
         assert_eq!(format!("{card:?}"), "Card(\"Visa •••• 1111\")");
+    }
+
+    #[test]
+    fn a_card_may_be_taken_once_and_declined_later() {
+        let later = |number| Card::parse(number, "12/34", "123", "Ada", TODAY).expect("well-formed").later().is_some();
+        assert!(later("4000000000000341") && later("4000002760003184"));
+        assert!(!later("4242424242424242") && !later("4000002500003155"));
     }
 
     proptest! {

@@ -296,6 +296,13 @@ pub(crate) fn check_answers(agent: &Agent) -> Result<(), GatewayError> {
     if !agent.subscription_state.is_usable() {
         return Err(GatewayError::new(402, "no_subscription", "The subscription of this agent is not active."));
     }
+    if !agent.entitlement.is_usable() {
+        return Err(GatewayError::new(
+            402,
+            "payment_overdue",
+            "The last payment for this agent failed; it answers again once its order is paid.",
+        ));
+    }
     if !agent.live {
         return Err(GatewayError::new(403, "not_live", "Its owner has switched this agent off."));
     }

@@ -18,6 +18,11 @@ pub async fn cancel(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<()> {
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::lock(&mut tx, id).await?;
     let row = bought(&mut tx, who, id).await?;
+    if row.kind == OrderKind::Renew {
+        return Err(Error::Conflict(
+            "This order pays for the next month; end the subscription to be rid of it.".to_owned(),
+        ));
+    }
     step(&mut tx, &row, OrderState::Canceled, "Canceled by the buyer.", "", now).await?;
     let open = rows::checkout_of_order(&mut tx, id).await?.filter(|open| open.state == CheckoutState::Open);
     if let Some(open) = &open {

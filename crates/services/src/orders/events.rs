@@ -1,6 +1,6 @@
 //! Events of payment rails: stored first, believed later, and money that has no order given back.
 
-use domain::state::{CheckoutState, OrderState, PaymentState};
+use domain::state::{CheckoutState, OrderKind, OrderState, PaymentState};
 use domain::{Money, OrderId, PaymentId, Timestamp};
 use store::orders::{self as rows, OrderRow, PaymentRow};
 use store::{Scope, Tx};
@@ -12,6 +12,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
+use crate::ledger;
 use crate::ports::{PaymentsError, RailEventContent, SandboxCard, SandboxRefused};
 
 /// Takes an event that a rail delivered: verifies it over its raw bytes, stores it, and queues the
@@ -73,8 +74,8 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
     let content: RailEventContent =
         serde_json::from_value(content).map_err(|error| Error::invalid("event", error.to_string()))?;
     match content {
-        RailEventContent::CheckoutPaid { session, reference, amount, method } => {
-            take(ctx, &mut tx, &Taken { rail, session, reference, amount, method }, now).await?;
+        RailEventContent::CheckoutPaid { session, reference, amount, method, fee_minor } => {
+            take(ctx, &mut tx, &Taken { rail, session, reference, amount, method, fee_minor }, now).await?;
         }
         RailEventContent::CheckoutExpired { session } => expire(&mut tx, rail, &session, now).await?,
         RailEventContent::Refunded { reference } => {
@@ -82,7 +83,7 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
             let payment = rows::payment_of_reference(&mut tx, rail, &reference)
                 .await?
                 .ok_or_else(|| Error::internal(format!("a refund of the unknown payment {reference:?}")))?;
-            rows::set_payment_state(&mut tx, payment.id, PaymentState::Refunded, Some(now)).await?;
+            went_back(&mut tx, payment, now).await?;
         }
         RailEventContent::Other => {}
     }
@@ -98,11 +99,12 @@ struct Taken<'a> {
     reference: String,
     amount: Money,
     method: String,
+    fee_minor: i64,
 }
 
 /// Books a payment and sends its order on; money that no order waits for goes back.
 async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Result<()> {
-    let Taken { rail, session, reference, amount, method } = taken;
+    let Taken { rail, session, reference, amount, method, fee_minor } = taken;
     // The visit is written after the rail has opened it, so its event may be faster; it is tried again.
     let checkout = rows::checkout_of_session(tx, rail, session)
         .await?
@@ -129,14 +131,15 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
     let owed = Money::new(order.amount_minor, order.currency);
     if order.state != OrderState::PendingConsumer {
         let why = format!("A payment of {amount} came when the order was {} already; it goes back.", order.state);
-        return refuse(ctx, tx, &order, payment.id, &why, now).await;
+        return refuse(ctx, tx, &order, &payment, *fee_minor, &why, now).await;
     }
     if *amount != owed {
         let why = format!("A payment of {amount} is not the {owed} that the order costs; it goes back.");
-        return refuse(ctx, tx, &order, payment.id, &why, now).await;
+        return refuse(ctx, tx, &order, &payment, *fee_minor, &why, now).await;
     }
+    ledger::sold(ctx, tx, &order, &payment, *fee_minor, now).await?;
     match paid(ctx, tx, &order, &format!("Paid with {method}."), now).await {
-        // What was ordered cannot be done any more, and nothing was written yet.
+        // What was ordered cannot be done any more, and nothing but the payment was written yet.
         Err(Error::Conflict(why)) => {
             step(tx, &order, OrderState::Rejected, &format!("{why} What was paid goes back."), &why, now).await?;
             give_back(tx, order.id, now).await
@@ -146,11 +149,20 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
 }
 
 /// Gives one payment back that does not fit its order; the order stays as it is.
-async fn refuse(ctx: &Ctx, tx: &mut Tx, order: &OrderRow, payment: PaymentId, why: &str, now: Timestamp) -> Result<()> {
-    tracing::warn!(order.id = %order.id, payment.id = %payment, "{why}");
+pub(crate) async fn refuse(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    order: &OrderRow,
+    payment: &PaymentRow,
+    fee_minor: i64,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    tracing::warn!(order.id = %order.id, payment.id = %payment.id, "{why}");
+    ledger::unmatched(tx, payment, fee_minor, now).await?;
     rows::insert_step(tx, on_behalf(order.organization_id), fresh_id(), order.id, order.state, why, now).await?;
     let of = Some(order.organization_id);
-    audit::note(ctx, tx, None, of, "payment.refuse", &payment.to_string(), why).await?;
+    audit::note(ctx, tx, None, of, "payment.refuse", &payment.id.to_string(), why).await?;
     queue_refund(tx, payment, now).await
 }
 
@@ -171,7 +183,8 @@ pub(super) async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestam
 /// Cancels an order that still waits for payment.
 pub(super) async fn abandon(tx: &mut Tx, id: OrderId, now: Timestamp) -> Result<()> {
     let order = rows::get(tx, id).await?.ok_or(Error::NotFound("order"))?;
-    if order.state == OrderState::PendingConsumer {
+    // The order of a next period waits longer: `billing` looks after it.
+    if order.state == OrderState::PendingConsumer && order.kind != OrderKind::Renew {
         step(tx, &order, OrderState::Canceled, "Not paid in time.", "", now).await?;
     }
     Ok(())
@@ -180,14 +193,28 @@ pub(super) async fn abandon(tx: &mut Tx, id: OrderId, now: Timestamp) -> Result<
 /// Queues a refund of everything that was paid for an order and is still here.
 pub(super) async fn give_back(tx: &mut Tx, order: OrderId, now: Timestamp) -> Result<()> {
     for payment in rows::kept_payments(tx, order).await? {
-        queue_refund(tx, payment.id, now).await?;
+        queue_refund(tx, &payment, now).await?;
     }
     Ok(())
 }
 
-async fn queue_refund(tx: &mut Tx, payment: PaymentId, now: Timestamp) -> Result<()> {
-    rows::set_payment_state(tx, payment, PaymentState::Refunding, None).await?;
-    jobs::enqueue(tx, &Job::Refund { payment }, now, now, Some(&format!("refund:{payment}"))).await
+async fn queue_refund(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
+    let id = payment.id;
+    rows::set_payment_state(tx, id, PaymentState::Refunding, None).await?;
+    ledger::refund_due(tx, payment, now).await?;
+    jobs::enqueue(tx, &Job::Refund { payment: id }, now, now, Some(&format!("refund:{id}"))).await
+}
+
+/// Writes down that the rail has given a payment back; a second time changes nothing.
+async fn went_back(tx: &mut Tx, payment: PaymentRow, now: Timestamp) -> Result<()> {
+    // In this order, as everywhere: the order, its payment, the book.
+    rows::lock(tx, payment.order_id).await?;
+    let payment = rows::payment(tx, payment.id).await?.ok_or(Error::NotFound("payment"))?;
+    if payment.state == PaymentState::Refunded {
+        return Ok(());
+    }
+    rows::set_payment_state(tx, payment.id, PaymentState::Refunded, Some(now)).await?;
+    ledger::refunded(tx, &payment, now).await
 }
 
 /// Gives a payment back; a job, so it may run twice, and so may the rail's refund.
@@ -203,7 +230,7 @@ pub(crate) async fn refund(ctx: &Ctx, id: PaymentId) -> Result<()> {
     ctx.payments.refund(&payment.reference).await.map_err(Error::internal)?;
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
-    rows::set_payment_state(&mut tx, id, PaymentState::Refunded, Some(now)).await?;
+    went_back(&mut tx, payment, now).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use domain::state::{OrderKind, OrderState, SubscriptionState, Tone, WidgetPosition, WidgetTheme};
+use domain::state::{CheckoutState, OrderKind, OrderState, SubscriptionState, Tone, WidgetPosition, WidgetTheme};
 use domain::view::config::ConfigSettings;
-use domain::{ConfigId, OrderId, SubscriptionId, Timestamp};
+use domain::{ConfigId, OrderId, SubscriptionId, Timestamp, UserId};
 use store::orders::{self as rows, OrderRow};
-use store::subscriptions::{self, NewSubscription};
+use store::subscriptions::{self, NewSubscription, SubscriptionRow};
 use store::{Scope, Tx, agents, catalog, configs, gateway, offerings};
 
 use super::{enqueue_fulfilment, events, letters, step};
 use crate::access::on_behalf;
+use crate::billing;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -40,7 +41,8 @@ pub(super) async fn start(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestam
             subscriptions::insert(tx, tenant, &new).await?;
             rows::set_subscription(tx, row.id, new.id).await?;
         }
-        (OrderKind::Update | OrderKind::Terminate, None) => {
+        // The order of a next period is paid and done; nothing is carried out.
+        (OrderKind::Update | OrderKind::Terminate, None) | (OrderKind::Renew, _) => {
             return Err(Error::NotFound("subscription"));
         }
         (OrderKind::Update, Some(subscription)) => {
@@ -73,12 +75,15 @@ pub(crate) async fn fulfil(ctx: &Ctx, id: OrderId, attempts: i64) -> Result<()> 
             let mut tx = ctx.store.write(Scope::System).await?;
             subscriptions::set_plan(&mut tx, subscription, row.plan_id, now).await?;
             move_subscription(&mut tx, subscription, SubscriptionState::Ok, "", now).await?;
+            billing::use_method_of(&mut tx, &row, subscription).await?;
             finish(ctx, tx, &row, "The plan was switched.", now).await
         }
+        OrderKind::Renew => Ok(()),
         OrderKind::Terminate => {
             let now = ctx.now();
             let mut tx = ctx.store.write(Scope::System).await?;
             move_subscription(&mut tx, subscription, SubscriptionState::Terminated, "", now).await?;
+            billing::end(&mut tx, subscription).await?;
             finish(ctx, tx, &row, "The subscription has ended.", now).await
         }
     }
@@ -123,7 +128,55 @@ async fn provision(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, atte
     let tenant = on_behalf(row.organization_id);
     configs::insert(&mut tx, tenant, ConfigId(fresh_id()), row.project_id, subscription, &settings, now).await?;
     move_subscription(&mut tx, subscription, SubscriptionState::Ok, "", now).await?;
+    billing::begin(&mut tx, row, subscription, now).await?;
     finish(ctx, tx, row, "Ready to use.", now).await
+}
+
+/// Ends a subscription because its period is over or nobody pays, in the caller's transaction.
+pub(crate) async fn end_with_period(
+    tx: &mut Tx,
+    subscription: &SubscriptionRow,
+    buyer: UserId,
+    note: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let new = rows::NewOrder {
+        id: OrderId(fresh_id()),
+        project: subscription.project_id,
+        provider: subscription.provider_id,
+        offering: subscription.offering_id,
+        plan: subscription.plan_id,
+        old_plan: None,
+        subscription: Some(subscription.id),
+        kind: OrderKind::Terminate,
+        state: OrderState::PendingConsumer,
+        name: subscription.name.clone(),
+        amount_minor: 0,
+        currency: subscription.currency,
+        created_by: buyer,
+        now,
+    };
+    rows::insert(tx, on_behalf(subscription.organization_id), &new).await?;
+    let row = rows::get(tx, new.id).await?.ok_or(Error::NotFound("order"))?;
+    start(tx, &row, note, now).await
+}
+
+/// Says that the order of a next period is paid, and so done.
+pub(crate) async fn finish_renewal(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestamp) -> Result<()> {
+    step(tx, row, OrderState::Executing, note, "", now).await?;
+    let row = rows::get(tx, row.id).await?.ok_or(Error::NotFound("order"))?;
+    step(tx, &row, OrderState::Done, "The next month is paid.", "", now).await
+}
+
+/// Cancels the order of a next period that nobody has paid.
+pub(crate) async fn abandon_renewal(tx: &mut Tx, row: &OrderRow, now: Timestamp) -> Result<()> {
+    if row.state == OrderState::PendingConsumer {
+        step(tx, row, OrderState::Canceled, "The subscription ends.", "", now).await?;
+    }
+    if let Some(open) = rows::checkout_of_order(tx, row.id).await?.filter(|open| open.state == CheckoutState::Open) {
+        rows::set_checkout_state(tx, open.id, CheckoutState::Expired).await?;
+    }
+    Ok(())
 }
 
 async fn finish(ctx: &Ctx, mut tx: Tx, row: &OrderRow, note: &str, now: Timestamp) -> Result<()> {

@@ -7,10 +7,11 @@ use domain::state::{OfferingState, OrderKind, OrderState, SubscriptionState};
 use domain::view::order::{NewOrder, OrderView};
 use domain::{OrderId, OrganizationId, Permission, PlanId, SubscriptionId};
 use store::orders as rows;
-use store::{Scope, Tx, catalog, organizations, subscriptions};
+use store::{Scope, Tx, billings, catalog, organizations, subscriptions};
 
 use super::{checkout, get, paid};
 use crate::access::{Principal, on_behalf};
+use crate::billing;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
@@ -73,9 +74,18 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
     begin(ctx, who, tx, order.organization_id, new).await
 }
 
-/// Orders another plan for a subscription: a dearer one is paid for now, a cheaper one holds at once.
-pub async fn switch_plan(ctx: &Ctx, who: &Principal, id: SubscriptionId, plan: PlanId) -> Result<OrderView> {
-    let (mut tx, row) = changeable(ctx, who, id).await?;
+/// Orders another plan for a subscription: for a dearer one the rest of the month is paid now, a cheaper one holds at
+/// once.
+///
+/// `expected` is what its buyer was shown; anything else is a conflict, and nothing is ordered.
+pub async fn switch_plan(
+    ctx: &Ctx,
+    who: &Principal,
+    id: SubscriptionId,
+    plan: PlanId,
+    expected: Option<i64>,
+) -> Result<OrderView> {
+    let (mut tx, row) = changeable(ctx, who, id, Change::Switch).await?;
     if row.state != SubscriptionState::Ok {
         return Err(not_now(row.state));
     }
@@ -90,7 +100,12 @@ pub async fn switch_plan(ctx: &Ctx, who: &Principal, id: SubscriptionId, plan: P
     if wanted.price.currency != row.currency {
         return Err(Error::invalid("plan", "is in another currency than the plan that you have"));
     }
-    let dearer = wanted.price.minor > row.price_minor;
+    let now = ctx.now();
+    let period = billings::get(&mut tx, id).await?.map(|row| (row.period_start, row.period_end));
+    let due = billing::charged(&row, wanted.price, period, now);
+    if expected.is_some_and(|expected| expected != due.minor) {
+        return Err(Error::Conflict(format!("The switch costs {due} now, and not what you were shown; look again.")));
+    }
     let new = rows::NewOrder {
         id: OrderId(fresh_id()),
         project: row.project_id,
@@ -102,17 +117,17 @@ pub async fn switch_plan(ctx: &Ctx, who: &Principal, id: SubscriptionId, plan: P
         kind: OrderKind::Update,
         state: OrderState::PendingConsumer,
         name: row.name.clone(),
-        amount_minor: if dearer { wanted.price.minor } else { 0 },
+        amount_minor: due.minor,
         currency: row.currency,
         created_by: who.user()?.user.id,
-        now: ctx.now(),
+        now,
     };
     begin(ctx, who, tx, row.organization_id, new).await
 }
 
 /// Orders the end of a subscription, which takes effect at once.
 pub async fn terminate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<OrderView> {
-    let (tx, row) = changeable(ctx, who, id).await?;
+    let (tx, row) = changeable(ctx, who, id, Change::End).await?;
     let new = rows::NewOrder {
         id: OrderId(fresh_id()),
         project: row.project_id,
@@ -132,8 +147,20 @@ pub async fn terminate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result
     begin(ctx, who, tx, row.organization_id, new).await
 }
 
+/// What its buyer wants to do to a subscription.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Switch,
+    End,
+}
+
 /// Finds a subscription that its buyer may change now.
-async fn changeable(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<(Tx, subscriptions::SubscriptionRow)> {
+async fn changeable(
+    ctx: &Ctx,
+    who: &Principal,
+    id: SubscriptionId,
+    change: Change,
+) -> Result<(Tx, subscriptions::SubscriptionRow)> {
     let missing = || Error::NotFound("subscription");
     let viewer = who.user()?;
     let mut tx = ctx.store.write(Scope::System).await?;
@@ -146,6 +173,10 @@ async fn changeable(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<(T
     who.member(row.organization_id, Permission::Buy)?;
     if !matches!(row.state, SubscriptionState::Ok | SubscriptionState::Erred) {
         return Err(not_now(row.state));
+    }
+    if change == Change::End {
+        // Nobody has to pay for another month in order to end it.
+        billing::drop_renewal(&mut tx, id, ctx.now()).await?;
     }
     if rows::has_open_order(&mut tx, id).await? {
         return Err(Error::Conflict(
@@ -176,6 +207,7 @@ async fn begin(
         OrderKind::Create => "Ordered.",
         OrderKind::Update => "A switch of plan was ordered.",
         OrderKind::Terminate => "The end was ordered.",
+        OrderKind::Renew => "The next month began.",
     };
     rows::insert_step(&mut tx, on_behalf(organization), fresh_id(), new.id, new.state, note, new.now).await?;
     if new.amount_minor == 0 {

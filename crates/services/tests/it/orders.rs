@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod changing;
+mod day;
 mod deciding;
+mod ledger;
 mod machine;
 mod placing;
 mod provisioning;
 mod reading;
+mod renewing;
+mod simulating;
 mod taking;
 
 use domain::state::{OrderState, SubscriptionState};

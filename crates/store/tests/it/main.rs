@@ -7,6 +7,7 @@ mod gateway;
 mod identity;
 mod jobs;
 mod knowledge;
+mod ledger;
 mod operator;
 mod orders;
 mod organizations;

@@ -9,7 +9,7 @@ async fn a_dearer_plan_is_paid_for_first() {
     on_every_ctx(async |t| {
         let shop = Shop::open(&t).await;
         let bought = shop.bought(&t, shop.offered.free_plan).await;
-        let order = orders::switch_plan(&t.ctx, &shop.buyer.who, bought.id, shop.offered.plan).await.unwrap();
+        let order = orders::switch_plan(&t.ctx, &shop.buyer.who, bought.id, shop.offered.plan, None).await.unwrap();
         assert_eq!(
             (order.kind, order.state, order.amount),
             (OrderKind::Update, OrderState::PendingConsumer, dollars(2900))
@@ -26,6 +26,34 @@ async fn a_dearer_plan_is_paid_for_first() {
 }
 
 #[tokio::test]
+async fn the_rest_of_the_month_is_paid_and_what_is_shown_is_what_is_charged() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let big = shop.plan(&t, "Big", dollars(9900)).await;
+        let bought = shop.bought(&t, shop.offered.plan).await;
+        let (ctx, buyer) = (&t.ctx, &shop.buyer.who);
+        t.clock.advance_seconds(10 * 24 * 3600);
+        let shown = services::billing::changes(ctx, buyer, bought.id).await.unwrap();
+        let free = shown.iter().find(|change| change.plan_id == shop.offered.free_plan).unwrap();
+        assert_eq!(free.now, dollars(0), "nothing is paid back");
+        let change = shown.iter().find(|change| change.plan_id == big).unwrap();
+        // From the beginning of the first of December there are twenty days and a half of thirty left.
+        assert_eq!((change.credit, change.debit, change.now), (dollars(-1982), dollars(6765), dollars(4783)));
+        t.clock.advance_seconds(11 * 3600);
+        assert_eq!(services::billing::changes(ctx, buyer, bought.id).await.unwrap(), shown, "all day long");
+        conflict(orders::switch_plan(ctx, buyer, bought.id, big, Some(4782)).await);
+        let order = orders::switch_plan(ctx, buyer, bought.id, big, Some(4783)).await.unwrap();
+        assert_eq!((order.amount, order.state), (dollars(4783), OrderState::PendingConsumer));
+        pay(&t, &order, 4783).await;
+        t.run_jobs().await;
+        let now = shop.subscription(&t).await;
+        assert_eq!((now.plan_id, now.period.unwrap().end), (big, bought.period.unwrap().end));
+        missing(services::billing::changes(ctx, &shop.seller.who, bought.id).await);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_cheaper_plan_holds_at_once_and_pays_nothing_back() {
     on_every_ctx(async |t| {
         let shop = Shop::careful(&t).await;
@@ -35,7 +63,8 @@ async fn a_cheaper_plan_holds_at_once_and_pays_nothing_back() {
         orders::approve_as_provider(&t.ctx, &shop.seller.who, order.id).await.unwrap();
         t.run_jobs().await;
         let bought = shop.subscription(&t).await;
-        let order = orders::switch_plan(&t.ctx, &shop.buyer.who, bought.id, shop.offered.free_plan).await.unwrap();
+        let order =
+            orders::switch_plan(&t.ctx, &shop.buyer.who, bought.id, shop.offered.free_plan, None).await.unwrap();
         assert_eq!(
             (order.state, order.amount),
             (OrderState::Executing, dollars(0)),
@@ -54,15 +83,15 @@ async fn a_switch_to_where_one_cannot_go_is_refused() {
         let shop = Shop::open(&t).await;
         let bought = shop.bought(&t, shop.offered.plan).await;
         let (ctx, buyer) = (&t.ctx, &shop.buyer.who);
-        invalid(orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan).await, "plan");
-        invalid(orders::switch_plan(ctx, buyer, bought.id, PlanId(services::clock::fresh_id())).await, "plan");
+        invalid(orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan, None).await, "plan");
+        invalid(orders::switch_plan(ctx, buyer, bought.id, PlanId(services::clock::fresh_id()), None).await, "plan");
         let gone = shop.plan(&t, "Gone", dollars(9900)).await;
         provider::archive_plan(ctx, &shop.seller.who, gone).await.unwrap();
-        invalid(orders::switch_plan(ctx, buyer, bought.id, gone).await, "plan");
-        missing(orders::switch_plan(ctx, &shop.seller.who, bought.id, shop.offered.free_plan).await);
+        invalid(orders::switch_plan(ctx, buyer, bought.id, gone, None).await, "plan");
+        missing(orders::switch_plan(ctx, &shop.seller.who, bought.id, shop.offered.free_plan, None).await);
         missing(orders::terminate(ctx, &shop.seller.who, bought.id).await);
         let member = placing::invited(&t, &shop.buyer, "member@example.com").await;
-        forbidden(orders::switch_plan(ctx, &member.who, bought.id, shop.offered.free_plan).await);
+        forbidden(orders::switch_plan(ctx, &member.who, bought.id, shop.offered.free_plan, None).await);
         forbidden(orders::terminate(ctx, &member.who, bought.id).await);
     })
     .await;
@@ -75,8 +104,8 @@ async fn one_order_at_a_time_changes_a_subscription() {
         let bought = shop.bought(&t, shop.offered.free_plan).await;
         let (ctx, buyer) = (&t.ctx, &shop.buyer.who);
         let (one, other) = tokio::join!(
-            orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan),
-            orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan),
+            orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan, None),
+            orders::switch_plan(ctx, buyer, bought.id, shop.offered.plan, None),
         );
         let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
         assert!(conflict(lost).contains("not over yet"));

@@ -48,7 +48,7 @@ async fn what_cannot_be_set_up_is_paid_back() {
         assert_eq!(letter.subject, "Helper could not be set up");
 
         // Nobody pays for another plan of it; it can be cleared away.
-        conflict(orders::switch_plan(&t.ctx, &shop.buyer.who, subscription.id, shop.offered.free_plan).await);
+        conflict(orders::switch_plan(&t.ctx, &shop.buyer.who, subscription.id, shop.offered.free_plan, None).await);
         orders::terminate(&t.ctx, &shop.buyer.who, subscription.id).await.unwrap();
         t.run_jobs().await;
         assert_eq!(shop.subscription(&t).await.state, SubscriptionState::Terminated);

@@ -1,0 +1,383 @@
+//! What the pages of figures say.
+
+use domain::ledger::{AccountCode, TransactionKind};
+use domain::state::{EarningState, InvoiceKind};
+use domain::view::money::{
+    EarningView, EarningsView, EntryView, InvoiceView, PlanCost, RevenueRow, Simulation, TransactionView,
+};
+use domain::view::sheet::{Cell, CellLook, Figure, Grid, Pages, Sheet};
+use domain::view::{Page, Paging};
+use domain::{InvoiceId, Money, OrganizationId, SubscriptionId};
+use services::ledger::{self, TransactionFilter};
+use services::{Ctx, Principal};
+
+use crate::error::UiError;
+use crate::{fmt, links, server_context as here};
+
+/// How many rows a page of a list has.
+const ROWS: i64 = 50;
+
+/// Writes a page.
+pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: &str) -> Result<Sheet, UiError> {
+    let (ctx, who) = here::asking()?;
+    let paging = Paging::clamped(page.parse().unwrap_or(1), ROWS);
+    match of {
+        "earnings" => earnings(&ctx, &who, here::id("provider", id)?, paging).await,
+        "simulation" => simulation(&ctx, &who, here::id("subscription", id)?).await,
+        "invoices" => invoices(&ctx, &who, here::id("organization", id)?, paging).await,
+        "invoice" => invoice(&ctx, &who, here::id("invoice", id)?).await,
+        "revenue" => revenue(&ctx, &who).await,
+        "ledger" => {
+            let owner = if owner.is_empty() { None } else { Some(here::id("organization", owner)?) };
+            let filter = TransactionFilter { account: account.parse().ok(), owner, kind: None };
+            books(&ctx, &who, filter, paging).await
+        }
+        "check" => check(&ctx, &who).await,
+        _ => Err(here::fail(services::Error::NotFound("page"))),
+    }
+}
+
+fn pages<T>(page: &Page<T>) -> Pages {
+    Pages { page: page.page, pages: page.pages(), total: page.total }
+}
+
+fn heads(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn figure(label: &str, value: impl Into<String>, note: impl Into<String>) -> Figure {
+    Figure { label: label.to_owned(), value: value.into(), note: note.into() }
+}
+
+async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: Paging) -> Result<Sheet, UiError> {
+    let view = ledger::earnings(ctx, who, provider, paging).await.map_err(here::fail)?;
+    let EarningsView { held_back, available, owed, totals, hold_days, sales } = view;
+    let sums = |of: fn(&domain::view::money::EarningsSummary) -> Money| {
+        fmt::amounts(&totals.iter().map(of).collect::<Vec<_>>())
+    };
+    let held = format!("For {} after a sale, so that a refund finds it there", fmt::plural(hold_days, "day", "days"));
+    let mut figures = vec![
+        figure("Held back", fmt::amounts(&held_back), held),
+        figure("Available", fmt::amounts(&available), "Yours, and no longer held back"),
+        figure(
+            "Earned in all",
+            sums(|total| total.net),
+            format!("{} sold, less {} commission", sums(|total| total.gross), sums(|total| total.commission)),
+        ),
+    ];
+    if !owed.is_empty() {
+        let note = "Refunds of sales that were available already; your next earnings settle it";
+        figures.push(figure("You owe", fmt::amounts(&owed), note));
+    }
+    let pages = Some(pages(&sales));
+    let table = Cell::text("Download as CSV").to(links::earnings_table(provider));
+    Ok(Sheet {
+        title: "Revenue".to_owned(),
+        text: "Each sale: what the buyer paid, what the marketplace keeps, and what is yours.".to_owned(),
+        figures,
+        links: vec![table],
+        grids: vec![Grid {
+            title: "Sales".to_owned(),
+            head: heads(&[
+                "Sold",
+                "What",
+                "Buyer",
+                "Gross",
+                "Tax",
+                "Commission",
+                "Rate",
+                "Net",
+                "State",
+                "Available from",
+            ]),
+            rows: sales.rows.into_iter().map(earning).collect(),
+            empty: "Nothing is sold yet. What buyers pay for your agents is listed here.".to_owned(),
+            pages,
+            ..Grid::default()
+        }],
+    })
+}
+
+fn earning(sale: EarningView) -> Vec<Cell> {
+    let (state, look) = match sale.state {
+        EarningState::Pending => ("Held back", CellLook::Warn),
+        EarningState::Available => ("Available", CellLook::Good),
+        EarningState::Returned => ("Refunded", CellLook::Over),
+    };
+    let from = match sale.state {
+        EarningState::Returned => "—".to_owned(),
+        EarningState::Pending => sale.release.day().to_string(),
+        EarningState::Available => sale.released.unwrap_or(sale.release).day().to_string(),
+    };
+    vec![
+        Cell::new(sale.sold.readable(), CellLook::When),
+        Cell::text(sale.description).to(links::order(sale.order_id)),
+        Cell::text(sale.buyer),
+        Cell::number(sale.gross),
+        Cell::number(sale.tax),
+        Cell::number(sale.commission),
+        Cell::number(sale.rate),
+        Cell::number(sale.net),
+        Cell::new(state, look),
+        Cell::new(from, CellLook::When),
+    ]
+}
+
+async fn simulation(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<Sheet, UiError> {
+    let view = services::billing::simulate(ctx, who, id).await.map_err(here::fail)?;
+    let Simulation { organization_id, subscription_name, month, calls, input_tokens, output_tokens, costs, .. } = view;
+    // The cheapest that would have answered everything.
+    let best = costs.iter().find(|cost| cost.refused == 0).map(|cost| cost.plan_id);
+    let row = |cost: PlanCost| {
+        let state = match (cost.yours, Some(cost.plan_id) == best, cost.refused) {
+            (true, true, _) => Cell::new("Yours, and the best", CellLook::Good),
+            (false, true, _) => Cell::new("Best for that month", CellLook::Good),
+            (true, false, _) => Cell::new("Yours", CellLook::Over),
+            (false, false, 0) => Cell::text(""),
+            (false, false, _) => Cell::new("Too small", CellLook::Warn),
+        };
+        let included = cost.monthly_quota.map_or_else(|| "no limit".to_owned(), fmt::count);
+        vec![
+            Cell::text(cost.name),
+            Cell::number(included),
+            Cell::number(fmt::count(cost.refused)),
+            Cell::number(cost.total),
+            state,
+        ]
+    };
+    Ok(Sheet {
+        title: "Compare plans".to_owned(),
+        text: format!("What {month} would have cost “{subscription_name}” on each plan."),
+        figures: vec![
+            figure("Calls that month", fmt::count(calls), "That were answered"),
+            figure("Tokens read", fmt::count(input_tokens), ""),
+            figure("Tokens written", fmt::count(output_tokens), ""),
+        ],
+        links: vec![Cell::text("Subscriptions").to(links::organization(organization_id, "resources/"))],
+        grids: vec![Grid {
+            title: "Plans".to_owned(),
+            head: heads(&["Plan", "Calls included", "Calls not answered", "Cost of the month", ""]),
+            rows: costs.into_iter().map(row).collect(),
+            empty: "This product has no plans any more.".to_owned(),
+            ..Grid::default()
+        }],
+    })
+}
+
+const fn kind_of(kind: InvoiceKind) -> &'static str {
+    match kind {
+        InvoiceKind::Invoice => "Invoice",
+        InvoiceKind::CreditNote => "Credit note",
+    }
+}
+
+async fn invoices(ctx: &Ctx, who: &Principal, buyer: OrganizationId, paging: Paging) -> Result<Sheet, UiError> {
+    let found = services::invoices::list(ctx, who, buyer, paging).await.map_err(here::fail)?;
+    let pages = pages(&found);
+    let row = |row: InvoiceView| {
+        vec![
+            Cell::new(row.issued.day(), CellLook::When),
+            Cell::text(row.number).to(links::organization(buyer, &format!("billing/invoices/{}/", row.id))),
+            Cell::text(kind_of(row.kind)),
+            Cell::text(row.description),
+            Cell::number(row.total),
+        ]
+    };
+    Ok(Sheet {
+        title: "Invoices".to_owned(),
+        text: "What you have paid, and what came back, each with its number.".to_owned(),
+        links: vec![Cell::text("Payments").to(links::organization(buyer, "billing/"))],
+        grids: vec![Grid {
+            title: "Invoices and credit notes".to_owned(),
+            head: heads(&["Issued", "Number", "What", "For", "Total"]),
+            rows: found.rows.into_iter().map(row).collect(),
+            empty: "Nothing is paid yet.".to_owned(),
+            pages: Some(pages),
+            ..Grid::default()
+        }],
+        ..Sheet::default()
+    })
+}
+
+async fn invoice(ctx: &Ctx, who: &Principal, id: InvoiceId) -> Result<Sheet, UiError> {
+    let view = services::invoices::get(ctx, who, id).await.map_err(here::fail)?;
+    let sentence = match &view.corrects {
+        Some(number) => format!("It takes back the invoice {number}."),
+        None => format!("Paid with {}.", view.method),
+    };
+    let fact = |name: &str, text: String| vec![Cell::text(name), Cell::text(text)];
+    let buyer = if view.buyer_email.is_empty() {
+        view.buyer_name
+    } else {
+        format!("{} ({})", view.buyer_name, view.buyer_email)
+    };
+    let net = Money::new(view.total.minor - view.tax.minor, view.total.currency);
+    let money = |name: String, amount: Money| vec![Cell::text(name), Cell::number(amount)];
+    Ok(Sheet {
+        title: format!("{} {}", kind_of(view.kind), view.number),
+        text: format!("Issued on {}. {sentence}", view.issued.day()),
+        links: vec![
+            Cell::text("All invoices").to(links::organization(view.organization_id, "billing/invoices/")),
+            Cell::text("The order").to(links::order(view.order_id)),
+        ],
+        grids: vec![
+            Grid {
+                title: "Who".to_owned(),
+                head: heads(&["", ""]),
+                rows: vec![fact("From", view.seller_name), fact("For work of", view.provider_name), fact("To", buyer)],
+                ..Grid::default()
+            },
+            Grid {
+                title: "What".to_owned(),
+                head: heads(&["", "Amount"]),
+                rows: vec![
+                    money(view.description, net),
+                    money("Tax".to_owned(), view.tax),
+                    money("Total".to_owned(), view.total),
+                ],
+                ..Grid::default()
+            },
+        ],
+        ..Sheet::default()
+    })
+}
+
+async fn revenue(ctx: &Ctx, who: &Principal) -> Result<Sheet, UiError> {
+    let view = ledger::revenue(ctx, who).await.map_err(here::fail)?;
+    let month = ctx.now().day().iso()[..7].to_owned();
+    let this = |of: fn(&RevenueRow) -> Money| {
+        fmt::amounts(&view.rows.iter().filter(|row| row.month == month).map(of).collect::<Vec<_>>())
+    };
+    let figures = vec![
+        figure("Sold this month", this(|row| row.kept), "What buyers paid, less what went back"),
+        figure("Commission this month", this(|row| row.commission), "The marketplace’s share of that"),
+        figure("Net this month", this(|row| row.net), "Commission less the payment rail’s fees"),
+        figure("Subscribed a month", fmt::amounts(&view.monthly), "If everyone stays on their plan"),
+    ];
+    let row = |row: RevenueRow| {
+        let RevenueRow { month, sold, returned, kept, commission, fees, net } = row;
+        let mut cells = vec![Cell::new(month, CellLook::When)];
+        cells.extend([sold, returned, kept, commission, fees, net].map(Cell::number));
+        cells
+    };
+    Ok(Sheet {
+        title: "Revenue".to_owned(),
+        text: format!("What the marketplace took and earned, as the ledger of the {} rail says.", view.book),
+        figures,
+        links: vec![
+            Cell::text("The ledger").to(links::admin("ledger/")),
+            Cell::text("Commission").to(links::admin("commission/")),
+        ],
+        grids: vec![Grid {
+            title: "By month".to_owned(),
+            head: heads(&["Month", "Sold", "Went back", "Kept", "Commission", "Rail fees", "Net"]),
+            rows: view.rows.into_iter().map(row).collect(),
+            empty: "Nothing is sold yet.".to_owned(),
+            ..Grid::default()
+        }],
+    })
+}
+
+async fn books(ctx: &Ctx, who: &Principal, filter: TransactionFilter, paging: Paging) -> Result<Sheet, UiError> {
+    let balances = ledger::balances(ctx, who).await.map_err(here::fail)?;
+    let found = ledger::transactions(ctx, who, filter, paging).await.map_err(here::fail)?;
+    let pages = Some(pages(&found));
+    let accounts = balances.into_iter().map(|row| {
+        let owner = row.owner_id.map(|id| id.to_string()).unwrap_or_default();
+        let query = links::query(&[("account", row.account.as_str()), ("owner", &owner)]);
+        vec![
+            Cell::text(row.account.title()).to(format!("{}{query}", links::admin("ledger/"))),
+            Cell::text(row.owner),
+            Cell::text(row.kind),
+            Cell::number(row.amount),
+        ]
+    });
+    let title = match (filter.account, filter.owner) {
+        (None, None) => "Transactions".to_owned(),
+        (Some(account), _) => format!("Transactions: {}", account.title()),
+        (None, Some(_)) => "Transactions of one organization".to_owned(),
+    };
+    let mut buttons = vec![Cell::text("Check the books").to(links::admin("ledger/check/"))];
+    if filter != TransactionFilter::default() {
+        buttons.push(Cell::text("All transactions").to(links::admin("ledger/")));
+    }
+    Ok(Sheet {
+        title: "Ledger".to_owned(),
+        text: "Every movement of money: where it came from, and where it went. Nothing here is ever changed."
+            .to_owned(),
+        links: buttons,
+        grids: vec![
+            Grid {
+                title: "Accounts".to_owned(),
+                head: heads(&["Account", "Whose", "Kind", "Balance"]),
+                rows: accounts.collect(),
+                empty: "No money has moved yet.".to_owned(),
+                ..Grid::default()
+            },
+            Grid {
+                title,
+                head: heads(&["No.", "When", "What", "Account", "Whose", "Debit", "Credit"]),
+                rows: found.rows.into_iter().flat_map(transaction).collect(),
+                empty: "No transaction is like that.".to_owned(),
+                pages,
+                ..Grid::default()
+            },
+        ],
+        ..Sheet::default()
+    })
+}
+
+/// Writes a transaction as a row a line; its number, time and subject stand on the first.
+fn transaction(view: TransactionView) -> Vec<Vec<Cell>> {
+    let TransactionView { number, kind, memo, occurred, entries, .. } = view;
+    let what = match kind {
+        TransactionKind::Sale => "Sale",
+        TransactionKind::Unmatched => "Payment without an order",
+        TransactionKind::Fee => "Fee",
+        TransactionKind::Release => "Released",
+        TransactionKind::RefundDue => "Refund decided",
+        TransactionKind::RefundPaid => "Refund made",
+    };
+    let line = |(place, entry): (usize, EntryView)| {
+        let EntryView { account, owner, amount, .. } = entry;
+        let first = place == 0;
+        let only_first = |text: String| if first { text } else { String::new() };
+        let (debit, credit) = if amount.minor >= 0 {
+            (amount.to_string(), String::new())
+        } else {
+            (String::new(), Money::new(-amount.minor, amount.currency).to_string())
+        };
+        vec![
+            Cell::number(only_first(number.to_string())),
+            Cell::new(only_first(occurred.readable()), CellLook::When),
+            Cell::text(only_first(format!("{what}: {memo}"))),
+            Cell::text(AccountCode::title(account)),
+            Cell::text(owner),
+            Cell::number(debit),
+            Cell::number(credit),
+        ]
+    };
+    entries.into_iter().enumerate().map(line).collect()
+}
+
+async fn check(ctx: &Ctx, who: &Principal) -> Result<Sheet, UiError> {
+    let view = ledger::check(ctx, who).await.map_err(here::fail)?;
+    let holds = view.holds();
+    let rows = view.findings.into_iter().map(|finding| {
+        let fine = finding.problems.is_empty();
+        let state = if fine { Cell::new("Holds", CellLook::Good) } else { Cell::new("Does not hold", CellLook::Bad) };
+        vec![state, Cell::text(finding.rule), Cell::text(finding.problems.join("; "))]
+    });
+    Ok(Sheet {
+        title: if holds { "The books are right" } else { "The books are not right" }.to_owned(),
+        text: format!("Looked at on {}: the ledger of the {} rail, beside payments and earnings.", view.at, view.book),
+        links: vec![Cell::text("The ledger").to(links::admin("ledger/"))],
+        grids: vec![Grid {
+            title: "What must hold".to_owned(),
+            head: heads(&["", "Rule", "Problems"]),
+            rows: rows.collect(),
+            ..Grid::default()
+        }],
+        ..Sheet::default()
+    })
+}

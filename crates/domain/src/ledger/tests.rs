@@ -1,0 +1,464 @@
+//! The invariants of the ledger on random histories (docs/MONEY.md lists them by number).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{BasisPoints, CategoryId, CommissionRuleId};
+
+const NOW: Timestamp = Timestamp(1_795_262_400_000_000);
+
+fn provider(number: u8) -> OrganizationId {
+    OrganizationId(Uuid::from_u128(u128::from(number) + 1))
+}
+
+fn heading(kind: TransactionKind, source: &str) -> Heading {
+    Heading {
+        book: "sandbox".to_owned(),
+        kind,
+        source: source.to_owned(),
+        occurred_at: NOW,
+        reverses: None,
+        memo: String::new(),
+    }
+}
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::Usd)
+}
+
+const RAIL: Account = Account::Platform(PlatformAccount::RailBalance);
+const DUE: Account = Account::Platform(PlatformAccount::RefundsDue);
+
+#[test]
+fn lines_that_do_not_add_up_are_refused() {
+    let lines = |debit, credit| vec![Posting::debit(RAIL, usd(debit)), Posting::credit(DUE, usd(credit))];
+    let post = |lines| post(heading(TransactionKind::Unmatched, "p"), lines);
+    assert!(post(lines(5, 5)).is_ok());
+    assert_eq!(post(lines(5, 4)), Err(PostError::Unbalanced(1)));
+    assert_eq!(post(lines(0, 0)), Err(PostError::TooFewLines));
+    assert_eq!(post(vec![Posting::debit(RAIL, usd(5))]), Err(PostError::TooFewLines));
+    assert_eq!(post(lines(LARGEST + 1, LARGEST + 1)), Err(PostError::OutOfBounds(LARGEST + 1)));
+    assert_eq!(post(lines(i64::MIN, i64::MIN)), Err(PostError::OutOfBounds(i64::MIN)));
+}
+
+#[test]
+fn two_currencies_are_refused_even_where_the_numbers_add_up() {
+    let euros = Money::new(5, Currency::Eur);
+    let lines = vec![Posting::debit(RAIL, usd(5)), Posting::credit(DUE, euros)];
+    let refused = post(heading(TransactionKind::Unmatched, "p"), lines);
+    assert_eq!(refused, Err(PostError::MixedCurrencies(Currency::Usd, Currency::Eur)));
+}
+
+#[test]
+fn a_transaction_without_a_source_is_refused() {
+    let lines = || vec![Posting::debit(RAIL, usd(5)), Posting::credit(DUE, usd(5))];
+    assert_eq!(post(heading(TransactionKind::Unmatched, ""), lines()), Err(PostError::Nameless));
+    let nowhere = Heading { book: String::new(), ..heading(TransactionKind::Unmatched, "p") };
+    assert_eq!(post(nowhere, lines()), Err(PostError::Nameless));
+}
+
+#[test]
+fn commission_is_rounded_half_to_even_and_the_provider_has_the_rest() {
+    let shares = |gross, rate| {
+        let shares = Shares::of_sale(usd(gross), 0, BasisPoints(rate)).expect("a sale");
+        (shares.commission().minor, shares.net().minor)
+    };
+    assert_eq!(shares(2900, 2000), (580, 2320));
+    assert_eq!(shares(1, 5000), (0, 1), "half a cent is rounded to the even one");
+    assert_eq!(shares(3, 5000), (2, 1));
+    assert_eq!(shares(1, 5001), (1, 0));
+    assert_eq!(shares(999, 0), (0, 999));
+    assert_eq!(shares(999, 10_000), (999, 0));
+    assert!(Shares::of_sale(usd(999), 0, BasisPoints(10_001)).is_err());
+    assert!(Shares::of_sale(usd(-1), 0, BasisPoints(0)).is_err());
+    assert!(Shares::of_sale(usd(10), 11, BasisPoints(0)).is_err());
+}
+
+/// Deals `amount` out by largest remainder, which is what the refunds here do not do.
+fn largest_remainder(amount: i64, weights: [i64; 3]) -> [i64; 3] {
+    let whole: i64 = weights.iter().sum();
+    let mut dealt = weights.map(|weight| amount * weight / whole);
+    let mut order = [0, 1, 2];
+    order.sort_by_key(|&at| std::cmp::Reverse(amount * weights[at] % whole));
+    let left = amount - dealt.iter().sum::<i64>();
+    for &at in order.iter().take(usize::try_from(left).expect("small")) {
+        dealt[at] += 1;
+    }
+    dealt
+}
+
+#[test]
+fn largest_remainders_would_take_a_cent_back_from_a_share_as_a_refund_grows() {
+    // Six, six and two of fourteen: of ten cents the third gets two, of eleven only one.
+    assert_eq!(largest_remainder(10, [6, 6, 2]), [4, 4, 2]);
+    assert_eq!(largest_remainder(11, [6, 6, 2]), [5, 5, 1]);
+    let sale = Shares::frozen(usd(14), 6, 6).expect("a sale");
+    let (ten, eleven) = (sale.refund(0, 10).expect("a refund"), sale.refund(0, 11).expect("a refund"));
+    assert!(ten.net().minor <= eleven.net().minor);
+}
+
+fn category(number: u8) -> CategoryId {
+    CategoryId(Uuid::from_u128(u128::from(number)))
+}
+
+fn rule(id: u8, scope: RuleScope, rate: u16, from: i64, until: Option<i64>) -> CommissionRule {
+    CommissionRule {
+        id: CommissionRuleId(Uuid::from_u128(u128::from(id))),
+        scope,
+        rate: BasisPoints(rate),
+        valid_from: Timestamp(from),
+        valid_until: until.map(Timestamp),
+    }
+}
+
+#[test]
+fn the_narrowest_rule_that_holds_goes_first_and_of_those_the_newest() {
+    let rules = [
+        rule(1, RuleScope::All, 2000, 0, None),
+        rule(2, RuleScope::Category(category(1)), 1500, 10, None),
+        rule(3, RuleScope::Provider(provider(1)), 1000, 20, Some(30)),
+        rule(4, RuleScope::All, 1800, 5, None),
+    ];
+    let rate = |who, what, at| applicable(&rules, provider(who), category(what), Timestamp(at)).map(|rule| rule.rate.0);
+    assert_eq!(rate(1, 1, -1), None);
+    assert_eq!(rate(1, 1, 4), Some(2000));
+    assert_eq!(rate(1, 1, 5), Some(1800));
+    assert_eq!(rate(1, 1, 10), Some(1500));
+    assert_eq!(rate(1, 1, 20), Some(1000));
+    assert_eq!(rate(1, 1, 29), Some(1000));
+    assert_eq!(rate(1, 1, 30), Some(1500), "the end is the first moment that is not meant");
+    assert_eq!(rate(2, 1, 25), Some(1500));
+    assert_eq!(rate(2, 2, 25), Some(1800));
+}
+
+fn sale() -> impl Strategy<Value = Shares> {
+    let amount = prop_oneof![0..200_i64, 0..1_000_000_i64, LARGEST - 1000..=LARGEST];
+    (amount, 0..=10_000_u16, 0..=10_000_u16).prop_map(|(gross, tax, rate)| {
+        let tax = i64::try_from(i128::from(gross) * i128::from(tax) / 10_000).expect("a part");
+        Shares::of_sale(usd(gross), tax, BasisPoints(rate)).expect("a sale")
+    })
+}
+
+fn parts(shares: Shares) -> [i64; 3] {
+    [shares.tax(), shares.commission(), shares.net()].map(|money| money.minor)
+}
+
+proptest! {
+    /// Invariants 4 and 6.
+    #[test]
+    fn the_shares_of_a_sale_are_the_sale(shares in sale()) {
+        prop_assert_eq!(parts(shares).iter().sum::<i64>(), shares.gross().minor);
+        prop_assert!(parts(shares).iter().all(|&part| (0..=shares.gross().minor).contains(&part)));
+    }
+
+    /// The platform's share is never more than half a cent from the exact one.
+    #[test]
+    fn commission_is_exact_to_half_a_cent(gross in 0..=LARGEST, rate in 0..=10_000_u16) {
+        let shares = Shares::of_sale(usd(gross), 0, BasisPoints(rate)).expect("a sale");
+        let off = i128::from(shares.commission().minor) * 10_000 - i128::from(gross) * i128::from(rate);
+        prop_assert!(off.abs() <= 5000);
+    }
+
+    /// Invariants 7 and 8: however a sale goes back, in however many pieces.
+    #[test]
+    fn refunds_take_back_exactly_what_the_sale_gave(
+        shares in sale(),
+        cuts in prop::collection::vec(any::<u64>(), 0..12),
+    ) {
+        let gross = shares.gross().minor;
+        let mut cuts: Vec<i64> = cuts
+            .into_iter()
+            .map(|cut| i64::try_from(u128::from(cut) % (u128::try_from(gross).expect("positive") + 1)).expect("small"))
+            .collect();
+        cuts.push(gross);
+        cuts.sort_unstable();
+        let mut before = 0;
+        let mut back = [0_i64; 3];
+        for cut in cuts {
+            let refund = shares.refund(before, cut - before).expect("a refund");
+            prop_assert_eq!(refund.gross().minor, cut - before);
+            prop_assert_eq!(parts(refund).iter().sum::<i64>(), cut - before);
+            for (at, part) in parts(refund).into_iter().enumerate() {
+                prop_assert!(part >= 0, "a share shrinks");
+                back[at] += part;
+                // Within one cent of the exact share.
+                let off = i128::from(back[at]) * i128::from(gross.max(1)) - i128::from(cut) * i128::from(parts(shares)[at]);
+                prop_assert!(off.abs() <= i128::from(gross.max(1)), "{back:?} of {shares:?} after {cut}");
+            }
+            before = cut;
+        }
+        prop_assert_eq!(back, parts(shares));
+        prop_assert!(shares.refund(gross, 1).is_err());
+        prop_assert!(shares.refund(0, gross.saturating_add(1)).is_err());
+        prop_assert!(shares.refund(0, -1).is_err());
+    }
+
+    /// Invariants 1 and 20: whatever is posted adds up, up to 10^15, and nothing overflows.
+    #[test]
+    fn every_kind_of_transaction_adds_up(shares in sale(), owed in 0..=LARGEST, available in 0..=LARGEST) {
+        let lines = [
+            sale_lines(shares),
+            super::unmatched(shares.gross()),
+            super::fee(shares.gross()),
+            super::release(shares.net(), owed, provider(1)).0,
+            super::refund_due(shares, Held::Back, provider(1)),
+            super::refund_due(shares, Held::Released { available }, provider(1)),
+            super::refund_paid(shares.gross()),
+        ];
+        for lines in lines {
+            let nothing = lines.iter().all(|line| line.amount.minor == 0);
+            match post(heading(TransactionKind::Sale, "p"), lines) {
+                Ok(transaction) => {
+                    prop_assert_eq!(transaction.lines().iter().map(|line| line.amount.minor).sum::<i64>(), 0);
+                }
+                Err(error) => prop_assert!(nothing && error == PostError::TooFewLines, "{error}"),
+            }
+        }
+    }
+
+    /// Any other set of lines is refused.
+    #[test]
+    fn lines_that_are_off_by_anything_are_refused(shares in sale(), off in prop_oneof![-9..0_i64, 1..10_i64]) {
+        let mut lines = sale_lines(shares);
+        lines[0].amount.minor += off;
+        prop_assert!(post(heading(TransactionKind::Sale, "p"), lines).is_err());
+    }
+}
+
+fn sale_lines(shares: Shares) -> Vec<Posting> {
+    super::sale(shares, provider(1))
+}
+
+/// Something that happens to a payment; any of it may come twice, late or too early.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Sold { fee: i64 },
+    Unmatched,
+    HoldOver,
+    RefundDecided,
+    RefundPaid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stands {
+    Untaken,
+    HeldBack,
+    Available,
+    Due { earned: bool },
+    Gone { earned: bool },
+}
+
+/// A book in memory, moved by the functions that the program moves the database's by.
+#[derive(Clone, Debug, Default)]
+struct Book {
+    posted: BTreeMap<(TransactionKind, String), Transaction>,
+    balances: Vec<Balance>,
+    states: BTreeMap<usize, Stands>,
+}
+
+/// Adds a line to balances, as the database does.
+fn add(balances: &mut Vec<Balance>, line: &Posting) {
+    let (account, owner) = (line.account.code(), line.account.owner());
+    match balances.iter_mut().find(|balance| balance.is_of(account, owner, line.amount.currency)) {
+        Some(balance) => balance.amount.minor += line.amount.minor,
+        None => balances.push(Balance { account, owner, amount: line.amount }),
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sold {
+    shares: Shares,
+    provider: OrganizationId,
+}
+
+impl Book {
+    fn natural(&self, account: AccountCode, owner: OrganizationId) -> i64 {
+        let found = self.balances.iter().find(|balance| balance.account == account && balance.owner == Some(owner));
+        found.map_or(0, |balance| balance.natural().minor)
+    }
+
+    /// Posts; the same again changes nothing. A transaction of nothing but zeros says nothing.
+    fn write(&mut self, kind: TransactionKind, source: usize, lines: Vec<Posting>) {
+        let key = (kind, source.to_string());
+        let transaction = match post(heading(kind, &key.1), lines) {
+            Ok(transaction) => transaction,
+            Err(PostError::TooFewLines) => return,
+            Err(error) => panic!("{error}"),
+        };
+        if !self.posted.contains_key(&key) {
+            for line in transaction.lines() {
+                add(&mut self.balances, line);
+            }
+            self.posted.insert(key, transaction);
+        }
+    }
+
+    /// Does what the program does in one database transaction: the state and the postings, or neither.
+    fn happen(&mut self, at: usize, sold: Sold, event: Event) {
+        let Sold { shares, provider } = sold;
+        let state = self.states.get(&at).copied().unwrap_or(Stands::Untaken);
+        let next = match (event, state) {
+            (Event::Sold { fee }, Stands::Untaken) => {
+                self.write(TransactionKind::Sale, at, super::sale(shares, provider));
+                let fee = fee.min(shares.gross().minor);
+                self.write(TransactionKind::Fee, at, super::fee(usd(fee)));
+                Stands::HeldBack
+            }
+            (Event::Unmatched, Stands::Untaken) => {
+                self.write(TransactionKind::Unmatched, at, super::unmatched(shares.gross()));
+                Stands::Due { earned: false }
+            }
+            (Event::HoldOver, Stands::HeldBack) => {
+                let owed = self.natural(AccountCode::ProviderReceivable, provider);
+                let (lines, released) = super::release(shares.net(), owed, provider);
+                assert!(
+                    released.settled.minor == owed || released.available.minor == 0,
+                    "what is owed is settled first"
+                );
+                self.write(TransactionKind::Release, at, lines);
+                Stands::Available
+            }
+            (Event::RefundDecided, Stands::HeldBack | Stands::Available) => {
+                let available = self.natural(AccountCode::ProviderAvailable, provider);
+                let held = if state == Stands::HeldBack { Held::Back } else { Held::Released { available } };
+                let back = shares.refund(0, shares.gross().minor).expect("a refund");
+                self.write(TransactionKind::RefundDue, at, super::refund_due(back, held, provider));
+                Stands::Due { earned: true }
+            }
+            (Event::RefundPaid, Stands::Due { earned }) => {
+                self.write(TransactionKind::RefundPaid, at, super::refund_paid(shares.gross()));
+                Stands::Gone { earned }
+            }
+            // Too early, too late, or once more.
+            (_, state) => state,
+        };
+        self.states.insert(at, next);
+    }
+
+    fn figures(&self, sold: &[Sold]) -> Figures {
+        let mut figures = Figures { balances: self.balances.clone(), ..Figures::default() };
+        for (at, state) in &self.states {
+            let Sold { shares, provider } = sold[*at];
+            match state {
+                Stands::Untaken | Stands::Gone { .. } => {}
+                Stands::HeldBack | Stands::Available => {
+                    figures.kept.push(shares.gross());
+                    figures.commission.push(shares.commission());
+                    figures.tax.push(shares.tax());
+                    if *state == Stands::HeldBack {
+                        figures.held_back.push((provider, shares.net()));
+                    }
+                }
+                Stands::Due { .. } => figures.refunding.push(shares.gross()),
+            }
+        }
+        figures
+    }
+}
+
+fn sold() -> impl Strategy<Value = Sold> {
+    (sale(), 0..3_u8).prop_map(|(shares, who)| Sold { shares, provider: provider(who) })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        5 => (0..100_i64).prop_map(|fee| Event::Sold { fee }),
+        1 => Just(Event::Unmatched),
+        3 => Just(Event::HoldOver),
+        2 => Just(Event::RefundDecided),
+        2 => Just(Event::RefundPaid),
+    ]
+}
+
+proptest! {
+    /// Invariants 1, 2, 4, 7, 9, 10 and 14 after every step, with events that repeat and come in any order.
+    #[test]
+    fn whatever_happens_the_book_says_what_payments_and_earnings_say(
+        sold in prop::collection::vec(sold(), 1..6),
+        events in prop::collection::vec((0..6_usize, event()), 0..40),
+    ) {
+        let mut book = Book::default();
+        for (at, event) in events {
+            let at = at % sold.len();
+            book.happen(at, sold[at], event);
+            for finding in findings(&book.figures(&sold)) {
+                prop_assert!(finding.problems.is_empty(), "{finding:?}");
+            }
+        }
+        let released: BTreeSet<usize> = book.posted.keys()
+            .filter(|(kind, _)| *kind == TransactionKind::Release)
+            .map(|(_, source)| source.parse().expect("a number"))
+            .collect();
+        for owner in (0..3).map(provider) {
+            let earned = released.iter().filter(|&&at| sold[at].provider == owner).map(|&at| sold[at].shares.net().minor);
+            let available = book.natural(AccountCode::ProviderAvailable, owner);
+            prop_assert!(available <= earned.sum::<i64>(), "nothing is available before it is released");
+        }
+    }
+
+    /// Invariants 3 and 22: what is told again, or told again after a crash, changes nothing.
+    #[test]
+    fn events_that_come_again_and_crashes_change_nothing(
+        sold in prop::collection::vec(sold(), 1..5),
+        events in prop::collection::vec((0..5_usize, event()), 0..25),
+        crash in 0..25_usize,
+        again in 0..25_usize,
+    ) {
+        let mut once = Book::default();
+        for &(at, event) in &events {
+            once.happen(at % sold.len(), sold[at % sold.len()], event);
+        }
+        let mut twice = Book::default();
+        for (number, &(at, event)) in events.iter().enumerate() {
+            let at = at % sold.len();
+            if number == crash {
+                // Everything of the step is lost that was not committed, and it is done again.
+                let mut lost = twice.clone();
+                lost.happen(at, sold[at], event);
+            }
+            twice.happen(at, sold[at], event);
+            let states = twice.states.clone();
+            twice.happen(at, sold[at], event);
+            if number >= again && states[&at] != Stands::Untaken {
+                // A repeat of the first thing that was told, much later.
+                twice.happen(at, sold[at], Event::Sold { fee: 7 });
+                twice.happen(at, sold[at], Event::Unmatched);
+            }
+            prop_assert_eq!(&twice.states, &states);
+        }
+        prop_assert_eq!(once.posted, twice.posted);
+        prop_assert_eq!(once.balances, twice.balances);
+    }
+
+    /// Invariant 7: when everything has gone back, nothing is left but the rail's fees.
+    #[test]
+    fn when_everything_has_gone_back_only_the_fees_are_left(
+        sold in prop::collection::vec(sold(), 1..6),
+        events in prop::collection::vec((0..6_usize, event()), 0..30),
+    ) {
+        let mut book = Book::default();
+        for (at, event) in events {
+            book.happen(at % sold.len(), sold[at % sold.len()], event);
+        }
+        for (at, sold) in sold.iter().enumerate() {
+            book.happen(at, *sold, Event::RefundDecided);
+            book.happen(at, *sold, Event::RefundPaid);
+        }
+        for provider in (0..3).map(provider) {
+            let available = book.natural(AccountCode::ProviderAvailable, provider);
+            let owed = book.natural(AccountCode::ProviderReceivable, provider);
+            prop_assert_eq!(book.natural(AccountCode::ProviderPending, provider), 0);
+            prop_assert_eq!(available - owed, 0);
+        }
+        for balance in &book.balances {
+            match balance.account {
+                AccountCode::RailBalance | AccountCode::RailFees | AccountCode::ProviderAvailable
+                | AccountCode::ProviderReceivable => {}
+                _ => prop_assert_eq!(balance.amount.minor, 0, "{:?}", balance),
+            }
+        }
+    }
+}

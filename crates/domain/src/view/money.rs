@@ -1,0 +1,312 @@
+//! What providers and operators see of money: earnings, revenue, the ledger, commission.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{AccountCode, TransactionKind};
+use crate::state::{EarningState, InvoiceKind};
+use crate::view::Page;
+use crate::{
+    CategoryId, CommissionRuleId, EarningId, InvoiceId, LedgerTransactionId, Money, OrderId, OrganizationId, PlanId,
+    SubscriptionId, Timestamp,
+};
+
+/// What a provider has earned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EarningsView {
+    /// Earned and held back, by currency.
+    pub held_back: Vec<Money>,
+    /// Earned and no longer held back, by currency.
+    pub available: Vec<Money>,
+    /// What the provider owes: refunds that its available earnings did not cover, by currency.
+    pub owed: Vec<Money>,
+    /// What the sales that stand come to, by currency.
+    pub totals: Vec<EarningsSummary>,
+    /// For how many days an earning is held back.
+    pub hold_days: i64,
+    /// Each sale, newest first.
+    pub sales: Page<EarningView>,
+}
+
+/// What sales come to, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarningsSummary {
+    /// How many.
+    pub sales: i64,
+    /// What buyers paid.
+    pub gross: Money,
+    /// What is tax of it.
+    pub tax: Money,
+    /// What the platform keeps.
+    pub commission: Money,
+    /// What the provider earns.
+    pub net: Money,
+}
+
+/// What a provider earns by one sale.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarningView {
+    /// Which.
+    pub id: EarningId,
+    /// By which order.
+    pub order_id: OrderId,
+    /// When.
+    pub sold: Timestamp,
+    /// Who bought, by name.
+    pub buyer: String,
+    /// What was sold.
+    pub description: String,
+    /// What the buyer paid.
+    pub gross: Money,
+    /// What is tax of it.
+    pub tax: Money,
+    /// What the platform keeps.
+    pub commission: Money,
+    /// Which share that is, `20 %`.
+    pub rate: String,
+    /// What the provider earns.
+    pub net: Money,
+    /// Where it stands.
+    pub state: EarningState,
+    /// Until when it is held back.
+    pub release: Timestamp,
+    /// When it was released.
+    pub released: Option<Timestamp>,
+    /// When its sale went back.
+    pub returned: Option<Timestamp>,
+}
+
+/// What the platform took and earned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RevenueView {
+    /// Of which rail.
+    pub book: String,
+    /// What the running subscriptions bring in a month, by currency.
+    pub monthly: Vec<Money>,
+    /// By month and currency, newest first.
+    pub rows: Vec<RevenueRow>,
+}
+
+/// What the platform took and earned in one month, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevenueRow {
+    /// `2026-11`.
+    pub month: String,
+    /// What buyers paid for what was sold.
+    pub sold: Money,
+    /// What went back of sales.
+    pub returned: Money,
+    /// What was sold, less what went back.
+    pub kept: Money,
+    /// The platform's share of that.
+    pub commission: Money,
+    /// What the payment rail kept.
+    pub fees: Money,
+    /// Commission less fees.
+    pub net: Money,
+}
+
+/// The balance of one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceView {
+    /// What the account is for.
+    pub account: AccountCode,
+    /// `asset`, `liability`, `revenue` or `expense`.
+    pub kind: String,
+    /// Whose it is; the platform's own are nobody's.
+    pub owner_id: Option<OrganizationId>,
+    /// By name; empty for the platform's own.
+    pub owner: String,
+    /// Its balance, positive where the account holds what it is for.
+    pub amount: Money,
+}
+
+/// One transaction of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionView {
+    /// Which.
+    pub id: LedgerTransactionId,
+    /// Its place in the book.
+    pub number: i64,
+    /// What it is about.
+    pub kind: TransactionKind,
+    /// What caused it: the id of a payment or of an earning.
+    pub source: String,
+    /// What people read.
+    pub memo: String,
+    /// When it happened.
+    pub occurred: Timestamp,
+    /// The seal of it and of all before it, in hexadecimal.
+    pub hash: String,
+    /// Its lines.
+    pub entries: Vec<EntryView>,
+}
+
+/// One line of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Which account.
+    pub account: AccountCode,
+    /// Whose it is; the platform's own are nobody's.
+    pub owner_id: Option<OrganizationId>,
+    /// By name; empty for the platform's own.
+    pub owner: String,
+    /// Debits are positive, credits negative.
+    pub amount: Money,
+}
+
+/// Whether the ledger is right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerCheck {
+    /// Of which rail.
+    pub book: String,
+    /// When it was looked at, readable.
+    pub at: String,
+    /// What must hold.
+    pub findings: Vec<LedgerFinding>,
+}
+
+impl LedgerCheck {
+    /// Tells whether everything holds.
+    pub fn holds(&self) -> bool {
+        self.findings.iter().all(|finding| finding.problems.is_empty())
+    }
+}
+
+/// One thing that must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerFinding {
+    /// What must hold.
+    pub rule: String,
+    /// What was found where it does not; empty where it holds.
+    pub problems: Vec<String>,
+}
+
+/// The rules of commission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommissionRules {
+    /// The share where no rule holds, `20 %`.
+    pub otherwise: String,
+    /// The rules, those that began last first.
+    pub rules: Vec<CommissionRuleView>,
+}
+
+/// A rule of commission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommissionRuleView {
+    /// Which.
+    pub id: CommissionRuleId,
+    /// Of which provider's sales.
+    pub provider_id: Option<OrganizationId>,
+    /// By name; empty without a provider.
+    pub provider_name: String,
+    /// Of which category's sales.
+    pub category_id: Option<CategoryId>,
+    /// By name; empty without a category.
+    pub category_title: String,
+    /// Which share, in hundredths of a percent.
+    pub basis_points: i64,
+    /// Which share, `12.5 %`.
+    pub percent: String,
+    /// The first moment it holds, readable.
+    pub from: String,
+    /// The first moment it holds no more, readable.
+    pub until: Option<String>,
+    /// Whether it has begun.
+    pub began: bool,
+    /// Whether it holds no more.
+    pub over: bool,
+    /// Why.
+    pub note: String,
+    /// Who said so, by name.
+    pub created_by: String,
+}
+
+/// What a month of a subscription would have cost on each plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulation {
+    /// Which subscription.
+    pub subscription_id: SubscriptionId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// What its buyer calls it.
+    pub subscription_name: String,
+    /// Which month, `2026-10`.
+    pub month: String,
+    /// Answered calls in it.
+    pub calls: i64,
+    /// Tokens that were read.
+    pub input_tokens: i64,
+    /// Tokens that were written.
+    pub output_tokens: i64,
+    /// The plans, cheapest first.
+    pub costs: Vec<PlanCost>,
+}
+
+/// An invoice or a credit note.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceView {
+    /// Which.
+    pub id: InvoiceId,
+    /// `SANDBOX-2026-000001`.
+    pub number: String,
+    /// What it is.
+    pub kind: InvoiceKind,
+    /// The number of the invoice that a credit note takes back.
+    pub corrects: Option<String>,
+    /// The buyer.
+    pub organization_id: OrganizationId,
+    /// By name, as it was then.
+    pub buyer_name: String,
+    /// The buyer's address for letters, as it was then; may be empty.
+    pub buyer_email: String,
+    /// Who invoices.
+    pub seller_name: String,
+    /// For whose work.
+    pub provider_name: String,
+    /// For which order.
+    pub order_id: OrderId,
+    /// What was bought.
+    pub description: String,
+    /// How it was paid.
+    pub method: String,
+    /// With tax; a credit note's is below zero.
+    pub total: Money,
+    /// What is tax of it.
+    pub tax: Money,
+    /// When.
+    pub issued: Timestamp,
+}
+
+/// What another plan costs if it is ordered today.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChange {
+    /// Which plan.
+    pub plan_id: PlanId,
+    /// By name.
+    pub name: String,
+    /// What a month of it costs.
+    pub price: Money,
+    /// What the rest of the month was worth on the old plan; below zero, as it goes back.
+    pub credit: Money,
+    /// What the rest of the month costs on this one.
+    pub debit: Money,
+    /// What is charged now; nothing for a cheaper plan.
+    pub now: Money,
+}
+
+/// What a month would have cost on a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCost {
+    /// Which plan.
+    pub plan_id: PlanId,
+    /// By name.
+    pub name: String,
+    /// Whether it is the subscription's.
+    pub yours: bool,
+    /// Calls in a month; nothing means without a limit.
+    pub monthly_quota: Option<i64>,
+    /// How many of the month's calls would not have been answered.
+    pub refused: i64,
+    /// What the month would have cost.
+    pub total: Money,
+}

@@ -1,0 +1,173 @@
+//! For which time subscriptions are paid: periods, renewals, what happens when a payment fails, and the end.
+//!
+//! A period that is over makes an order of the kind `Renew`, which is paid like any other: by charging the method of
+//! the last payment, or by its buyer on a page. While it is unpaid the agent answers for some days more, and then
+//! no more, until the order is paid. What a newcomer gets wrong: whoever changes this takes the subscription's row
+//! first, then the order's, then the book.
+
+mod renewal;
+mod simulation;
+mod switching;
+
+use domain::state::{Entitlement, OrderKind};
+use domain::{Permission, SubscriptionId, Timestamp};
+use store::billings::{self as rows, BillingRow};
+use store::orders::{self, OrderRow};
+use store::{Scope, Tx, gateway, subscriptions};
+
+use crate::access::{Principal, on_behalf};
+use crate::audit;
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+
+pub(crate) use renewal::{paid, renew_due};
+pub use simulation::simulate;
+pub use switching::changes;
+pub(crate) use switching::charged;
+
+/// Begins the first period of a subscription, which was paid with its order.
+pub(crate) async fn begin(tx: &mut Tx, order: &OrderRow, id: SubscriptionId, now: Timestamp) -> Result<()> {
+    let method = orders::kept_payments(tx, order.id).await?.last().map(|payment| payment.id);
+    let row = BillingRow {
+        subscription_id: id,
+        organization_id: order.organization_id,
+        anchor: now,
+        periods: 1,
+        period_start: now,
+        period_end: now.plus_months(1),
+        entitlement: Entitlement::Granted,
+        grace_until: None,
+        cancel_at_period_end: false,
+        renewal_order_id: None,
+        attempts: 0,
+        next_attempt_at: None,
+        method_payment_id: method,
+    };
+    Ok(rows::insert(tx, on_behalf(order.organization_id), &row).await?)
+}
+
+/// Ends the periods of a subscription that is ended.
+pub(crate) async fn end(tx: &mut Tx, id: SubscriptionId) -> Result<()> {
+    if let Some(row) = rows::get(tx, id).await? {
+        let over = BillingRow {
+            entitlement: Entitlement::Ended,
+            grace_until: None,
+            renewal_order_id: None,
+            next_attempt_at: None,
+            ..row
+        };
+        rows::update(tx, &over).await?;
+    }
+    Ok(())
+}
+
+/// Pays another period with the method that paid for another plan, from now on.
+pub(crate) async fn use_method_of(tx: &mut Tx, order: &OrderRow, id: SubscriptionId) -> Result<()> {
+    let method = orders::kept_payments(tx, order.id).await?.last().map(|payment| payment.id);
+    if let (Some(row), Some(method)) = (rows::get(tx, id).await?, method) {
+        rows::update(tx, &BillingRow { method_payment_id: Some(method), ..row }).await?;
+    }
+    Ok(())
+}
+
+/// Has a subscription end with its period; until then it can be resumed.
+pub async fn cancel_at_period_end(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<()> {
+    decide(ctx, who, id, "subscription.cancel", |row| BillingRow { cancel_at_period_end: true, ..row }).await
+}
+
+/// Takes back that a subscription ends with its period.
+pub async fn resume(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<()> {
+    decide(ctx, who, id, "subscription.resume", |row| BillingRow { cancel_at_period_end: false, ..row }).await
+}
+
+async fn decide(
+    ctx: &Ctx,
+    who: &Principal,
+    id: SubscriptionId,
+    action: &str,
+    change: impl Fn(BillingRow) -> BillingRow,
+) -> Result<()> {
+    let missing = || Error::NotFound("subscription");
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    subscriptions::lock(&mut tx, id).await?;
+    let subscription = subscriptions::get(&mut tx, id, now.month_start()).await?.ok_or_else(missing)?;
+    let member =
+        who.member(subscription.organization_id, Permission::Buy).map_err(|error| error.hiding("subscription"))?;
+    let Some(row) = rows::get(&mut tx, id).await?.filter(|row| row.entitlement != Entitlement::Ended) else {
+        return Err(Error::Conflict("This subscription has ended; it cannot be changed any more.".to_owned()));
+    };
+    if row.renewal_order_id.is_some() {
+        return Err(Error::Conflict(
+            "The next period has begun and is not paid; pay its order, or end the subscription now.".to_owned(),
+        ));
+    }
+    let changed = change(row.clone());
+    // A second time changes nothing, and is not written down again.
+    if changed != row {
+        rows::update(&mut tx, &changed).await?;
+        let of = Some(subscription.organization_id);
+        audit::note(ctx, &mut tx, Some(member.user), of, action, &id.to_string(), "").await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes down for which time subscriptions are paid that were bought before it was kept; at the start of the program.
+pub async fn catch_up(ctx: &Ctx) -> Result<usize> {
+    let now = ctx.now();
+    let mut begun = 0;
+    loop {
+        let mut tx = ctx.store.write(Scope::System).await?;
+        let missing = rows::missing(&mut tx, 200).await?;
+        if missing.is_empty() {
+            return Ok(begun);
+        }
+        for id in missing {
+            let row =
+                subscriptions::get(&mut tx, id, now.month_start()).await?.ok_or(Error::NotFound("subscription"))?;
+            let method = rows::bought_by(&mut tx, id).await?.and_then(|(_, payment)| payment);
+            // What has gone by was never asked for: the period that runs now counts as paid.
+            let mut periods = 1;
+            while row.created_at.plus_months(periods) <= now {
+                periods += 1;
+            }
+            let new = BillingRow {
+                subscription_id: id,
+                organization_id: row.organization_id,
+                anchor: row.created_at,
+                periods,
+                period_start: row.created_at.plus_months(periods - 1),
+                period_end: row.created_at.plus_months(periods),
+                entitlement: Entitlement::Granted,
+                grace_until: None,
+                cancel_at_period_end: false,
+                renewal_order_id: None,
+                attempts: 0,
+                next_attempt_at: None,
+                method_payment_id: method,
+            };
+            rows::insert(&mut tx, on_behalf(row.organization_id), &new).await?;
+            begun += 1;
+        }
+        tx.commit().await?;
+    }
+}
+
+/// Cancels the unpaid order of a subscription's next period, because the subscription ends.
+pub(crate) async fn drop_renewal(tx: &mut Tx, id: SubscriptionId, now: Timestamp) -> Result<()> {
+    let Some(row) = rows::get(tx, id).await? else { return Ok(()) };
+    let Some(order) = row.renewal_order_id else { return Ok(()) };
+    orders::lock(tx, order).await?;
+    let order = orders::get(tx, order).await?.ok_or(Error::NotFound("order"))?;
+    debug_assert_eq!(order.kind, OrderKind::Renew);
+    crate::orders::abandon_renewal(tx, &order, now).await?;
+    Ok(rows::update(tx, &BillingRow { renewal_order_id: None, next_attempt_at: None, grace_until: None, ..row })
+        .await?)
+}
+
+/// Tells the gateway of this process and of others that an agent answers again, or no more.
+async fn tell_gateway(tx: &mut Tx, row: &BillingRow, now: Timestamp) -> Result<()> {
+    Ok(gateway::note_change(tx, fresh_id(), None, Some(row.organization_id), now).await?)
+}

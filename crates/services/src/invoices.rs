@@ -1,0 +1,132 @@
+//! Invoices and credit notes: written in the transaction of the sale or the refund, and never changed.
+//!
+//! The marketplace sells in its own name, so that it is the one who invoices; the provider is named. What a
+//! newcomer gets wrong: the number is taken last, because whoever takes one makes everyone else wait.
+
+use domain::state::InvoiceKind;
+use domain::view::money::InvoiceView;
+use domain::view::{Page, Paging};
+use domain::{InvoiceId, Money, OrganizationId, Permission, Timestamp};
+use store::invoices::{self as rows, InvoiceRow};
+use store::orders::{OrderRow, PaymentRow};
+use store::{Scope, Tx, organizations};
+
+use crate::access::{Principal, on_behalf};
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+
+/// Writes the invoice of a sale.
+pub(crate) async fn invoice(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    order: &OrderRow,
+    payment: &PaymentRow,
+    tax_minor: i64,
+    now: Timestamp,
+) -> Result<()> {
+    if payment.amount_minor == 0 {
+        return Ok(());
+    }
+    let buyer = organizations::get(tx, order.organization_id).await?.ok_or(Error::NotFound("organization"))?;
+    let row = InvoiceRow {
+        id: InvoiceId(fresh_id()),
+        series: series(&payment.rail, now),
+        number: 0,
+        kind: InvoiceKind::Invoice,
+        corrects_id: None,
+        organization_id: order.organization_id,
+        buyer_name: buyer.name,
+        buyer_email: buyer.email,
+        seller_name: ctx.settings.site_name.clone(),
+        provider_id: order.provider_id,
+        provider_name: order.provider_name.clone(),
+        order_id: order.id,
+        payment_id: payment.id,
+        description: format!("{} — {}", order.offering_name, order.plan_name),
+        method: payment.method.clone(),
+        currency: payment.currency,
+        total_minor: payment.amount_minor,
+        tax_minor,
+        issued_at: now,
+    };
+    Ok(rows::insert(tx, on_behalf(order.organization_id), &row).await?)
+}
+
+/// Writes the credit note of a sale that goes back.
+pub(crate) async fn credit_note(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
+    let Some(invoice) = rows::of_payment(tx, payment.id, InvoiceKind::Invoice).await? else {
+        return Ok(());
+    };
+    let row = InvoiceRow {
+        id: InvoiceId(fresh_id()),
+        series: series(&payment.rail, now),
+        kind: InvoiceKind::CreditNote,
+        corrects_id: Some(invoice.id),
+        total_minor: -invoice.total_minor,
+        tax_minor: -invoice.tax_minor,
+        issued_at: now,
+        ..invoice
+    };
+    Ok(rows::insert(tx, on_behalf(payment.organization_id), &row).await?)
+}
+
+/// Numbers begin anew each year, and pretended money has numbers of its own.
+fn series(rail: &str, now: Timestamp) -> String {
+    format!("{}-{}", rail.to_uppercase(), now.day().civil().0)
+}
+
+/// Lists an organization's documents, newest first.
+pub async fn list(
+    ctx: &Ctx,
+    who: &Principal,
+    organization: OrganizationId,
+    paging: Paging,
+) -> Result<Page<InvoiceView>> {
+    let member = who.member(organization, Permission::ViewBilling)?;
+    let paging = Paging::clamped(paging.page, paging.page_size);
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let total = rows::count(&mut tx, member.tenant).await?;
+    let found = rows::list(&mut tx, member.tenant, paging.page_size, paging.offset()).await?;
+    let rows = found.into_iter().map(view).collect();
+    Ok(Page { rows, total, page: paging.page, page_size: paging.page_size })
+}
+
+/// Returns one document to its buyer, and to operators.
+pub async fn get(ctx: &Ctx, who: &Principal, id: InvoiceId) -> Result<InvoiceView> {
+    let operator = who.user()?.user.operator;
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let row = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("invoice"))?;
+    if !operator {
+        who.member(row.organization_id, Permission::ViewBilling).map_err(|error| error.hiding("invoice"))?;
+    }
+    let corrects = match row.corrects_id {
+        Some(id) => rows::get(&mut tx, id).await?.map(|row| number(&row)),
+        None => None,
+    };
+    Ok(InvoiceView { corrects, ..view(row) })
+}
+
+fn number(row: &InvoiceRow) -> String {
+    format!("{}-{:06}", row.series, row.number)
+}
+
+fn view(row: InvoiceRow) -> InvoiceView {
+    InvoiceView {
+        number: number(&row),
+        id: row.id,
+        kind: row.kind,
+        corrects: None,
+        organization_id: row.organization_id,
+        buyer_name: row.buyer_name,
+        buyer_email: row.buyer_email,
+        seller_name: row.seller_name,
+        provider_name: row.provider_name,
+        order_id: row.order_id,
+        description: row.description,
+        method: row.method,
+        total: Money::new(row.total_minor, row.currency),
+        tax: Money::new(row.tax_minor, row.currency),
+        issued: row.issued_at,
+    }
+}

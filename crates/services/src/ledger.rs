@@ -1,0 +1,223 @@
+//! What happens in the ledger when money moves, and what people read of it.
+//!
+//! Each posting is made in the transaction of the change that causes it, so that there is never one without the
+//! other. What a newcomer gets wrong: the caller holds the order's row; the book is taken hold of after it,
+//! and balances are read only then.
+
+mod check;
+mod commission;
+mod earnings;
+mod reading;
+
+use domain::ledger::{self as book, AccountCode, Heading, Held, Posting, Shares, TransactionKind};
+use domain::state::{EarningState, PaymentState};
+use domain::{BasisPoints, CommissionRuleId, EarningId, LedgerTransactionId, Money, PaymentId, Timestamp};
+use store::ledger::{self as rows, NewEarning};
+use store::orders::{self, OrderRow, PaymentRow};
+use store::{Scope, Tx};
+
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::invoices;
+
+pub use check::check;
+pub use commission::{NewRule, add_rule, end_rule, rules};
+pub use earnings::{csv as earnings_csv, earnings};
+pub use reading::{TransactionFilter, balances, revenue, transactions};
+
+/// How many earnings are released, and payments posted, in one go.
+const AT_ONCE: i64 = 200;
+
+/// Books a sale: a payment that pays for its order.
+pub(crate) async fn sold(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    order: &OrderRow,
+    payment: &PaymentRow,
+    fee_minor: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let (rate, rule) = rate(ctx, tx, order, now).await?;
+    let gross = Money::new(payment.amount_minor, payment.currency);
+    // Prices hold no tax until the operator collects any.
+    let shares = Shares::of_sale(gross, 0, rate).map_err(Error::internal)?;
+    let description = format!("{} — {}", order.offering_name, order.plan_name);
+    write(tx, payment, TransactionKind::Sale, &description, book::sale(shares, payment.provider_id), now).await?;
+    let earning = NewEarning {
+        id: EarningId(fresh_id()),
+        book: payment.rail.clone(),
+        payment: payment.id,
+        order: order.id,
+        provider: payment.provider_id,
+        buyer: payment.organization_id,
+        description,
+        shares,
+        rate,
+        rule,
+        sold_at: now,
+        release_at: now.plus_days(ctx.settings.hold_days),
+    };
+    rows::insert_earning(tx, &earning).await?;
+    charged(tx, payment, fee_minor, now).await?;
+    invoices::invoice(ctx, tx, order, payment, shares.tax().minor, now).await
+}
+
+/// Books a payment that no order waits for; it goes back.
+pub(crate) async fn unmatched(tx: &mut Tx, payment: &PaymentRow, fee_minor: i64, now: Timestamp) -> Result<()> {
+    let amount = Money::new(payment.amount_minor, payment.currency);
+    write(tx, payment, TransactionKind::Unmatched, "No order waited for it", book::unmatched(amount), now).await?;
+    charged(tx, payment, fee_minor, now).await
+}
+
+/// Books what the rail keeps of a payment.
+async fn charged(tx: &mut Tx, payment: &PaymentRow, fee_minor: i64, now: Timestamp) -> Result<()> {
+    let fee = Money::new(fee_minor, payment.currency);
+    write(tx, payment, TransactionKind::Fee, "The payment rail’s fee", book::fee(fee), now).await
+}
+
+/// Books that a payment goes back: everyone gives their share of it back. A second time changes nothing.
+pub(crate) async fn refund_due(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
+    let Some(earning) = rows::earning_of_payment(tx, payment.id).await? else {
+        // Nobody has earned by it, so the whole of it is due back already.
+        return Ok(());
+    };
+    if !rows::mark_returned(tx, earning.id, now).await? {
+        return Ok(());
+    }
+    let gross = Money::new(earning.gross_minor, earning.currency);
+    let sale = Shares::frozen(gross, earning.tax_minor, earning.commission_minor).map_err(Error::internal)?;
+    let back = sale.refund(0, earning.gross_minor).map_err(Error::internal)?;
+    let held = if earning.state == EarningState::Pending {
+        Held::Back
+    } else {
+        rows::take_hold(tx, &earning.book).await?;
+        let owner = Some(earning.provider_id);
+        let balance = rows::balance(tx, &earning.book, AccountCode::ProviderAvailable, owner, earning.currency).await?;
+        Held::Released { available: AccountCode::ProviderAvailable.natural(balance) }
+    };
+    let lines = book::refund_due(back, held, earning.provider_id);
+    write(tx, payment, TransactionKind::RefundDue, &earning.description, lines, now).await?;
+    invoices::credit_note(tx, payment, now).await
+}
+
+/// Books that the rail gave a payment back, whether we asked for it or not.
+pub(crate) async fn refunded(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
+    refund_due(tx, payment, now).await?;
+    let amount = Money::new(payment.amount_minor, payment.currency);
+    write(tx, payment, TransactionKind::RefundPaid, "Given back by the payment rail", book::refund_paid(amount), now)
+        .await
+}
+
+/// Makes earnings available that need not be held back any more.
+pub(crate) async fn release_due(ctx: &Ctx) -> Result<()> {
+    let now = ctx.now();
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let due = rows::due_for_release(&mut tx, now, AT_ONCE).await?;
+    drop(tx);
+    for (payment, order) in due {
+        let mut tx = ctx.store.write(Scope::System).await?;
+        orders::lock(&mut tx, order).await?;
+        release(&mut tx, payment, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn release(tx: &mut Tx, payment: PaymentId, now: Timestamp) -> Result<()> {
+    let Some(earning) = rows::earning_of_payment(tx, payment).await? else {
+        return Ok(());
+    };
+    if !rows::mark_released(tx, earning.id, now).await? {
+        return Ok(());
+    }
+    rows::take_hold(tx, &earning.book).await?;
+    let owner = Some(earning.provider_id);
+    let owed = rows::balance(tx, &earning.book, AccountCode::ProviderReceivable, owner, earning.currency).await?;
+    let net = Money::new(earning.net_minor, earning.currency);
+    let (lines, _) = book::release(net, owed, earning.provider_id);
+    let heading = Heading {
+        book: earning.book.clone(),
+        kind: TransactionKind::Release,
+        source: earning.id.to_string(),
+        occurred_at: now,
+        reverses: None,
+        memo: earning.description,
+    };
+    post(tx, heading, lines, now).await
+}
+
+/// Books the payments of a time before there was a ledger; at the start of the program.
+///
+/// Those that stand are sales at today's share; of the others nobody has earned anything.
+pub async fn catch_up(ctx: &Ctx) -> Result<usize> {
+    let mut booked = 0;
+    loop {
+        let mut tx = ctx.store.read(Scope::System).await?;
+        let missing = rows::unposted(&mut tx, ctx.payments.rail(), AT_ONCE).await?;
+        drop(tx);
+        if missing.is_empty() {
+            return Ok(booked);
+        }
+        for id in missing {
+            let mut tx = ctx.store.write(Scope::System).await?;
+            let found = orders::payment(&mut tx, id).await?.ok_or(Error::NotFound("payment"))?;
+            orders::lock(&mut tx, found.order_id).await?;
+            let payment = orders::payment(&mut tx, id).await?.ok_or(Error::NotFound("payment"))?;
+            let order = orders::get(&mut tx, payment.order_id).await?.ok_or(Error::NotFound("order"))?;
+            let then = payment.created_at;
+            match payment.state {
+                PaymentState::Succeeded => sold(ctx, &mut tx, &order, &payment, 0, then).await?,
+                PaymentState::Refunding => unmatched(&mut tx, &payment, 0, then).await?,
+                PaymentState::Refunded => {
+                    unmatched(&mut tx, &payment, 0, then).await?;
+                    refunded(&mut tx, &payment, ctx.now()).await?;
+                }
+            }
+            tx.commit().await?;
+            booked += 1;
+        }
+    }
+}
+
+/// Finds the platform's share of an order's sale, and the rule that says so.
+async fn rate(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    order: &OrderRow,
+    now: Timestamp,
+) -> Result<(BasisPoints, Option<CommissionRuleId>)> {
+    let category = rows::category_of(tx, order.offering_id).await?.ok_or(Error::NotFound("offering"))?;
+    let rules = rows::rules(tx, order.provider_id, category, now).await?;
+    let rule = book::applicable(&rules, order.provider_id, category, now);
+    Ok(rule.map_or((ctx.settings.commission, None), |rule| (rule.rate, Some(rule.id))))
+}
+
+/// Posts what a payment causes. A payment of nothing moves nothing.
+async fn write(
+    tx: &mut Tx,
+    payment: &PaymentRow,
+    kind: TransactionKind,
+    memo: &str,
+    lines: Vec<Posting>,
+    now: Timestamp,
+) -> Result<()> {
+    let heading = Heading {
+        book: payment.rail.clone(),
+        kind,
+        source: payment.id.to_string(),
+        occurred_at: now,
+        reverses: None,
+        memo: memo.to_owned(),
+    };
+    post(tx, heading, lines, now).await
+}
+
+async fn post(tx: &mut Tx, heading: Heading, lines: Vec<Posting>, now: Timestamp) -> Result<()> {
+    if lines.iter().all(|line| line.amount.minor == 0) {
+        return Ok(());
+    }
+    let transaction = book::post(heading, lines).map_err(Error::internal)?;
+    rows::post(tx, LedgerTransactionId(fresh_id()), &transaction, now).await?;
+    Ok(())
+}

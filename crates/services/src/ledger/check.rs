@@ -1,0 +1,48 @@
+//! The ledger looks at itself.
+
+use domain::ledger::findings;
+use domain::view::money::{LedgerCheck, LedgerFinding};
+use store::Scope;
+use store::ledger as rows;
+
+use crate::access::Principal;
+use crate::ctx::Ctx;
+use crate::error::Result;
+
+/// Says what must hold, and whether it does: inside the ledger, and between it, payments and earnings.
+pub async fn check(ctx: &Ctx, who: &Principal) -> Result<LedgerCheck> {
+    who.operator()?;
+    let book = ctx.payments.rail();
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let figures = rows::facts(&mut tx, book).await?;
+    let unbalanced = rows::unbalanced(&mut tx, book).await?;
+    let broken = rows::broken(&mut tx, book).await?;
+    let unposted = rows::unposted(&mut tx, book, 10).await?;
+    let gaps = store::invoices::gaps(&mut tx).await?;
+    drop(tx);
+    let mut findings: Vec<LedgerFinding> = findings(&figures)
+        .into_iter()
+        .map(|finding| LedgerFinding { rule: finding.rule.to_owned(), problems: finding.problems })
+        .collect();
+    let problem = |wrong: bool, text: String| if wrong { vec![text] } else { Vec::new() };
+    findings.push(LedgerFinding {
+        rule: "Every transaction adds up to zero".to_owned(),
+        problems: problem(unbalanced > 0, format!("{unbalanced} transactions do not")),
+    });
+    findings.push(LedgerFinding {
+        rule: "No transaction was changed or removed since it was written".to_owned(),
+        problems: broken
+            .map(|broken| format!("transaction {} is not what was written, or is missing", broken.number))
+            .into_iter()
+            .collect(),
+    });
+    findings.push(LedgerFinding {
+        rule: "Every payment is in the ledger".to_owned(),
+        problems: unposted.into_iter().map(|id| format!("payment {id} is not")).collect(),
+    });
+    findings.push(LedgerFinding {
+        rule: "Invoices and credit notes are numbered without gaps".to_owned(),
+        problems: gaps.into_iter().map(|series| format!("the series {series} is not")).collect(),
+    });
+    Ok(LedgerCheck { book: book.to_owned(), at: ctx.now().readable(), findings })
+}

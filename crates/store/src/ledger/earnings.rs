@@ -1,0 +1,242 @@
+//! What providers earn.
+
+use domain::state::EarningState;
+use domain::{BasisPoints, CommissionRuleId, Currency, EarningId, OrderId, OrganizationId, PaymentId, Timestamp};
+
+use crate::{Error, Tx};
+
+/// An earning to write.
+#[derive(Clone, Debug)]
+pub struct NewEarning {
+    /// Which.
+    pub id: EarningId,
+    /// In which book.
+    pub book: String,
+    /// By which payment.
+    pub payment: PaymentId,
+    /// For which order.
+    pub order: OrderId,
+    /// Who earns.
+    pub provider: OrganizationId,
+    /// Who paid.
+    pub buyer: OrganizationId,
+    /// What was sold.
+    pub description: String,
+    /// How it is divided.
+    pub shares: domain::ledger::Shares,
+    /// The share of the platform on that day.
+    pub rate: BasisPoints,
+    /// The rule that said so; nothing where the configuration did.
+    pub rule: Option<CommissionRuleId>,
+    /// When.
+    pub sold_at: Timestamp,
+    /// Until when it is held back.
+    pub release_at: Timestamp,
+}
+
+/// An earning.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct EarningRow {
+    /// Which.
+    pub id: EarningId,
+    /// In which book.
+    pub book: String,
+    /// By which payment.
+    pub payment_id: PaymentId,
+    /// For which order.
+    pub order_id: OrderId,
+    /// Who earns.
+    pub provider_id: OrganizationId,
+    /// By name.
+    pub provider_name: String,
+    /// Who paid.
+    pub organization_id: OrganizationId,
+    /// By name.
+    pub organization_name: String,
+    /// What was sold.
+    pub description: String,
+    /// In what.
+    pub currency: Currency,
+    /// What the buyer paid.
+    pub gross_minor: i64,
+    /// What is tax of it.
+    pub tax_minor: i64,
+    /// What the platform keeps.
+    pub commission_minor: i64,
+    /// What the provider earns.
+    pub net_minor: i64,
+    /// The share of the platform on that day, in hundredths of a percent.
+    pub commission_basis_points: i64,
+    /// Where it stands.
+    pub state: EarningState,
+    /// When it was sold.
+    pub sold_at: Timestamp,
+    /// Until when it is held back.
+    pub release_at: Timestamp,
+    /// When it was released.
+    pub released_at: Option<Timestamp>,
+    /// When its sale went back.
+    pub returned_at: Option<Timestamp>,
+}
+
+/// Sums of the sales of a provider that stand, in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct EarningTotals {
+    /// In what.
+    pub currency: Currency,
+    /// How many.
+    pub sales: i64,
+    /// What buyers paid.
+    pub gross_minor: i64,
+    /// What is tax of it.
+    pub tax_minor: i64,
+    /// What the platform keeps.
+    pub commission_minor: i64,
+    /// What the provider earns.
+    pub net_minor: i64,
+}
+
+/// Writes an earning that is held back.
+pub async fn insert_earning(tx: &mut Tx, new: &NewEarning) -> Result<(), Error> {
+    tx.query(
+        "INSERT INTO earnings (id, book, payment_id, order_id, provider_id, organization_id, description, currency,
+                               gross_minor, tax_minor, commission_minor, net_minor, commission_basis_points, rule_id,
+                               state, sold_at, release_at, released_at, returned_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL, NULL)",
+    )
+    .bind(new.id)
+    .bind(new.book.clone())
+    .bind(new.payment)
+    .bind(new.order)
+    .bind(new.provider)
+    .bind(new.buyer)
+    .bind(new.description.clone())
+    .bind(new.shares.gross().currency)
+    .bind(new.shares.gross().minor)
+    .bind(new.shares.tax().minor)
+    .bind(new.shares.commission().minor)
+    .bind(new.shares.net().minor)
+    .bind(i64::from(new.rate.0))
+    .bind(new.rule)
+    .bind(EarningState::Pending)
+    .bind(new.sold_at)
+    .bind(new.release_at)
+    .execute()
+    .await?
+    .exactly_one()
+}
+
+/// Finds what was earned by a payment.
+pub async fn earning_of_payment(tx: &mut Tx, payment: PaymentId) -> Result<Option<EarningRow>, Error> {
+    tx.query(
+        "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
+                b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
+                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at
+         FROM earnings e
+         JOIN organizations p ON p.id = e.provider_id
+         JOIN organizations b ON b.id = e.organization_id
+         WHERE e.payment_id = $1",
+    )
+    .bind(payment)
+    .fetch_optional()
+    .await
+}
+
+/// Lists earnings, newest first: of one provider or of all.
+pub async fn earnings(
+    tx: &mut Tx,
+    book: &str,
+    provider: Option<OrganizationId>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<EarningRow>, Error> {
+    tx.query(
+        "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
+                b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
+                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at
+         FROM earnings e
+         JOIN organizations p ON p.id = e.provider_id
+         JOIN organizations b ON b.id = e.organization_id
+         WHERE e.book = $1 AND (CAST($2 AS UUID) IS NULL OR e.provider_id = $2)
+         ORDER BY e.sold_at DESC, e.id DESC
+         LIMIT $3 OFFSET $4",
+    )
+    .bind(book.to_owned())
+    .bind(provider)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all()
+    .await
+}
+
+/// Counts earnings.
+pub async fn count_earnings(tx: &mut Tx, book: &str, provider: Option<OrganizationId>) -> Result<i64, Error> {
+    tx.query("SELECT COUNT(*) FROM earnings WHERE book = $1 AND (CAST($2 AS UUID) IS NULL OR provider_id = $2)")
+        .bind(book.to_owned())
+        .bind(provider)
+        .fetch_scalar()
+        .await
+}
+
+/// Adds up the sales that stand, by currency: of one provider or of all.
+pub async fn earning_totals(
+    tx: &mut Tx,
+    book: &str,
+    provider: Option<OrganizationId>,
+) -> Result<Vec<EarningTotals>, Error> {
+    tx.query(
+        "SELECT currency, COUNT(*) AS sales,
+                CAST(COALESCE(SUM(gross_minor), 0) AS BIGINT) AS gross_minor,
+                CAST(COALESCE(SUM(tax_minor), 0) AS BIGINT) AS tax_minor,
+                CAST(COALESCE(SUM(commission_minor), 0) AS BIGINT) AS commission_minor,
+                CAST(COALESCE(SUM(net_minor), 0) AS BIGINT) AS net_minor
+         FROM earnings
+         WHERE book = $1 AND (CAST($2 AS UUID) IS NULL OR provider_id = $2) AND state <> $3
+         GROUP BY currency
+         ORDER BY currency",
+    )
+    .bind(book.to_owned())
+    .bind(provider)
+    .bind(EarningState::Returned)
+    .fetch_all()
+    .await
+}
+
+/// Lists earnings that need not be held back any more, with their orders.
+pub async fn due_for_release(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<(PaymentId, OrderId)>, Error> {
+    tx.query(
+        "SELECT payment_id, order_id FROM earnings
+         WHERE state = $1 AND release_at <= $2
+         ORDER BY release_at, id LIMIT $3",
+    )
+    .bind(EarningState::Pending)
+    .bind(now)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// Says that an earning is no longer held back; tells whether it was.
+pub async fn mark_released(tx: &mut Tx, id: EarningId, now: Timestamp) -> Result<bool, Error> {
+    let done = tx
+        .query("UPDATE earnings SET state = $2, released_at = $3 WHERE id = $1 AND state = $4")
+        .bind(id)
+        .bind(EarningState::Available)
+        .bind(now)
+        .bind(EarningState::Pending)
+        .execute()
+        .await?;
+    Ok(done.affected == 1)
+}
+
+/// Says that an earning's sale went back; tells whether it had not yet.
+pub async fn mark_returned(tx: &mut Tx, id: EarningId, now: Timestamp) -> Result<bool, Error> {
+    let done = tx
+        .query("UPDATE earnings SET state = $2, returned_at = $3 WHERE id = $1 AND state <> $2")
+        .bind(id)
+        .bind(EarningState::Returned)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(done.affected == 1)
+}

@@ -1,0 +1,111 @@
+// Where the money is: what a provider has earned, what the operator took, the books, and how a buyer's plan is
+// changed, compared, ended with its month and resumed. These journeys pay in the sandbox.
+
+import { call, operator, tokenOf } from '../support/api.ts';
+import { expect, pictures, test } from '../support/journey.ts';
+import { card as cardWith, field, pressed, signIn } from '../support/portal.ts';
+import { listAnOffering, subscribe, unlist, type Listed, type Subscribed } from '../support/shop.ts';
+
+let listed: Listed;
+let subscribed: Subscribed;
+test.beforeAll(async () => {
+  listed = await listAnOffering();
+  subscribed = await subscribe(listed.offering, listed.paidPlan);
+});
+test.afterAll(async () => {
+  if (listed) await unlist(listed);
+});
+
+test('a provider sees what each sale is worth, and takes the table along', async ({ page, watch }) => {
+  await signIn(page, listed.provider);
+  await page.goto(`/providers/${listed.provider.organization}/revenue/`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Revenue' })).toBeVisible();
+  const sale = page.getByRole('row').filter({ hasText: 'Bea Buyer' });
+  await expect(sale).toHaveCount(1);
+  for (const part of ['$29', '$5.80', '20 %', '$23.20', 'Held back']) await expect(sale).toContainText(part);
+  await watch.axe(page, 'what a provider has earned');
+  await pictures(page, 'earnings');
+  const href = await page.getByRole('link', { name: 'Download as CSV' }).getAttribute('href');
+  const table = await (await page.request.get(href!)).text();
+  expect(table).toContain('29.00,0.00,5.80,20 %,23.20,pending');
+});
+
+test('an operator sees the revenue, the books, and that they are right', async ({ page, watch }) => {
+  await signIn(page, operator);
+  await page.goto('/admin/revenue/');
+  await expect(page.getByRole('heading', { level: 1, name: 'Revenue' })).toBeVisible();
+  await watch.axe(page, 'the revenue');
+  await pictures(page, 'revenue');
+  await page.getByRole('main').getByRole('link', { name: 'The ledger' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Ledger' })).toBeVisible();
+  await expect(page.getByRole('row').filter({ hasText: `Sale: ${listed.name}` })).toBeVisible();
+  await watch.axe(page, 'the ledger');
+  await pictures(page, 'ledger');
+  await page.getByRole('link', { name: 'Check the books' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'The books are right' })).toBeVisible();
+  await expect(page.getByText('Does not hold')).toHaveCount(0);
+  await watch.axe(page, 'the check of the books');
+  await pictures(page, 'ledger-check');
+});
+
+test('an operator makes a rule of commission for one provider, and ends it', async ({ page, watch }) => {
+  await signIn(page, operator);
+  await page.goto('/admin/commission/');
+  await field(page, 'For').selectOption(`provider:${listed.provider.organization}`);
+  await field(page, 'Share in percent').fill('101');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(page.locator('.field__error')).toContainText('from 0 to 100');
+  await field(page, 'For').selectOption(`provider:${listed.provider.organization}`);
+  await field(page, 'Share in percent').fill('12.5');
+  await pressed(page, page.getByRole('button', { name: 'Add', exact: true }), 'Created.');
+  const rule = page.getByRole('row').filter({ hasText: '12.5 %' }).filter({ hasText: 'Holds' });
+  await expect(rule.first()).toBeVisible();
+  await watch.axe(page, 'the rules of commission');
+  await pictures(page, 'commission');
+  const later = await subscribe(listed.offering, listed.paidPlan);
+  const earned = await call('GET', `/api/marketplace-service-providers/${listed.provider.organization}/earnings/`, listed.provider.token);
+  expect(earned[0].commission_rate).toBe('12.5 %');
+  expect(later.resource).toBeTruthy();
+  const staff = await tokenOf(operator);
+  const rules = await call('GET', '/api/marketplace-commission-rules/', staff);
+  const mine = rules.find((row: any) => row.customer_uuid === listed.provider.organization && row.active);
+  await call('POST', `/api/marketplace-commission-rules/${mine.uuid}/end/`, staff);
+  await page.reload();
+  await expect(page.getByRole('row').filter({ hasText: '12.5 %' }).first()).toContainText('Over');
+});
+
+test('a buyer has an invoice with a number for what was paid', async ({ page, watch }) => {
+  const { buyer } = subscribed;
+  await signIn(page, buyer);
+  await page.goto(`/organizations/${buyer.organization}/billing/`);
+  await page.getByRole('main').getByRole('link', { name: 'Invoices' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Invoices' })).toBeVisible();
+  await watch.axe(page, 'invoices');
+  await page.getByRole('link', { name: /^SANDBOX-\d{4}-\d{6}$/ }).click();
+  await expect(page.getByRole('heading', { level: 1, name: /^Invoice SANDBOX-/ })).toBeVisible();
+  await expect(page.getByRole('row').filter({ hasText: 'Total' })).toContainText('$29');
+  await watch.axe(page, 'an invoice');
+  await pictures(page, 'invoice');
+});
+
+test('a buyer compares plans, ends the subscription with its month, and resumes it', async ({ page, watch }) => {
+  const { buyer } = subscribed;
+  await signIn(page, buyer);
+  await page.goto(`/organizations/${buyer.organization}/resources/`);
+  const mine = cardWith(page, 'Our agent');
+  await expect(mine).toContainText('Renews on');
+  await watch.axe(page, 'subscriptions');
+  await pictures(page, 'subscriptions');
+  await mine.getByRole('link', { name: 'What would last month have cost on each?' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Compare plans' })).toBeVisible();
+  await expect(page.getByRole('row').filter({ hasText: 'Starter' })).toContainText('$29');
+  await watch.axe(page, 'plans compared');
+  await pictures(page, 'compare-plans');
+
+  await page.goto(`/organizations/${buyer.organization}/resources/`);
+  await mine.getByText('End it', { exact: true }).first().click();
+  await pressed(page, mine.getByRole('button', { name: 'End it with the month' }), 'It ends with the month that is paid. Until then you can resume it.');
+  await expect(mine).toContainText('Ends on');
+  await pressed(page, mine.getByRole('button', { name: 'Resume' }), 'It goes on.');
+  await expect(mine).toContainText('Renews on');
+});
