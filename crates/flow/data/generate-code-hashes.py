@@ -78,6 +78,14 @@ TYPES = {
     "FilterData": ["FilterData", "FilterDataComponent"],
     "CreateList": ["CreateList", "CreateListComponent"],
     "RegexExtractorComponent": ["RegexExtractorComponent"],
+    "CreateData": ["CreateData", "CreateDataComponent"],
+    "UpdateData": ["UpdateData", "UpdateDataComponent"],
+    "MergeDataComponent": ["MergeDataComponent", "MergeData"],
+    "CSVtoData": ["CSVtoData", "CSVToDataComponent"],
+    "JSONtoData": ["JSONtoData", "JSONToDataComponent"],
+    "IDGenerator": ["IDGenerator", "IDGeneratorComponent"],
+    "Pass": ["Pass", "PassMessageComponent"],
+    "SmartRouter": ["SmartRouter", "SmartRouterComponent"],
 }
 TYPE_OF = {name: kind for kind, names in TYPES.items() for name in names}
 

@@ -18,6 +18,7 @@ mod dataframe_operations;
 mod file;
 mod knowledge;
 mod language_model;
+mod load_text;
 mod loop_items;
 mod mcp;
 mod memory;
@@ -26,10 +27,13 @@ mod message_to_data;
 mod models;
 mod parse_data;
 mod parser;
+mod pass;
 mod prompt;
+mod records;
 mod save_to_file;
 mod search_api;
 mod small_data;
+mod smart_router;
 mod split_text;
 mod sql;
 mod structured_output;
@@ -86,6 +90,8 @@ static ALL: &[&dyn Component] = &[
     &structured_output::StructuredOutput,
     &batch_run::BatchRun,
     &conditional_router::ConditionalRouter,
+    &smart_router::SmartRouter,
+    &pass::Pass,
     &loop_items::Loop,
     &parser::Parser,
     &parse_data::ParseData,
@@ -100,6 +106,12 @@ static ALL: &[&dyn Component] = &[
     &small_data::FilterData,
     &small_data::CreateList,
     &small_data::RegexExtractor,
+    &records::CreateData,
+    &records::UpdateData,
+    &records::MergeData,
+    &load_text::LoadCsv,
+    &load_text::LoadJson,
+    &pass::IdGenerator,
     &file::File,
     &save_to_file::SaveToFile,
     &calculator::Calculator,

@@ -5,8 +5,10 @@
 
 mod context;
 mod inputs;
+mod limits;
 mod plan;
 mod schedule;
+mod trace;
 mod tweaks;
 
 use std::{
@@ -21,10 +23,14 @@ use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
-    context::{Call, ComponentError, Context},
+    context::{Call, ComponentError, ToolUse},
     inputs::Inputs,
     plan::{Plan, active_nodes, finds_cycle, is_tool_output},
     tweaks::apply as declared,
+};
+pub use self::{
+    limits::{Limit, Limits},
+    trace::{StepTrace, StepValue, TraceDetail},
 };
 use crate::{
     flow::Flow,
@@ -121,50 +127,17 @@ impl Engine {
         let tweaked = tweaks::apply(flow, &request.tweaks)?;
         let context = context::Context::new(&request, events, self);
         let work = schedule::run(flow, &plan, &tweaked, &context);
-        tokio::select! {
+        let outcome = tokio::select! {
             // A caller who is gone must not win against an answer by chance.
             biased;
             () = cancel.cancelled() => Err(RunError::Cancelled),
             () = tokio::time::sleep(wall_time) => Err(RunError::Timeout(wall_time)),
             output = work => output,
+        };
+        if let Err(error) = &outcome {
+            context.cut_off(error).await;
         }
-    }
-}
-
-/// What a run may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    /// How long it may last.
-    pub wall_time: Duration,
-    /// How often it may ask a model.
-    pub model_calls: usize,
-    /// How often its agents may use a tool.
-    pub tool_calls: usize,
-    /// How often its loops may go round, all together.
-    pub loop_iterations: usize,
-    /// How many tokens its models may read and write.
-    pub tokens: u64,
-    /// How long the message to it may be.
-    pub input_bytes: usize,
-    /// How much its components may produce.
-    pub held_bytes: usize,
-    /// How many messages of history it may read.
-    pub history_messages: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            wall_time: Duration::from_mins(2),
-            model_calls: 60,
-            tool_calls: 60,
-            loop_iterations: 200,
-            tokens: 1_000_000,
-            input_bytes: 256 * 1024,
-            held_bytes: 32 * 1024 * 1024,
-            history_messages: 200,
-        }
+        outcome
     }
 }
 
@@ -191,6 +164,8 @@ pub struct RunRequest {
     pub stream: bool,
     /// How long it may last, where that is less than the engine's limit.
     pub timeout: Option<Duration>,
+    /// How much of what goes through it its steps tell.
+    pub trace: TraceDetail,
 }
 
 impl RunRequest {
@@ -207,6 +182,7 @@ impl RunRequest {
             files: BTreeMap::new(),
             stream: true,
             timeout: None,
+            trace: TraceDetail::default(),
         }
     }
 }
@@ -255,7 +231,7 @@ pub enum Event {
         /// What its author calls it.
         display_name: String,
     },
-    /// A component ended.
+    /// A component ended, or a tool that was used; also one that was under way when the run ended without an answer.
     StepFinished(StepTrace),
     /// An agent began to use a tool.
     ToolStarted {
@@ -319,30 +295,6 @@ pub struct OutputMessage {
     pub sender: String,
     /// What the sender calls itself.
     pub sender_name: String,
-}
-
-/// One component of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepTrace {
-    /// The node's id.
-    pub node: String,
-    /// What its author calls it.
-    pub display_name: String,
-    /// Its component type.
-    pub component: String,
-    /// When it began, in microseconds after the run began.
-    pub started_us: u64,
-    /// How long it took, in microseconds.
-    pub duration_us: u64,
-    /// What its model calls took.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
-    /// Which model answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
 }
 
 /// What a run gave.
@@ -443,5 +395,38 @@ pub enum RunError {
     Cancelled,
     /// The flow wanted more than a run may take.
     #[error("the run was ended: {0}")]
-    Limit(String),
+    Limit(Limit),
+}
+
+impl RunError {
+    /// Says what failed with the cause, which for a model is what its provider said.
+    pub fn with_cause(&self) -> String {
+        match self {
+            Self::Model { display_name, source, .. } => format!("{display_name} failed: {source}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// Says what failed in words that quote nothing of what was said in the run.
+    ///
+    /// What a component or a model's provider says of its failure may quote what it was given.
+    pub fn without_texts(&self) -> String {
+        match self {
+            Self::Input(_) => "the message can't be used".to_owned(),
+            Self::Tweaks { .. } => "tweaks were refused".to_owned(),
+            Self::Node { display_name, .. } => {
+                format!("{display_name} failed; why is not shown, as it may quote what was said")
+            }
+            Self::Model { display_name, source, .. } => match source.status {
+                Some(status) => format!("{display_name} failed: {} answered with the status {status}", source.provider),
+                None => format!("{display_name} failed: {} did not answer", source.provider),
+            },
+            Self::Invalid(_)
+            | Self::Unsupported { .. }
+            | Self::Variable { .. }
+            | Self::Timeout(_)
+            | Self::Cancelled
+            | Self::Limit(_) => self.to_string(),
+        }
+    }
 }

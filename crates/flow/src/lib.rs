@@ -22,8 +22,8 @@ mod web;
 
 pub use check::{Need, NeedKind, NodeClass, NodeReport, Report, Verdict, check};
 pub use engine::{
-    Engine, Event, EventSink, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest, StepTrace,
-    WrittenFile,
+    Engine, Event, EventSink, Limit, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest,
+    StepTrace, StepValue, TraceDetail, WrittenFile,
 };
 pub use flow::{Edge, Field, Flow, Node, Output, Position, RemovedSecret};
 pub use import::{Import, ImportError, Imported, limits as import_limits, parse, without_secrets};

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     components::Component,
-    engine::{Call, ComponentError, Context, Inputs},
+    engine::{Call, ComponentError, Inputs, ToolUse},
     flow::{Field, Node},
     model::ToolSchema,
     value::{Value, plain, python_json},
@@ -42,7 +42,7 @@ impl fmt::Debug for Tool {
 #[async_trait]
 pub(crate) trait ToolRunner: Send + Sync {
     /// Runs with the arguments that a model wrote; the value is shown to the model.
-    async fn run(&self, context: &Context<'_>, arguments: &Map<String, Json>) -> Result<Value, ComponentError>;
+    async fn run(&self, used: ToolUse<'_>) -> Result<Value, ComponentError>;
 }
 
 /// One output of a component as a tool.
@@ -55,9 +55,9 @@ struct ComponentTool {
 
 #[async_trait]
 impl ToolRunner for ComponentTool {
-    async fn run(&self, context: &Context<'_>, arguments: &Map<String, Json>) -> Result<Value, ComponentError> {
+    async fn run(&self, used: ToolUse<'_>) -> Result<Value, ComponentError> {
         let mut inputs = self.inputs.clone();
-        for (name, value) in arguments {
+        for (name, value) in used.arguments {
             // A model may only fill what the author, or the component itself, gave to it.
             let given = self.component.takes().iter().find(|(argument, _)| argument == name);
             if let Some((_, field)) = given {
@@ -66,7 +66,7 @@ impl ToolRunner for ComponentTool {
                 inputs.set(name, value.clone());
             }
         }
-        let call = Call::tool(&self.node, inputs, self.output, context);
+        let call = Call::tool(&self.node, inputs, self.output, &used);
         let outputs = self.component.run(&call).await?;
         outputs
             .get(self.output)
@@ -235,7 +235,7 @@ mod tests {
 
     #[async_trait]
     impl ToolRunner for Nothing {
-        async fn run(&self, _: &Context<'_>, _: &Map<String, Json>) -> Result<Value, ComponentError> {
+        async fn run(&self, _: ToolUse<'_>) -> Result<Value, ComponentError> {
             Ok(Value::Json(Json::Null))
         }
     }

@@ -247,6 +247,19 @@ impl Value {
         }
     }
 
+    /// Returns the word for what it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Json(Json::String(_)) | Self::Message(_) => "message",
+            Self::Json(_) => "json",
+            Self::Data(_) => "data",
+            Self::Table(_) => "table",
+            Self::List(_) => "list",
+            Self::Model(_) => "model",
+            Self::Tools(_) => "tools",
+        }
+    }
+
     /// Returns about how many bytes it holds, for the limit of a run.
     pub fn bytes(&self) -> usize {
         match self {

@@ -49,6 +49,15 @@ pub(super) fn parity() -> Result<Proof> {
     figures(Command::new(python).arg(script).arg(engine.get_program()))
 }
 
+/// Measures the engine beside `lfx serve`.
+pub(super) fn bench() -> Result<Proof> {
+    let lfx = environment_with_lfx()?;
+    let place = workspace::target().join("lfx-flows");
+    let script = workspace::root().join("xtask/src/prove/flows/parity.py");
+    run::capture(Command::new(lfx.join("bin/python")).arg(script).arg("--write").arg(&place))?;
+    figures(example()?.arg("bench").arg(place).arg(lfx.join("bin/lfx")))
+}
+
 /// Shows what each hostile flow gets.
 pub(super) fn hostile() -> Result<Proof> {
     figures(example()?.arg("hostile"))

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
 
+mod bench;
 mod coverage;
 mod hostile;
 mod one;
@@ -12,9 +13,12 @@ use anyhow::{Context as _, bail};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let proof = args.next().context("say which proof: coverage, hostile or one")?;
+    let proof = args.next().context("say which proof: bench, coverage, hostile or one")?;
     let rest: Vec<String> = args.collect();
     let figures = match proof.as_str() {
+        "bench" => bench::run(&rest)?,
+        "serve" => bench::serve(&rest)?,
+        "streams" => bench::streams(&rest)?,
         "coverage" => coverage::run(&rest)?,
         "hostile" => hostile::run()?,
         "one" => one::run()?,

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::{Component, Outputs, web_search::web};
 use crate::{
     check::Need,
-    engine::{Call, ComponentError, Context, Inputs},
+    engine::{Call, ComponentError, Inputs, ToolUse},
     flow::Node,
     model::{ToolSchema, sse::Events},
     tool::{self, Tool, ToolRunner, tool_name},
@@ -196,9 +196,9 @@ struct McpTool {
 
 #[async_trait]
 impl ToolRunner for McpTool {
-    async fn run(&self, context: &Context<'_>, arguments: &Map<String, Json>) -> Result<Value, ComponentError> {
-        let call = Call::tool(&self.node, Inputs::default(), "", context);
-        let parameters = json!({"name": self.name, "arguments": arguments});
+    async fn run(&self, used: ToolUse<'_>) -> Result<Value, ComponentError> {
+        let call = Call::tool(&self.node, Inputs::default(), "", &used);
+        let parameters = json!({"name": self.name, "arguments": used.arguments});
         let (result, _) = self.server.call(&call, "tools/call", parameters).await?;
         let parts = result["content"].as_array().into_iter().flatten();
         let texts: Vec<&str> = parts.filter_map(|part| part["text"].as_str()).collect();

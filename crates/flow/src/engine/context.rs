@@ -16,8 +16,9 @@ use serde_json::{Map, Value as Json};
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
-    Engine, Event, EventSink, Inputs, Limits, OutputMessage, RunError, RunRequest, StepTrace, WrittenFile,
+    Engine, Event, EventSink, Inputs, Limit, Limits, OutputMessage, RunError, RunRequest, StepTrace, WrittenFile,
     plan::Planned,
+    trace::{Spent, Tracer},
 };
 use crate::{
     flow::Node,
@@ -25,6 +26,7 @@ use crate::{
     model::{ModelAnswer, ModelChoice, ModelError, ModelRequest, Resolved, TokenSink, Usage},
     retrieve::Passage,
     tool::{Tool, shown_to_model},
+    value::Value,
     web::{WebError, WebRequest, WebResponse},
 };
 
@@ -32,6 +34,8 @@ use crate::{
 const PASSAGES: usize = 6;
 /// How many messages of history are given to a model that asks for them.
 const HISTORY: usize = 12;
+/// How long it may take to tell of the steps that a run's end cut off.
+const TELLING: Duration = Duration::from_millis(200);
 
 /// What is common to all components of a run.
 pub(crate) struct Context<'r> {
@@ -48,6 +52,9 @@ pub(crate) struct Context<'r> {
     streamed: Mutex<String>,
     knowledge: OnceCell<Vec<Passage>>,
     steps: Mutex<Vec<StepTrace>>,
+    /// The steps that have begun and not ended, each with when it began.
+    under_way: Mutex<Vec<StepTrace>>,
+    pub(super) tracer: Tracer,
     inner_messages: Mutex<Vec<OutputMessage>>,
     files: Mutex<Vec<WrittenFile>>,
 }
@@ -68,6 +75,8 @@ impl<'r> Context<'r> {
             streamed: Mutex::default(),
             knowledge: OnceCell::new(),
             steps: Mutex::default(),
+            under_way: Mutex::default(),
+            tracer: Tracer::new(request.trace, &request.variables),
             inner_messages: Mutex::default(),
             files: Mutex::default(),
         }
@@ -86,10 +95,38 @@ impl<'r> Context<'r> {
         lock(&self.streamed).clone()
     }
 
-    /// Records a component that ended.
+    /// Records a component that begins, or a tool that is used.
+    pub(super) fn begun(&self, step: &StepTrace) {
+        lock(&self.under_way).push(step.clone());
+    }
+
+    /// Records what ended.
     pub(super) async fn finished(&self, trace: StepTrace) {
+        {
+            let mut under_way = lock(&self.under_way);
+            let is_it = |step: &StepTrace| (&step.node, step.started_us) == (&trace.node, trace.started_us);
+            if let Some(place) = under_way.iter().position(is_it) {
+                under_way.swap_remove(place);
+            }
+        }
         lock(&self.steps).push(trace.clone());
         self.events.event(Event::StepFinished(trace)).await;
+    }
+
+    /// Tells of the steps that were under way when the run ended without an answer.
+    pub(super) async fn cut_off(&self, error: &RunError) {
+        let mut steps = std::mem::take(&mut *lock(&self.under_way));
+        steps.sort_by_key(|step| step.started_us);
+        let now = micros(self.elapsed());
+        let telling = async {
+            for step in steps {
+                let duration_us = now.saturating_sub(step.started_us);
+                let error = Some(format!("not finished when the run ended: {}", error.without_texts()));
+                self.events.event(Event::StepFinished(StepTrace { duration_us, error, ..step })).await;
+            }
+        };
+        // Whoever does not listen any more does not keep the run from ending.
+        let _ = tokio::time::timeout(TELLING, telling).await;
     }
 
     /// Returns what ran.
@@ -116,7 +153,7 @@ impl<'r> Context<'r> {
     pub(super) fn hold(&self, bytes: usize) -> Result<(), RunError> {
         let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if held > self.limits.held_bytes {
-            return Err(RunError::Limit(format!("its components produced more than {} bytes", self.limits.held_bytes)));
+            return Err(RunError::Limit(Limit::HeldBytes(self.limits.held_bytes)));
         }
         Ok(())
     }
@@ -124,8 +161,7 @@ impl<'r> Context<'r> {
     /// Counts a round of a loop.
     pub(super) fn iterate(&self) -> Result<(), RunError> {
         if self.iterations.fetch_add(1, Ordering::Relaxed) >= self.limits.loop_iterations {
-            let most = self.limits.loop_iterations;
-            return Err(RunError::Limit(format!("its loops went round more than {most} times")));
+            return Err(RunError::Limit(Limit::LoopIterations(self.limits.loop_iterations)));
         }
         Ok(())
     }
@@ -193,7 +229,17 @@ pub(crate) struct Call<'c> {
     /// Whether an agent called it.
     is_tool: bool,
     context: &'c Context<'c>,
-    spent: Mutex<(Option<Usage>, Option<String>)>,
+    spent: Arc<Mutex<Spent>>,
+}
+
+/// One use of a tool: where, with what, and who pays.
+#[derive(Clone)]
+pub(crate) struct ToolUse<'c> {
+    /// The run.
+    pub(crate) context: &'c Context<'c>,
+    /// What a model wrote; the value is shown to the model.
+    pub(crate) arguments: &'c Map<String, Json>,
+    spent: Arc<Mutex<Spent>>,
 }
 
 impl<'c> Call<'c> {
@@ -206,12 +252,12 @@ impl<'c> Call<'c> {
             streams: planned.streams,
             is_tool: false,
             context,
-            spent: Mutex::default(),
+            spent: Arc::default(),
         }
     }
 
     /// Makes the call of a tool: one output, of a component that nobody hears.
-    pub(crate) fn tool(node: &'c Node, inputs: Inputs, output: &'c str, context: &'c Context<'c>) -> Self {
+    pub(crate) fn tool(node: &'c Node, inputs: Inputs, output: &'c str, used: &ToolUse<'c>) -> Self {
         Self {
             node,
             inputs,
@@ -219,8 +265,8 @@ impl<'c> Call<'c> {
             speaks: false,
             streams: false,
             is_tool: true,
-            context,
-            spent: Mutex::default(),
+            context: used.context,
+            spent: used.spent.clone(),
         }
     }
 
@@ -263,10 +309,7 @@ impl<'c> Call<'c> {
         let context = self.context;
         let calls = context.model_calls.fetch_add(1, Ordering::Relaxed) + 1;
         if calls > context.limits.model_calls {
-            return Err(limit(format!("it asked its models more than {} times", context.limits.model_calls)));
-        }
-        if context.usage().input_tokens + context.usage().output_tokens > context.limits.tokens {
-            return Err(limit(format!("its models used more than {} tokens", context.limits.tokens)));
+            return Err(limit(Limit::ModelCalls(context.limits.model_calls)));
         }
         request.model.clone_from(&model.model);
         request.question.clone_from(&context.request.input);
@@ -279,15 +322,29 @@ impl<'c> Call<'c> {
             }
         }
         let sink = Tokens { context, streams: self.streams() };
-        let answer = model.provider.complete(&request, &sink).await.map_err(ComponentError::Model)?;
-        if answer.text.len() > context.limits.held_bytes {
-            return Err(limit(format!("its model wrote more than {} bytes", context.limits.held_bytes)));
+        let asked = context.elapsed();
+        let answer = model.provider.complete(&request, &sink).await;
+        {
+            let mut spent = lock(&self.spent);
+            spent.model_calls += 1;
+            spent.model_us = spent.model_us.saturating_add(micros(context.elapsed().saturating_sub(asked)));
+            if let Ok(answer) = &answer {
+                spent.usage.get_or_insert_default().add(answer.usage);
+                spent.model = Some(answer.model.clone()).filter(|it| !it.is_empty());
+            }
         }
-        lock(&context.usage).add(answer.usage);
-        let mut spent = lock(&self.spent);
-        spent.0.get_or_insert_default().add(answer.usage);
-        spent.1 = Some(answer.model.clone()).filter(|it| !it.is_empty());
-        drop(spent);
+        let answer = answer.map_err(ComponentError::Model)?;
+        let used = {
+            let mut usage = lock(&context.usage);
+            usage.add(answer.usage);
+            usage.input_tokens.saturating_add(usage.output_tokens)
+        };
+        if used > context.limits.tokens {
+            return Err(limit(Limit::Tokens(context.limits.tokens)));
+        }
+        if answer.text.len() > context.limits.held_bytes {
+            return Err(limit(Limit::AnswerBytes(context.limits.held_bytes)));
+        }
         Ok(answer)
     }
 
@@ -302,16 +359,42 @@ impl<'c> Call<'c> {
     pub(crate) async fn use_tool(&self, tool: &Tool, arguments: &Map<String, Json>) -> Result<String, ComponentError> {
         let context = self.context;
         if context.tool_calls.fetch_add(1, Ordering::Relaxed) >= context.limits.tool_calls {
-            return Err(limit(format!("it used tools more than {} times", context.limits.tool_calls)));
+            return Err(limit(Limit::ToolCalls(context.limits.tool_calls)));
         }
         let (node, name) = (tool.node.clone(), tool.schema.name.clone());
         let started =
             Event::ToolStarted { node: node.clone(), tool: name.clone(), arguments: Json::Object(arguments.clone()) };
         context.events.event(started).await;
-        let (output, failed) = match tool.runs.run(context, arguments).await {
-            Ok(value) => (shown_to_model(&value), false),
-            Err(error @ ComponentError::Run(_)) => return Err(error),
-            Err(error) => (error.to_string(), true),
+        let given = || Value::Json(Json::Object(arguments.clone()));
+        let step = StepTrace {
+            node: node.clone(),
+            display_name: name.clone(),
+            used_by: Some(self.node.id.clone()),
+            started_us: micros(context.elapsed()),
+            inputs: context.tracer.values([("arguments", &given())].into_iter()),
+            ..StepTrace::default()
+        };
+        context.begun(&step);
+        let used = ToolUse { context, arguments, spent: Arc::default() };
+        let outcome = tool.runs.run(used.clone()).await;
+        let duration_us = micros(context.elapsed()).saturating_sub(step.started_us);
+        let step = lock(&used.spent).clone().into_step(StepTrace { duration_us, ..step });
+        let (output, failed) = match outcome {
+            Ok(value) => {
+                let outputs = context.tracer.values([("output", &value)].into_iter());
+                context.finished(StepTrace { outputs, ..step }).await;
+                (shown_to_model(&value), false)
+            }
+            Err(ComponentError::Run(error)) => {
+                context.finished(context.tracer.failed(&error, step)).await;
+                return Err(ComponentError::Run(error));
+            }
+            Err(error) => {
+                let (node, display_name, said) = (tool.node.clone(), name.clone(), error.to_string());
+                let error = RunError::Node { node, display_name, message: said.clone() };
+                context.finished(context.tracer.failed(&error, step)).await;
+                (said, true)
+            }
         };
         context.hold(output.len()).map_err(ComponentError::Run)?;
         let finished = Event::ToolFinished { node, tool: name, output: output.clone(), failed };
@@ -380,13 +463,18 @@ impl<'c> Call<'c> {
             .map_err(|error| ComponentError::Failed(format!("the conversation could not be kept: {error}")))
     }
 
-    pub(super) fn spent(&self) -> (Option<Usage>, Option<String>) {
+    pub(super) fn spent(&self) -> Spent {
         lock(&self.spent).clone()
     }
 }
 
-fn limit(message: String) -> ComponentError {
-    ComponentError::Run(RunError::Limit(message))
+fn limit(limit: Limit) -> ComponentError {
+    ComponentError::Run(RunError::Limit(limit))
+}
+
+/// Returns whole microseconds.
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

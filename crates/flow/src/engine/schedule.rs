@@ -9,9 +9,10 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
-    Event, Inputs, OutputMessage, RunError, RunOutput, StepTrace,
-    context::{Call, ComponentError, Context},
+    Event, Inputs, OutputMessage, RunError, RunOutput, StepTrace, StepValue,
+    context::{Call, ComponentError, Context, micros},
     plan::{Plan, Planned, is_tool_output},
+    trace::Spent,
     tweaks::Tweaked,
 };
 use crate::{
@@ -188,19 +189,24 @@ impl<'s> Schedule<'s> {
         let context = self.context;
         let started = Event::StepStarted { node: node.id.clone(), display_name: node.display_name.clone() };
         context.events.event(started).await;
-        let began = context.elapsed();
-        let (outcome, usage, model) = self.outcome(index, around, arriving, before).await;
-        let trace = StepTrace {
+        let mut trace = StepTrace {
             node: node.id.clone(),
             display_name: node.display_name.clone(),
             component: node.component.clone(),
-            started_us: micros(began),
-            duration_us: micros(context.elapsed().saturating_sub(began)),
-            usage,
-            model,
-            error: outcome.as_ref().err().map(ToString::to_string),
+            started_us: micros(context.elapsed()),
+            inputs: self.told(planned, &arriving),
+            ..StepTrace::default()
         };
-        (index, outcome, trace)
+        context.begun(&trace);
+        let (outcome, spent) = self.outcome(index, around, arriving, before).await;
+        trace.duration_us = micros(context.elapsed()).saturating_sub(trace.started_us);
+        match &outcome {
+            Ok(outputs) => {
+                trace.outputs = context.tracer.values(outputs.iter().map(|(name, value)| (name.as_str(), value)));
+            }
+            Err(error) => trace = context.tracer.failed(error, trace),
+        }
+        (index, outcome, spent.into_step(trace))
     }
 
     async fn outcome(
@@ -209,20 +215,20 @@ impl<'s> Schedule<'s> {
         around: Vec<usize>,
         arriving: Vec<(String, Value)>,
         before: Results,
-    ) -> (Result<Outputs, RunError>, Option<crate::model::Usage>, Option<String>) {
+    ) -> (Result<Outputs, RunError>, Spent) {
         let planned = &self.plan.nodes[index];
         let node = planned.node;
         let inputs = Inputs::resolve(node, arriving, self.tweaked.get(&node.id), &self.context.request.variables);
         let inputs = match inputs {
             Ok(inputs) => inputs,
-            Err(error) => return (Err(error), None, None),
+            Err(error) => return (Err(error), Spent::default()),
         };
         if planned.is_tools() {
             let call = Call::new(planned, inputs, self.context);
             let tools = if planned.component.brings_own_tools() {
                 match planned.component.bring_tools(&call).await {
                     Ok(tools) => tools,
-                    Err(error) => return (Err(named(error, planned)), None, None),
+                    Err(error) => return (Err(named(error, planned)), call.spent()),
                 }
             } else {
                 tool::of_component(node, planned.component, &call.inputs)
@@ -231,21 +237,32 @@ impl<'s> Schedule<'s> {
             for output in &planned.wanted {
                 outputs.add(output, Value::Tools(tools.clone()));
             }
-            return (Ok(outputs), None, None);
+            return (Ok(outputs), Spent::default());
         }
         if planned.component.kind() == Kind::Loop {
-            return (self.go_round(index, around, &inputs, before).await, None, None);
+            return (self.go_round(index, around, &inputs, before).await, Spent::default());
         }
         let call = Call::new(planned, inputs, self.context);
         let outcome = planned.component.run(&call).await.map_err(|error| named(error, planned));
-        let (usage, model) = call.spent();
+        let spent = call.spent();
         let outcome = outcome.and_then(|mut outputs| {
             for output in planned.wanted.iter().filter(|it| is_tool_output(node, it)) {
                 outputs.add(output, Value::Tools(tool::of_component(node, planned.component, &call.inputs)));
             }
             complete(planned, outputs)
         });
-        (outcome, usage, model)
+        (outcome, spent)
+    }
+
+    /// Tells what came to a node, as far as that is wanted.
+    fn told(self, planned: &Planned<'_>, arriving: &[(String, Value)]) -> Vec<StepValue> {
+        let tracer = &self.context.tracer;
+        let mut told = tracer.values(arriving.iter().map(|(field, value)| (field.as_str(), value)));
+        if planned.component.kind() == Kind::ChatInput {
+            let said = Value::text(self.context.request.input.clone());
+            told.extend(tracer.values([("input_value", &said)].into_iter()));
+        }
+        told
     }
 
     /// Runs a loop: its body once for each item, one after the other, each with fresh results.
@@ -309,8 +326,4 @@ fn named(error: ComponentError, planned: &Planned<'_>) -> RunError {
         ComponentError::Model(source) => RunError::Model { node, display_name, source },
         ComponentError::Run(error) => error,
     }
-}
-
-fn micros(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -144,3 +144,43 @@ async fn a_loop_over_nothing_is_empty_and_one_over_too_much_is_ended() {
     let error = run(&few, &flow, "a\nb\nc\nd").await.0.unwrap_err();
     assert_eq!(error.to_string(), "the run was ended: its loops went round more than 3 times");
 }
+
+fn sorted_by_model(extra: Value) -> flow::Flow {
+    let routes = json!([
+        {"route_category": "Praise", "route_description": "Thanks", "output_value": ""},
+        {"route_category": "Blame", "route_description": "", "output_value": "Sorry to hear that."},
+    ]);
+    let mut fields = json!({"input_text": "", "routes": {"type": "table", "value": routes}});
+    for (name, value) in extra.as_object().into_iter().flatten() {
+        fields[name] = value.clone();
+    }
+    let mut nodes = vec![node("in", "ChatInput", json!({"input_value": ""})), node("sort", "SmartRouter", fields)];
+    let mut edges = vec![edge("in.message", "sort.input_text")];
+    for (name, output) in [("praise", "category_1_result"), ("blame", "category_2_result"), ("else", "default_result")]
+    {
+        nodes.push(node(name, "ChatOutput", json!({"input_value": ""})));
+        edges.push(edge(&format!("sort.{output}"), &format!("{name}.input_value")));
+    }
+    flow(nodes, edges)
+}
+
+#[tokio::test]
+async fn a_model_sorts_a_text_and_only_that_way_runs() {
+    let with_else = json!({"enable_else_output": {"type": "bool", "value": true}});
+    for (answer, extra, said) in [
+        ("\"praise\" \n", json!({}), vec![("praise", "so")]),
+        ("Blame", json!({}), vec![("blame", "Sorry to hear that.")]),
+        ("NONE", json!({}), vec![]),
+        ("NONE", with_else.clone(), vec![("else", "so")]),
+        ("Praise", with_else, vec![("praise", "so")]),
+        ("Blame", json!({"message": "One moment."}), vec![("blame", "One moment.")]),
+    ] {
+        let script = Script::new(vec![crate::parts::says(answer)]);
+        let output = run(&engine(&script), &sorted_by_model(extra), "so").await.0.unwrap();
+        let messages: Vec<_> = output.messages.iter().map(|it| (it.node.as_str(), it.text.as_str())).collect();
+        assert_eq!(messages, said, "{answer}");
+        let asked = script.asked.lock().unwrap();
+        assert_eq!(asked.len(), 1, "the model is asked once, whatever is connected");
+        assert!(asked[0].messages[0].text.contains("- \"Praise\": Thanks\n- \"Blame\"\n"));
+    }
+}

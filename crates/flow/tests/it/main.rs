@@ -4,8 +4,11 @@
 
 mod agent;
 mod branches;
+mod corpus;
 mod hostile;
+mod limits;
 mod mcp;
 mod order;
 mod parts;
+mod trace;
 mod wire;

@@ -1,6 +1,7 @@
 """Runs the same flows through lfx and through our engine and compares what comes out.
 
     python parity.py ENGINE [FLOW…]
+    python parity.py --write DIRECTORY
 
 ENGINE is the example `flow_prove`. The flows are made here, of the component templates in the installed lfx;
 the model and the web are small servers here. What differs must be in EXPLAINED, with its reason.
@@ -50,6 +51,9 @@ def answer_to(body):
         return None, [call]
     if body.get("response_format") or "Schema:\n" in (messages[0]["content"] if messages[0]["role"] == "system" else ""):
         return json.dumps({"objects": [{"city": "Tallinn", "people": 450000}]}), None
+    # Whoever wants a text sorted, in whichever words, is told the first way.
+    if '"Positive"' in (last or "") and '"NONE"' in last:
+        return "Positive" if "good" in last else "NONE", None
     return f"<{last}>", None
 
 
@@ -180,6 +184,32 @@ def table_then(kind, into, out, **fields):
     return flow(nodes, "ChatInput-a.message > read.input_data", f"read.dataframe_output > it.{into}", f"it.{out} > ChatOutput-z.input_value")
 
 
+def created(**fields):
+    """Create Data with fields that an author added."""
+    it = node("it", "CreateData", text_key="name")
+    for name, value in fields.items():
+        it["data"]["node"]["template"][name] = {"_input_type": "DictInput", "type": "dict", "name": name, "display_name": name, "value": value, "show": True, "input_types": ["Message", "Data", "JSON"], "list": False}
+    return flow([it, node("ChatOutput-z", "ChatOutput")], "it.data > ChatOutput-z.input_value")
+
+
+def combined(operation):
+    """The same record twice, because lfx promises no order of connections."""
+    nodes = chat(node("one", "TypeConverterComponent", output_type="JSON", auto_parse=True), node("two", "TypeConverterComponent", output_type="JSON", auto_parse=True), node("it", "MergeDataComponent", operation=operation))
+    return flow(nodes, "ChatInput-a.message > one.input_data", "ChatInput-a.message > two.input_data", "one.data_output > it.data_inputs", "two.data_output > it.data_inputs", "it.combined_data > ChatOutput-z.input_value")
+
+
+def sorted_by_model(**fields):
+    it = node("it", "SmartRouter", **fields)
+    names = ["category_1_result", "category_2_result", *(["default_result"] if fields.get("enable_else_output") else [])]
+    it["data"]["node"]["outputs"] = [{"name": name, "method": "default_response" if name == "default_result" else "process_case", "display_name": name, "types": ["Message"], "selected": "Message", "cache": True, "group_outputs": True, "value": "__UNDEFINED__", "tool_mode": True} for name in names]
+    nodes = [node("ChatInput-a", "ChatInput"), it]
+    edges = ["ChatInput-a.message > it.input_text"]
+    for at, name in enumerate(names):
+        nodes += [node(f"say{at}", "Prompt Template", template=f"{name}: {{x}}", x=""), node(f"ChatOutput-{at}", "ChatOutput")]
+        edges += [f"it.{name} > say{at}.x", f"say{at}.prompt > ChatOutput-{at}.input_value"]
+    return flow(nodes, *edges)
+
+
 ROWS = 'name,age\nAda,36\nBob,41'
 
 
@@ -280,6 +310,17 @@ def cases(url):
     ]:
         yield f"JSON operation, {name}", json_then("DataOperations", "data", "data_output", **fields), '{"a": 1, "b": {"a": 2}}'
     yield "matches of an expression", through("RegexExtractorComponent", "input_text", "text", pattern="\\d+"), "a1 b22 c"
+    yield "create data", created(field_1_key={"name": "Ada"}, field_2_key={"age": "36"}), ""
+    for operation in ["Concatenate", "Append", "Merge", "Join"]:
+        yield f"combine data, {operation}", combined(operation), '{"name": "Ada", "age": 36}'
+    yield "load CSV", through("CSVtoData", "csv_string", "data_list"), ROWS
+    yield "load JSON", through("JSONtoData", "json_string", "data"), '{"a": [1, {"b": null}]}'
+    yield "load JSON of rows", through("JSONtoData", "json_string", "data"), '[{"a": 1}, {"a": 2}]'
+    yield "pass", through("Pass", "input_message", "output_message"), "as it is"
+    yield "id that is given", through("IDGenerator", "unique_id", "id"), "order-7"
+    yield "smart router", sorted_by_model(), "this is good"
+    yield "smart router, else", sorted_by_model(enable_else_output=True), "this is so"
+    yield "smart router, own words", sorted_by_model(routes=[{"route_category": "Positive", "route_description": "", "output_value": "Thanks!"}, {"route_category": "Negative", "route_description": "Complaints", "output_value": ""}], custom_prompt="Of {routes}: {input_text}"), "this is good"
     yield "calculator", through("CalculatorComponent", "expression", "result"), "4*4*(33/22)+12-20"
     yield "calculator by zero", through("CalculatorComponent", "expression", "result"), "1/0"
     yield "calculator of nonsense", through("CalculatorComponent", "expression", "result"), "import os"
@@ -298,6 +339,9 @@ EXPLAINED = {
     "agent with a web page": "of a page that cannot be read we say which one and why; lfx says that there is none",
     "calculator of nonsense": "what is no sum is an error in both, in other words",
     "memory of nothing": "lfx run keeps no messages, so its history lacks what was just said; with its database it has it, as ours",
+    "smart router": "the question to the model is in our own words; its answer decides the same way",
+    "smart router, else": "the question to the model is in our own words; its answer decides the same way",
+    "smart router, own words": "the question to the model is in our own words; its answer decides the same way",
     "web page": "where a tag stood between two words we keep a space; lfx joins them",
     "web page as rows": "where a tag stood between two words we keep a space; lfx joins them",
 }
@@ -397,4 +441,19 @@ async def main(engine):
     os._exit(0)
 
 
-asyncio.run(main(sys.argv[1]))
+def write(place):
+    """Writes the flows that are measured."""
+    os.makedirs(place, exist_ok=True)
+    flows = {
+        "echo": through("Prompt Template", "x", "prompt", template="You said: {x}", x=""),
+        "model": through("LanguageModelComponent", "input_value", "text_output", system_message="Be brief."),
+    }
+    for name, made in flows.items():
+        with open(os.path.join(place, f"{name}.json"), "w") as file:
+            json.dump(made, file)
+
+
+if sys.argv[1] == "--write":
+    write(sys.argv[2])
+else:
+    asyncio.run(main(sys.argv[1]))
