@@ -122,6 +122,10 @@ test('a buyer signs up inside the purchase, pays, and the agent answers', async 
     await pictures(page, 'usage');
     await page.getByRole('navigation', { name: 'Time' }).getByRole('link', { name: '7 days' }).click();
     await expect(calls.getByRole('row').filter({ hasText: answer.body.request_id })).toBeVisible();
+    const words = card(page, 'What the provider may read');
+    await words.getByRole('checkbox').check();
+    await pressed(page, words.getByRole('button', { name: 'Save' }), 'Saved.');
+    await expect(words.getByRole('checkbox')).toBeChecked();
   });
 
   await test.step('the list of sites leads to the snippet', async () => {

@@ -95,6 +95,15 @@ test('a provider is approved, imports a flow, and its listing is approved', asyn
     await expect(page.getByRole('heading', { name: 'Version 2: what is in the flow' })).toBeVisible();
   });
 
+  await test.step('look at its runs, of which there are none', async () => {
+    const agent = page.url();
+    await page.getByRole('link', { name: 'Runs' }).click();
+    await expect(page.getByRole('heading', { level: 1, name: 'Runs' })).toBeVisible();
+    await expect(page.getByText('No runs')).toBeVisible();
+    await watch.axe(page, 'the runs of an agent');
+    await page.goto(agent);
+  });
+
   await test.step('make a listing with two plans', async () => {
     await page.getByRole('button', { name: 'Make a listing' }).click();
     await expect(page).toHaveURL(/\/offerings\/[0-9a-f]{32}\//);

@@ -62,7 +62,8 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
     let knowledge = Arc::new(embedded_knowledge(config, store.clone(), clock.clone())?);
-    let runtime = Arc::new(RoutedRuntime::new(&config.model, &config.langflow)?.with_knowledge(knowledge.clone()));
+    let runtime = RoutedRuntime::new(&config.model, &config.web, &config.langflow)?;
+    let runtime = Arc::new(runtime.with_knowledge(knowledge.clone()));
     let secret = webhook_secret(&store).await?;
     let merchant = config.site.name.clone();
     let sandbox = Arc::new(Sandbox::new(store.clone(), clock.clone(), public_url.clone(), merchant, secret));

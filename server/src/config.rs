@@ -26,6 +26,8 @@ pub struct Config {
     pub model: ModelSection,
     /// How flows run.
     pub runtime: RuntimeSection,
+    /// What flows may read from the web.
+    pub web: WebSection,
     /// The Langflow server for flows that our engine does not run.
     pub langflow: LangflowSection,
     /// How documents are read.
@@ -166,6 +168,33 @@ pub struct RuntimeSection {
 impl Default for RuntimeSection {
     fn default() -> Self {
         Self { timeout_seconds: 30, secret: None }
+    }
+}
+
+/// What flows may read from the web: every component and MCP server goes through one client that holds to this.
+///
+/// A host is a name, `api.example.com`, or `*.example.com` for all below one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSection {
+    /// Whether flows may read from the web at all.
+    pub enabled: bool,
+    /// The hosts that flows may ask, and no others; every public host where the list is empty.
+    pub allow: Vec<String>,
+    /// Hosts that flows may never ask.
+    pub deny: Vec<String>,
+    /// Hosts with private addresses that flows may ask all the same: services of your own.
+    pub private: Vec<String>,
+    /// Seconds that one request may take, redirects included.
+    pub timeout_seconds: u64,
+    /// Bytes of an answer that are read.
+    pub max_bytes: usize,
+}
+
+impl Default for WebSection {
+    fn default() -> Self {
+        let (allow, deny, private) = (Vec::new(), Vec::new(), Vec::new());
+        Self { enabled: true, allow, deny, private, timeout_seconds: 15, max_bytes: 2 * 1024 * 1024 }
     }
 }
 
@@ -365,6 +394,19 @@ impl Config {
         if !(1..=600).contains(&self.runtime.timeout_seconds) {
             return wrong("runtime.timeout_seconds", "must be from 1 to 600");
         }
+        if !(1..=120).contains(&self.web.timeout_seconds) {
+            return wrong("web.timeout_seconds", "must be from 1 to 120");
+        }
+        if !(1_024..=64 * 1024 * 1024).contains(&self.web.max_bytes) {
+            return wrong("web.max_bytes", "must be from 1024 to 67108864");
+        }
+        for (key, hosts) in
+            [("web.allow", &self.web.allow), ("web.deny", &self.web.deny), ("web.private", &self.web.private)]
+        {
+            if !hosts.iter().all(|host| is_host(host)) {
+                return wrong(key, "must hold hosts alone: api.example.com, *.example.com, 10.0.0.7");
+            }
+        }
         for (key, text) in [
             ("server.public_url", &self.server.public_url),
             ("model.base_url", &self.model.base_url),
@@ -406,6 +448,12 @@ impl Config {
     }
 }
 
+/// Tells whether a text is a host, or `*.` and one: what would never match anything is a mistake.
+fn is_host(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    url::Host::parse(name).is_ok_and(|host| host.to_string() == name.to_ascii_lowercase())
+}
+
 /// Says where a setting came from: a file, a variable.
 fn place(metadata: &figment::Metadata) -> String {
     match &metadata.source {
@@ -431,6 +479,22 @@ mod tests {
         let error = Config::load(Some(&file), Overrides::default()).expect_err("a port is a number");
         assert!(error.to_string().contains("cmp.toml"), "{error}");
         assert!(error.to_string().contains("server.port"), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_hosts_holds_hosts_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("cmp.toml");
+        let load = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            Config::load(Some(&file), Overrides::default())
+        };
+        let config = load("[web]\nallow = [\"api.example.com\", \"*.example.org\", \"93.184.216.34\", \"[::1]\"]\n");
+        assert_eq!(config.expect("hosts").web.allow.len(), 4);
+        for wrong in ["https://example.com", "example.com/path", "example.com:443", "", "*.", "a b"] {
+            let error = load(&format!("[web]\ndeny = [{wrong:?}]\n")).expect_err(wrong);
+            assert!(error.to_string().contains("web.deny"), "{wrong}: {error}");
+        }
     }
 
     #[test]

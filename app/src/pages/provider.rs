@@ -10,6 +10,7 @@ pub(crate) mod flow;
 mod offering;
 mod offerings;
 mod orders;
+mod runs;
 mod settings;
 
 use leptos::prelude::*;
@@ -29,6 +30,7 @@ pub fn ProviderRoutes() -> AnyNestedRoute {
             <Route path=path!("/agents/") view=agents::AgentsPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/create/") view=agents::CreatePage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/") view=agent::AgentPage ssr=SsrMode::Async/>
+            <Route path=path!("/agents/:agent/runs/") view=runs::RunsPage ssr=SsrMode::Async/>
             <Route path=path!("/offerings/") view=offerings::OfferingsPage ssr=SsrMode::Async/>
             <Route path=path!("/offerings/:offering/") view=offering::OfferingPage ssr=SsrMode::Async/>
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>

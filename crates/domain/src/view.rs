@@ -14,6 +14,7 @@ pub mod operator;
 pub mod order;
 pub mod provider;
 pub mod sheet;
+pub mod trace;
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@ use store::configs as rows;
 use store::{Scope, gateway as calls, keys};
 
 use crate::access::{Member, Principal};
+use crate::audit;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 use crate::gateway;
@@ -54,17 +55,28 @@ pub async fn of_subscription(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> 
     get(ctx, who, config).await
 }
 
-/// Changes an agent's settings; what is left out stays. Changing origins takes the right to manage keys.
+/// Changes an agent's settings; what is left out stays. Changing origins, and what the provider may read, takes the
+/// right to manage keys.
 pub async fn update(ctx: &Ctx, who: &Principal, id: ConfigId, patch: ConfigPatch) -> Result<ConfigView> {
     let mut member = member(ctx, who, id, Permission::Configure).await?;
-    if patch.allowed_origins.is_some() || patch.live.is_some() {
+    if patch.allowed_origins.is_some() || patch.live.is_some() || patch.share_texts.is_some() {
         member = who.member(member.tenant.id(), Permission::ManageKeys)?;
     }
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
     let view = rows::get(&mut tx, member.tenant, id, now.month_start()).await?.ok_or(Error::NotFound("agent"))?;
+    let shared = view.settings.share_texts;
     let settings = changed(view.settings, patch)?;
     rows::update(&mut tx, member.tenant, id, &settings, now).await?;
+    if shared != settings.share_texts {
+        let action = if settings.share_texts { "config.share_texts" } else { "config.withdraw_texts" };
+        let actor = Some(who.user()?.user.id);
+        audit::note(ctx, &mut tx, actor, Some(member.tenant.id()), action, &id.to_string(), "").await?;
+        if shared {
+            // What was said until now goes, too.
+            store::traces::forget_texts(&mut tx, id).await?;
+        }
+    }
     gateway::config_changed(&mut tx, id, now).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, id);
@@ -110,6 +122,9 @@ fn changed(mut settings: ConfigSettings, patch: ConfigPatch) -> Result<ConfigSet
     }
     if let Some(show) = patch.show_citations {
         settings.show_citations = show;
+    }
+    if let Some(share) = patch.share_texts {
+        settings.share_texts = share;
     }
     checks.done()?;
     Ok(settings)

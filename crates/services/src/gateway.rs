@@ -17,6 +17,7 @@ mod quota;
 mod report;
 pub mod ring;
 mod session;
+mod trace;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -327,6 +328,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
     quota::sweep(ctx, now).await?;
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::sweep(&mut tx, now.plus_seconds(-3600), now.plus_seconds(-idempotency::KEPT_SECONDS), now).await?;
+    store::traces::sweep(&mut tx, now.plus_seconds(-trace::KEPT_SECONDS)).await?;
     tx.commit().await?;
     Ok(())
 }

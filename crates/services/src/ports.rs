@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::view::agent::FlowReport;
 use domain::view::knowledge::{Citation, FoundPassage};
+use domain::view::trace::TraceStep;
 use domain::{ConfigId, DocumentId, Email, Money, OrderId, Timestamp};
 use store::Tenant;
 use tokio::sync::mpsc;
@@ -94,6 +95,20 @@ pub struct RunRequest {
     pub knowledge: Option<KnowledgeSource>,
     /// How long it may take.
     pub timeout: std::time::Duration,
+    /// What its steps tell.
+    pub trace: TraceDetail,
+}
+
+/// What the steps of a run tell of what goes through them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TraceDetail {
+    /// Nothing: nobody keeps them.
+    #[default]
+    None,
+    /// Of which kind and how large it is.
+    Shapes,
+    /// All of it.
+    Texts,
 }
 
 /// One message of a conversation.
@@ -125,6 +140,8 @@ pub enum RunEvent {
     Token(String),
     /// A step began; its node's display name.
     Step(String),
+    /// A step ended, or was cut off. Not every runtime tells.
+    StepEnded(Box<TraceStep>),
 }
 
 /// What a run gave.

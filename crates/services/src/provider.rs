@@ -10,6 +10,7 @@ mod figures;
 mod offerings;
 mod plans;
 mod publishing;
+mod traces;
 
 use domain::{AgentId, OfferingId, OrganizationId, Permission};
 use store::Scope;
@@ -26,6 +27,7 @@ pub(crate) use offerings::{edit_view, search_text};
 pub use plans::{archive_plan, save_plan};
 pub(crate) use publishing::step;
 pub use publishing::{archive, pause, restore, submit, unpause, unpublish, withdraw_submission};
+pub use traces::{runs, trace};
 
 use crate::{Ctx, Error, Principal, Result, access::Member};
 

@@ -36,6 +36,7 @@ struct ConfigRow {
     allowed_origins: Json<Vec<Origin>>,
     live: bool,
     show_citations: bool,
+    share_texts: bool,
     created_at: Timestamp,
     modified_at: Timestamp,
 }
@@ -72,6 +73,7 @@ impl From<ConfigRow> for ConfigView {
                 allowed_origins: row.allowed_origins.0,
                 live: row.live,
                 show_citations: row.show_citations,
+                share_texts: row.share_texts,
             },
             created: row.created_at,
             modified: row.modified_at,
@@ -144,7 +146,7 @@ pub async fn get(tx: &mut Tx, tenant: Tenant, id: ConfigId, month: Timestamp) ->
                               WHERE q.subscription_id = s.id AND q.period_start = $3), 0) AS used,
                     f.capabilities, f.starters, c.agent_name, c.greeting_message, c.system_prompt_override, c.tone,
                     c.avatar_url, c.primary_color, c.logo_url, c.welcome_message, c.widget_position, c.widget_theme,
-                    c.allowed_origins, c.live, c.show_citations, c.created_at, c.modified_at
+                    c.allowed_origins, c.live, c.show_citations, c.share_texts, c.created_at, c.modified_at
              FROM configs c
              JOIN organizations o ON o.id = c.organization_id
              JOIN subscriptions s ON s.id = c.subscription_id
@@ -171,7 +173,7 @@ pub async fn list(tx: &mut Tx, tenant: Tenant, month: Timestamp) -> Result<Vec<C
                               WHERE q.subscription_id = s.id AND q.period_start = $2), 0) AS used,
                     f.capabilities, f.starters, c.agent_name, c.greeting_message, c.system_prompt_override, c.tone,
                     c.avatar_url, c.primary_color, c.logo_url, c.welcome_message, c.widget_position, c.widget_theme,
-                    c.allowed_origins, c.live, c.show_citations, c.created_at, c.modified_at
+                    c.allowed_origins, c.live, c.show_citations, c.share_texts, c.created_at, c.modified_at
              FROM configs c
              JOIN organizations o ON o.id = c.organization_id
              JOIN subscriptions s ON s.id = c.subscription_id
@@ -199,7 +201,7 @@ pub async fn update(
         "UPDATE configs
          SET agent_name = $3, greeting_message = $4, system_prompt_override = $5, tone = $6, avatar_url = $7,
              primary_color = $8, logo_url = $9, welcome_message = $10, widget_position = $11, widget_theme = $12,
-             allowed_origins = $13, live = $14, modified_at = $15, show_citations = $16
+             allowed_origins = $13, live = $14, modified_at = $15, show_citations = $16, share_texts = $17
          WHERE id = $1 AND organization_id = $2",
     )
     .bind(id)
@@ -218,6 +220,7 @@ pub async fn update(
     .bind(settings.live)
     .bind(now)
     .bind(settings.show_citations)
+    .bind(settings.share_texts)
     .execute()
     .await?
     .exactly_one()

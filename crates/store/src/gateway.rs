@@ -10,7 +10,9 @@ mod idempotency;
 mod quota;
 
 use domain::state::{Entitlement, SubscriptionState};
-use domain::{ConfigId, FlowVersionId, OfferingId, OrganizationId, Origin, ProjectId, SubscriptionId, Timestamp};
+use domain::{
+    AgentId, ConfigId, FlowVersionId, OfferingId, OrganizationId, Origin, ProjectId, SubscriptionId, Timestamp,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -51,6 +53,8 @@ pub struct ConfigSnapshot {
     pub offering_id: OfferingId,
     /// Who sells.
     pub provider_id: OrganizationId,
+    /// Which agent of the provider's it is.
+    pub agent_id: AgentId,
     /// Which flow it runs.
     pub flow_version_id: FlowVersionId,
     /// The flow.
@@ -87,6 +91,8 @@ pub struct ConfigSnapshot {
     pub live: bool,
     /// Whether visitors are told which documents an answer is from.
     pub show_citations: bool,
+    /// Whether the provider may read what is said.
+    pub share_texts: bool,
     /// How often what it may be asked about has changed; 0 where it has no documents.
     pub knowledge_version: i64,
 }
@@ -96,9 +102,10 @@ pub async fn snapshot(tx: &mut Tx, id: ConfigId) -> Result<Option<ConfigSnapshot
     tx.query(
         "SELECT c.id, c.organization_id, o.blocked_at, c.project_id, c.subscription_id, s.state AS subscription_state,
                 COALESCE((SELECT b.entitlement FROM billings b WHERE b.subscription_id = s.id), 'granted') AS entitlement,
-                s.offering_id, s.provider_id, s.flow_version_id, v.flow, p.monthly_quota, p.requests_per_minute,
+                s.offering_id, s.provider_id, v.agent_id, s.flow_version_id, v.flow, p.monthly_quota, p.requests_per_minute,
                 c.agent_name, c.greeting_message, c.system_prompt_override, c.tone, c.primary_color, c.avatar_url,
                 c.logo_url, c.welcome_message, c.widget_position, c.widget_theme, f.starters, c.allowed_origins, c.live, c.show_citations,
+                c.share_texts,
                 COALESCE((SELECT b.version FROM knowledge_bases b WHERE b.config_id = c.id), 0) AS knowledge_version
          FROM configs c
          JOIN organizations o ON o.id = c.organization_id

@@ -43,6 +43,7 @@ pub mod subscriptions;
 #[doc(hidden)]
 pub use sql::testing;
 mod tenant;
+pub mod traces;
 
 pub use sql::{Dialect, Done, Either, Error, Options, Query, Store, Tx};
 pub use sqlx::postgres::PgListener as Listener;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use domain::view::agent::{FlowClass, FlowReport, RemoteRuntime};
 use domain::view::knowledge::FoundPassage;
+use domain::view::trace::{TraceStep, TraceValue};
 use domain::{DocumentId, PassageId, Timestamp};
 use services::ports::{
     AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase,
@@ -93,6 +94,15 @@ impl AgentRuntime for ScriptedRuntime {
         let scripted = self.answers.lock().unwrap().pop_front();
         let hold = self.hold.lock().unwrap().clone();
         let session = request.session_id.clone();
+        // It tells everything, whatever it is asked to tell: what is kept of it is not a runtime's decision.
+        let told = TraceValue {
+            name: "input".to_owned(),
+            kind: "message".to_owned(),
+            bytes: 5,
+            text: Some(request.input.clone()),
+        };
+        let step =
+            TraceStep { node: "ask-1".to_owned(), name: "Ask".to_owned(), inputs: vec![told], ..TraceStep::default() };
         self.runs.lock().unwrap().push(request);
         if let Some(hold) = hold {
             tokio::select! {
@@ -100,6 +110,7 @@ impl AgentRuntime for ScriptedRuntime {
                 () = cancel.cancelled() => return Err(RuntimeError::Cancelled),
             }
         }
+        let _ = events.send(RunEvent::StepEnded(Box::new(step))).await;
         let output = scripted.unwrap_or_else(|| {
             Ok(RunOutput {
                 text: format!("An answer in session {session}."),

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use domain::{ConfigId, FlowVersionId, OrganizationId};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use services::ports::{AgentRuntime, Persona, Provision, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
+use services::ports::{
+    AgentRuntime, Persona, Provision, RunEvent, RunOutput, RunRequest, RuntimeError, TraceDetail, Turn,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -178,6 +180,7 @@ impl Subject {
             persona: Persona::default(),
             knowledge: None,
             timeout: Duration::from_mins(1),
+            trace: TraceDetail::Shapes,
         }
     }
 
@@ -274,7 +277,7 @@ async fn streams(subject: &Subject) -> Result<(), String> {
         .iter()
         .filter_map(|event| match event {
             RunEvent::Token(piece) => Some(piece.as_str()),
-            RunEvent::Step(_) => None,
+            RunEvent::Step(_) | RunEvent::StepEnded(_) => None,
         })
         .collect();
     check(pieces.len() > 5, "there should be a piece a word", &pieces)?;

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use server::adapters::langflow::LangflowRuntime;
 use server::adapters::runtime::EmbeddedRuntime;
-use server::config::{LangflowKind, LangflowSection, ModelSection};
+use server::config::{LangflowKind, LangflowSection, ModelSection, WebSection};
 use services::ports::{AgentRuntime, RuntimeChoice};
 use testkit::ScriptedModel;
 use testkit::runtime_contract::{CASES, OpenAnswers, Subject};
@@ -40,7 +40,8 @@ pub(crate) async fn run(lfx: &Path, langflow: &Path, flow: &Path) -> anyhow::Res
     let mut started = Map::new();
     let settings =
         ModelSection { base_url: base_url.clone(), name: "gpt-4o-mini".to_owned(), ..ModelSection::default() };
-    columns.push(("engine", tried(EmbeddedRuntime::new(&settings)?, &export, &model.open).await?));
+    columns
+        .push(("engine", tried(EmbeddedRuntime::new(&settings, &WebSection::default())?, &export, &model.open).await?));
     {
         let server = Server::start(&data, "lfx", "/health", |port| {
             let mut command = Command::new(lfx.join("bin/lfx"));

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::langflow::{self, LangflowRuntime};
 use super::runtime::EmbeddedRuntime;
-use crate::config::{LangflowSection, ModelSection};
+use crate::config::{LangflowSection, ModelSection, WebSection};
 
 /// Runs each version where it belongs.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ pub struct RoutedRuntime {
 
 impl RoutedRuntime {
     /// Makes the runtime; without an address there is no Langflow server.
-    pub fn new(model: &ModelSection, langflow: &LangflowSection) -> anyhow::Result<Self> {
+    pub fn new(model: &ModelSection, web: &WebSection, langflow: &LangflowSection) -> anyhow::Result<Self> {
         let server = (!langflow.url.is_empty()).then(|| LangflowRuntime::new(langflow)).transpose()?;
-        Ok(Self { engine: EmbeddedRuntime::new(model)?, langflow: server })
+        Ok(Self { engine: EmbeddedRuntime::new(model, web)?, langflow: server })
     }
 
     /// Lets flows that our engine runs search buyers' documents.

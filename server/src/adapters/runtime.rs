@@ -1,11 +1,13 @@
 //! Our own flow engine as the `AgentRuntime` port.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::FlowVersionId;
 use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
 use domain::view::knowledge::{Citation, FoundPassage};
+use domain::view::trace::{TraceStep, TraceValue};
 use flow::{
     Anthropic, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass, Ollama,
     OpenAiCompatible, Passage, RetrieveError, Retriever, RunError, TurnsMemory, Verdict, WebPolicy,
@@ -13,13 +15,13 @@ use flow::{
 use knowledge::Language;
 use services::ports::{
     AgentRuntime, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeQuery, KnowledgeSource, Provision, RunEvent,
-    RunOutput, RunRequest, RuntimeChoice, RuntimeError,
+    RunOutput, RunRequest, RuntimeChoice, RuntimeError, TraceDetail,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::kept::KeptFlows;
-use crate::config::ModelSection;
+use crate::config::{ModelSection, WebSection};
 
 /// Flows that are kept read.
 const KEPT: usize = 1000;
@@ -36,9 +38,7 @@ pub struct EmbeddedRuntime {
 }
 
 /// Builds the engine with the model that the settings name; without one the built-in answerer answers.
-///
-/// Flows may read from every public host, and from no other.
-pub fn engine(model: &ModelSection) -> anyhow::Result<Engine> {
+pub fn engine(model: &ModelSection, web: &WebSection) -> anyhow::Result<Engine> {
     let models = if model.base_url.is_empty() {
         ModelSet::offline()
     } else {
@@ -46,7 +46,21 @@ pub fn engine(model: &ModelSection) -> anyhow::Result<Engine> {
         // Without a name of ours, the endpoint is asked for the model that the flow names.
         if model.name.is_empty() { set.keeping_flow_models() } else { set }
     };
-    Ok(Engine::new(Arc::new(models)).with_web(Arc::new(GuardedWeb::new(WebPolicy::default())?)))
+    let engine = Engine::new(Arc::new(models));
+    // An engine that is given no client reads nothing.
+    Ok(if web.enabled { engine.with_web(Arc::new(GuardedWeb::new(policy(web))?)) } else { engine })
+}
+
+/// What the operator's settings let flows read.
+fn policy(web: &WebSection) -> WebPolicy {
+    WebPolicy {
+        only: (!web.allow.is_empty()).then(|| web.allow.clone()),
+        never: web.deny.clone(),
+        private: web.private.clone(),
+        timeout: Duration::from_secs(web.timeout_seconds),
+        bytes: web.max_bytes,
+        ..WebPolicy::default()
+    }
 }
 
 /// Finds out from its address which way of speaking an endpoint has; most speak OpenAI's.
@@ -65,8 +79,8 @@ fn provider(model: &ModelSection) -> anyhow::Result<Arc<dyn ModelProvider>> {
 
 impl EmbeddedRuntime {
     /// Makes the runtime.
-    pub fn new(model: &ModelSection) -> anyhow::Result<Self> {
-        Ok(Self { engine: engine(model)?, flows: KeptFlows::new(KEPT), knowledge: None })
+    pub fn new(model: &ModelSection, web: &WebSection) -> anyhow::Result<Self> {
+        Ok(Self { engine: engine(model, web)?, flows: KeptFlows::new(KEPT), knowledge: None })
     }
 
     /// Lets flows search buyers' documents.
@@ -115,9 +129,14 @@ impl AgentRuntime for EmbeddedRuntime {
             tweaks: request.tweaks,
             memory: Arc::new(TurnsMemory::new(turns)),
             persona: persona(request.persona),
+            trace: match request.trace {
+                TraceDetail::None => flow::TraceDetail::Times,
+                TraceDetail::Shapes => flow::TraceDetail::Shapes,
+                TraceDetail::Texts => flow::TraceDetail::Texts,
+            },
             ..flow::RunRequest::new(request.input, request.session_id)
         };
-        let passed = Passed(events.clone());
+        let passed = Passed { events: events.clone(), traces: request.trace != TraceDetail::None };
         let output = tokio::select! {
             // An answer that is whole wins over a reader who has just left.
             biased;
@@ -233,7 +252,10 @@ impl Retriever for Documents {
 }
 
 /// Passes events on to a caller who may have gone away.
-struct Passed(mpsc::Sender<RunEvent>);
+struct Passed {
+    events: mpsc::Sender<RunEvent>,
+    traces: bool,
+}
 
 #[async_trait]
 impl EventSink for Passed {
@@ -242,9 +264,39 @@ impl EventSink for Passed {
             Event::Token(text) => RunEvent::Token(text),
             Event::StepStarted { display_name, .. } => RunEvent::Step(display_name),
             Event::ToolStarted { tool, .. } => RunEvent::Step(tool),
+            Event::StepFinished(step) if self.traces => RunEvent::StepEnded(Box::new(traced(step))),
             _ => return,
         };
-        let _ = self.0.send(event).await;
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// Turns a step into what is kept of it.
+fn traced(step: flow::StepTrace) -> TraceStep {
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let value = |value: flow::StepValue| TraceValue {
+        name: value.name,
+        kind: value.kind,
+        bytes: i64::try_from(value.bytes).unwrap_or(i64::MAX),
+        text: value.text,
+    };
+    let usage = step.usage.unwrap_or_default();
+    TraceStep {
+        node: step.node,
+        name: step.display_name,
+        component: step.component,
+        used_by: step.used_by,
+        started_us: whole(step.started_us),
+        duration_us: whole(step.duration_us),
+        model_us: whole(step.model_us),
+        model_calls: step.model_calls.into(),
+        model: step.model,
+        input_tokens: whole(usage.input_tokens),
+        output_tokens: whole(usage.output_tokens),
+        inputs: step.inputs.into_iter().map(value).collect(),
+        outputs: step.outputs.into_iter().map(value).collect(),
+        error: step.error,
+        error_detail: step.error_detail,
     }
 }
 
@@ -266,10 +318,14 @@ pub(super) fn failed(error: RunError) -> RuntimeError {
         | RunError::Unsupported { .. }
         | RunError::Variable { .. }
         | RunError::Node { .. }
-        | RunError::Model { .. }
-        | RunError::Limit(_) => {
+        | RunError::Model { .. } => {
             tracing::warn!(error = services::error::chain(&error), "a flow failed");
             RuntimeError::Failed("The agent could not answer. Try again in a moment.".to_owned())
+        }
+        // What it went past is for its provider to mend: another try ends the same way.
+        RunError::Limit(limit) => {
+            tracing::warn!(error = %limit, "a flow went past a limit");
+            RuntimeError::Failed(format!("The agent went past what one answer may take: {limit}."))
         }
     }
 }

@@ -63,6 +63,8 @@ struct AgentConfig {
     allowed_origins: Vec<String>,
     live: bool,
     show_citations: bool,
+    /// Whether the provider may read what is said.
+    share_texts: bool,
     created: String,
     modified: String,
 }
@@ -97,6 +99,7 @@ fn config_of(ctx: &Ctx, view: ConfigView) -> AgentConfig {
         allowed_origins: settings.allowed_origins.iter().map(ToString::to_string).collect(),
         live: settings.live,
         show_citations: settings.show_citations,
+        share_texts: settings.share_texts,
         created: view.created.rfc3339(),
         modified: view.modified.rfc3339(),
     }

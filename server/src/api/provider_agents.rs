@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use domain::state::SubmissionState;
 use domain::view::agent::{AgentView, FlowReport, FlowVersionView, NewAgent, RemoteRuntime};
 use domain::view::provider::{OfferingEdit, OfferingForm, PlanForm};
+use domain::view::trace::RunView;
 use domain::{AgentId, Currency, Money, OfferingId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(agent, put_agent, patch_agent, delete_agent))
         .routes(routes!(validate_agent_flow))
         .routes(routes!(import_flow))
+        .routes(routes!(runs))
+        .routes(routes!(run))
         .routes(routes!(flows_import))
         .routes(routes!(publish))
         .routes(routes!(unpublish))
@@ -279,6 +282,68 @@ async fn import_flow(
     let choice = runtime_choice(&body)?;
     let view = provider::import_flow(&state.ctx, &who.principal, id, &flow_bytes(&body)?, choice, label).await?;
     Ok((StatusCode::CREATED, Json(imported(&view))).into_response())
+}
+
+/// A run of an agent; it does not say whose it is.
+#[derive(Debug, Serialize, ToSchema)]
+struct AgentRun {
+    url: String,
+    /// What buyers know as `request_id`.
+    uuid: String,
+    provider_agent_uuid: String,
+    flow_version: String,
+    /// `api`, `widget` or `portal`.
+    source: String,
+    /// `succeeded` or `failed`.
+    state: String,
+    /// What the caller was answered.
+    status: i64,
+    started: String,
+    elapsed_ms: i64,
+    input_tokens: i64,
+    output_tokens: i64,
+    /// Whether the buyer lets the provider read what was said.
+    texts: bool,
+}
+
+fn run_of(ctx: &Ctx, run: RunView) -> AgentRun {
+    AgentRun {
+        url: url_of(ctx, "provider-agent-runs", run.id),
+        uuid: run.id.to_string(),
+        provider_agent_uuid: run.agent_id.to_string(),
+        flow_version: run.version,
+        source: run.source.to_string(),
+        state: run.state.to_string(),
+        status: run.status,
+        started: run.started.rfc3339(),
+        elapsed_ms: run.elapsed_ms,
+        input_tokens: run.input_tokens,
+        output_tokens: run.output_tokens,
+        texts: run.texts,
+    }
+}
+
+/// Lists the last runs of an agent whose traces are kept, newest first; `state` for those that ended in one way.
+#[utoipa::path(get, path = "/api/provider-agents/{uuid}/runs/", tag = "provider", responses((status = 200, body = [AgentRun]), (status = 401), (status = 404)))]
+async fn runs(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let id: AgentId = path_id("agent", &uuid)?;
+    let page = provider::runs(&state.ctx, &who.principal, id, list.parsed("state")?, list.paging).await?;
+    list.answer(page.map(|run| run_of(&state.ctx, run)))
+}
+
+/// Answers a run with the trace of its steps. What was said is in it only where the buyer allows that.
+#[utoipa::path(get, path = "/api/provider-agent-runs/{uuid}/", tag = "provider", responses((status = 200), (status = 401), (status = 404)))]
+async fn run(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let trace = provider::trace(&state.ctx, &who.principal, path_id("run", &uuid)?).await?;
+    let mut answer = serde_json::to_value(run_of(&state.ctx, trace.run)).map_err(Error::internal)?;
+    answer["steps"] = json!(trace.steps);
+    answer["steps_left_out"] = json!(trace.left_out);
+    Ok(Json(answer).into_response())
 }
 
 /// Makes an agent and its offering from a flow in one step (the older form).

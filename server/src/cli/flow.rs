@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use flow::{Event, EventSink, Flow, Verdict};
+use flow::{Event, EventSink, Flow, Report, Verdict};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -32,21 +32,12 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
                 continue;
             }
         };
-        for imported in flows {
-            let report = flow::check(&imported.flow);
-            all_native &= report.verdict == Verdict::Native;
-            if as_json {
-                let nodes: Vec<_> = report
-                    .nodes
-                    .iter()
-                    .map(|node| json!({"id": node.id, "type": node.component, "class": node.class, "reason": node.reason}))
-                    .collect();
-                let needs: Vec<_> = report.needs.iter().map(ToString::to_string).collect();
-                println!(
-                    "{}",
-                    json!({"file": file, "flow": report.flow_name, "verdict": report.verdict, "nodes": nodes, "needs": needs, "problems": report.problems})
-                );
-            } else {
+        let reports: Vec<Report> = flows.iter().map(|imported| flow::check(&imported.flow)).collect();
+        all_native &= reports.iter().all(|report| report.verdict == Verdict::Native);
+        if as_json {
+            println!("{}", of_file(file, &reports));
+        } else {
+            for report in reports {
                 println!("{} ({}): {:?}", file.display(), report.flow_name, report.verdict);
                 for problem in &report.problems {
                     println!("  ! {problem}");
@@ -66,6 +57,29 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
     Ok(if all_native { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What is in a file, as one object; of several flows the worst verdict, and each node says of which flow it is.
+fn of_file(file: &Path, reports: &[Report]) -> serde_json::Value {
+    let order = [Verdict::Native, Verdict::Review, Verdict::Unsupported, Verdict::Invalid];
+    let worst = reports.iter().filter_map(|report| order.iter().position(|it| *it == report.verdict)).max();
+    let nodes: Vec<_> = reports
+        .iter()
+        .flat_map(|report| report.nodes.iter().map(move |node| (report, node)))
+        .map(|(report, node)| {
+            json!({"id": node.id, "type": node.component, "class": node.class, "reason": node.reason, "flow": report.flow_name})
+        })
+        .collect();
+    let mut needs: Vec<String> = Vec::new();
+    for need in reports.iter().flat_map(|report| &report.needs).map(ToString::to_string) {
+        if !needs.contains(&need) {
+            needs.push(need);
+        }
+    }
+    let names: Vec<_> = reports.iter().map(|report| report.flow_name.as_str()).collect();
+    let problems: Vec<_> = reports.iter().flat_map(|report| &report.problems).collect();
+    let verdict = order[worst.unwrap_or(3)];
+    json!({"file": file, "flow": names.join(", "), "verdict": verdict, "nodes": nodes, "needs": needs, "problems": problems})
+}
+
 /// Runs an export once and prints the answer as it comes.
 pub(super) async fn run(
     config: &Config,
@@ -76,7 +90,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let flow: Flow = flow::parse(&bytes)?.single()?.flow;
-    let engine = runtime::engine(&config.model)?;
+    let engine = runtime::engine(&config.model, &config.web)?;
     let request = flow::RunRequest::new(input, session);
     let output = engine.run(&flow, request, &Printed { live: !as_json }, CancellationToken::new()).await?;
     if as_json {

@@ -199,6 +199,8 @@ const TABLE: &[Row] = &[
     ("DELETE", "/api/provider-agents/{agent}/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/provider-agents/{agent}/validate_flow/", || json!({"flow_definition": {}}), Unknown, Hidden, Hidden),
     ("POST", "/api/provider-agents/{agent}/import_flow/", || json!({"flow_definition": {}}), Unknown, Hidden, Hidden),
+    ("GET", "/api/provider-agents/{agent}/runs/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/provider-agent-runs/{run}/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/provider-agents/{agent}/publish/", none, Unknown, Hidden, Hidden),
     ("POST", "/api/provider-agents/{agent}/unpublish/", none, Unknown, Hidden, Hidden),
     (
@@ -361,6 +363,7 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("POST", "/ui/agent/say", "id={config}&input=hello", Unknown, Hidden, Open),
     ("GET", "/ui/agent/usage", "id={config}&days=30", Unknown, Hidden, Open),
     ("POST", "/ui/demo/forget", "offering={offering}", Open, Open, Open),
+    ("POST", "/ui/agent/share-texts", "id={config}&share=true", Unknown, Hidden, Forbidden),
     ("GET", "/ui/training/get", "id={config}", Unknown, Hidden, Open),
     (
         "POST",
@@ -423,6 +426,7 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/provider/dashboard", "provider={provider}", Unknown, Hidden, Hidden),
     ("GET", "/ui/provider/agents", "provider={provider}", Unknown, Hidden, Hidden),
     ("GET", "/ui/provider/agent", "id={agent}", Unknown, Hidden, Hidden),
+    ("GET", "/ui/provider/runs", "agent={agent}&run=&state=&page=1", Unknown, Hidden, Hidden),
     (
         "POST",
         "/ui/provider/create-agent",
@@ -533,17 +537,8 @@ impl Names<'_> {
 
 async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> Names<'a> {
     let token = subscribed.buyer.token.as_str();
-    let key = app
-        .ok(
-            "POST",
-            &format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config),
-            token,
-            json!({"name": "k"}),
-        )
-        .await["uuid"]
-        .as_str()
-        .expect("a uuid")
-        .to_owned();
+    let keys = format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config);
+    let key = app.ok("POST", &keys, token, json!({"name": "k"})).await["uuid"].as_str().expect("a uuid").to_owned();
     let document = json!({"question": "What is it?", "answer": "Ours."});
     let documents = format!("/api/customer-agent-configs/{}/training_documents/", subscribed.config);
     let document = app.ok("POST", &documents, token, document).await["uuid"].as_str().expect("a uuid").to_owned();
@@ -572,6 +567,14 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
             ("invoice", "0".repeat(32)),
         ],
     }
+}
+
+/// Calls the agent once; returns what the run is called.
+async fn run(app: &TestApp, subscribed: &Subscribed) -> String {
+    let keys = format!("/api/customer-agent-configs/{}/api_keys/", subscribed.config);
+    let key = app.ok("POST", &keys, &subscribed.buyer.token, json!({"name": "caller"})).await;
+    let answer = app.invoke(key["key"].as_str().expect("a key"), &json!({"input": "hello"})).await.expect(200);
+    answer["request_id"].as_str().expect("a request").to_owned()
 }
 
 /// Makes a member, with the role `member`, of the buyer's organization.
@@ -614,7 +617,8 @@ async fn everyone_who_should_be_refused_is() {
     on_every_app(async |app| {
         let listed = list_an_offering(app).await;
         let subscribed = subscribe(app, &listed).await;
-        let names = names(app, &listed, &subscribed).await;
+        let mut names = names(app, &listed, &subscribed).await;
+        names.pairs.push(("run", run(app, &subscribed).await));
         let foreign = app.register("foreign").await;
         let member = member(app, &subscribed.buyer).await;
         let mut problems = Vec::new();

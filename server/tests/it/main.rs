@@ -14,5 +14,6 @@ mod pages;
 mod runtime_contract;
 mod sandbox;
 mod story;
+mod traces;
 mod web_pages;
 mod widget;

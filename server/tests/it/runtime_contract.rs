@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use server::adapters::langflow::LangflowRuntime;
 use server::adapters::routed::RoutedRuntime;
 use server::adapters::runtime::EmbeddedRuntime;
-use server::config::{Config, LangflowSection, ModelSection};
-use services::ports::{AgentRuntime, Persona, RunOutput, RunRequest, RuntimeChoice, RuntimeError};
+use server::config::{Config, LangflowSection, ModelSection, WebSection};
+use services::ports::{AgentRuntime, Persona, RunOutput, RunRequest, RuntimeChoice, RuntimeError, TraceDetail};
 use testkit::ScriptedModel;
 use testkit::runtime_contract::{CASES, OpenAnswers, Subject, contract_flow};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ async fn the_embedded_engine_keeps_the_contract() {
         name: "scripted".to_owned(),
         ..ModelSection::default()
     };
-    holds(EmbeddedRuntime::new(&settings).expect("an engine"), model.open.clone()).await;
+    holds(EmbeddedRuntime::new(&settings, &WebSection::default()).expect("an engine"), model.open.clone()).await;
 }
 
 async fn a_server_keeps_the_contract(kind: Double) -> RunningDouble {
@@ -89,6 +89,7 @@ fn request(flow: Value, input: &str) -> RunRequest {
         persona: Persona::default(),
         knowledge: None,
         timeout: std::time::Duration::from_secs(10),
+        trace: TraceDetail::None,
     }
 }
 
@@ -169,8 +170,10 @@ fn foreign_flow() -> Value {
 #[tokio::test]
 async fn a_foreign_flow_runs_on_the_server_only_where_its_provider_chose_that() {
     let double = RunningDouble::start(Double::Lfx).await;
-    let with = RoutedRuntime::new(&ModelSection::default(), &double.settings()).expect("a runtime");
-    let without = RoutedRuntime::new(&ModelSection::default(), &LangflowSection::default()).expect("a runtime");
+    let with =
+        RoutedRuntime::new(&ModelSection::default(), &WebSection::default(), &double.settings()).expect("a runtime");
+    let without = RoutedRuntime::new(&ModelSection::default(), &WebSection::default(), &LangflowSection::default())
+        .expect("a runtime");
     let export = foreign_flow().to_string();
     let import =
         async |runtime: &RoutedRuntime, choice| runtime.import(export.as_bytes(), choice).await.expect("a flow");
@@ -195,7 +198,8 @@ async fn a_foreign_flow_runs_on_the_server_only_where_its_provider_chose_that() 
 #[tokio::test]
 async fn a_flow_that_our_engine_runs_stays_with_it() {
     let double = RunningDouble::start(Double::Lfx).await;
-    let runtime = RoutedRuntime::new(&ModelSection::default(), &double.settings()).expect("a runtime");
+    let runtime =
+        RoutedRuntime::new(&ModelSection::default(), &WebSection::default(), &double.settings()).expect("a runtime");
     let sample = flow::samples::ALL[0].json.as_bytes();
     let imported = runtime.import(sample, RuntimeChoice::Remote).await.expect("a flow");
     assert_eq!((imported.report.verdict, imported.report.remote), (FlowClass::Native, RemoteRuntime::None));

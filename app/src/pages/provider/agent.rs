@@ -79,6 +79,7 @@ pub fn AgentPage() -> impl IntoView {
     load(found, move |AgentDetail { agent, versions, problem }| {
         let crumbs = vec![Crumb::new("Agents", links::provider(agent.organization_id, "agents/"))];
         let id = agent.id.to_string();
+        let runs = links::provider(agent.organization_id, &format!("agents/{id}/runs/"));
         let (upload, offered, pasted) = (format!("/ui-upload/flow/{id}/"), id.clone(), id);
         let listing = match agent.offering_id {
             Some(offering) => {
@@ -117,7 +118,7 @@ pub fn AgentPage() -> impl IntoView {
             .views();
         view! {
             <div class="page">
-                <PageHead title=agent.name.clone() text=agent.description.clone() crumbs/>
+                <PageHead title=agent.name.clone() text=agent.description.clone() crumbs><LinkButton href=runs label="Runs" look=Look::Secondary icon=Sign::Activity/></PageHead>
                 {problem.map(|problem| view! { <Alert kind=Kind::Bad title="The file was not imported" text=problem/> }.into_any())}
                 <div class="columns">
                     <div class="stack">

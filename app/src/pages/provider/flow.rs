@@ -142,13 +142,16 @@ fn places(nodes: &[FlowNode]) -> Vec<(i64, i64)> {
     let top = nodes.iter().map(|node| whole(node.y)).min().unwrap_or(0);
     let mut taken: Vec<(i64, i64)> = Vec::new();
     for node in nodes {
-        let x = MARGIN + (whole(node.x) - left) * 3 / 5;
-        let mut y = MARGIN + (whole(node.y) - top) / 4;
-        // Two that would lie on each other are drawn below each other.
-        while taken.iter().any(|(tx, ty)| (tx - x).abs() < WIDTH + 12 && (ty - y).abs() < HEIGHT + 12) {
-            y += HEIGHT + 16;
+        let x = (MARGIN + (whole(node.x) - left) * 3 / 5).min(20_000);
+        let mut y = (MARGIN + (whole(node.y) - top) / 4).min(20_000);
+        // Two that would lie on each other are drawn below each other: below the lowest that is in the way, so that
+        // a flow whose two thousand components all lie on one spot takes no longer than another.
+        let lies_there = |(tx, ty): &(i64, i64)| (tx - x).abs() < WIDTH + 12 && (ty - y).abs() < HEIGHT + 12;
+        if taken.iter().any(lies_there) {
+            let column = taken.iter().filter(|(tx, _)| (tx - x).abs() < WIDTH + 12);
+            y = column.map(|(_, ty)| *ty).max().unwrap_or(y) + HEIGHT + 16;
         }
-        taken.push((x.min(20_000), y.min(20_000)));
+        taken.push((x, y));
     }
     taken
 }

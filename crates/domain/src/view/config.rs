@@ -38,6 +38,8 @@ pub struct ConfigSettings {
     pub live: bool,
     /// Whether visitors are told which documents an answer is from.
     pub show_citations: bool,
+    /// Whether the provider may read what is said, in the traces of runs.
+    pub share_texts: bool,
 }
 
 /// A config and what it belongs to.
@@ -111,6 +113,8 @@ pub struct ConfigPatch {
     pub live: Option<bool>,
     /// Whether visitors are told which documents an answer is from.
     pub show_citations: Option<bool>,
+    /// Whether the provider may read what is said; false also removes what could be read so far.
+    pub share_texts: Option<bool>,
 }
 
 /// A key, as its organization sees it: never the key itself, but for publishable ones.

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use store::{Scope, agents, catalog, gateway as rows, offerings};
 use tokio::sync::mpsc;
 
+use super::trace::Steps;
 use super::{GatewayError, invoke};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::Error;
-use crate::ports::{KnowledgeError, KnowledgeSource, LoosePassage, Persona, RunOutput, RunRequest, Turn};
+use crate::ports::{KnowledgeError, KnowledgeSource, LoosePassage, Persona, RunOutput, RunRequest, TraceDetail, Turn};
 
 /// Characters that a visitor may send.
 const INPUT: usize = 2_000;
@@ -144,6 +145,7 @@ pub async fn admit_demo(ctx: &Ctx, call: DemoCall) -> Result<Demo, GatewayError>
         },
         knowledge: (!passages.is_empty()).then(|| KnowledgeSource::Loose(passages.into())),
         timeout: ctx.settings.run_timeout,
+        trace: TraceDetail::None,
     };
     Ok(Demo { id, request_id: InvocationId(fresh_id()), remaining: (allowed - used - 1).max(0), request })
 }
@@ -348,7 +350,7 @@ async fn place_and_run(
     let _place = ctx.gateway.demo_places.try_acquire().map_err(|_| {
         GatewayError::new(503, "busy", "Many people try demos at the moment; try again in a few seconds.").after(5)
     })?;
-    invoke::run(ctx, request, async |event| {
+    invoke::run(ctx, request, &mut Steps::new(), async |event| {
         if let Some(events) = events {
             let _ = events.send(event).await;
         }

@@ -22,12 +22,15 @@ use super::idempotency::{self, Claim};
 use super::limit::Limits;
 use super::meter::{self, Ended, Kept, Said};
 use super::session::portal_session;
+use super::trace::{Steps, Traced};
 use super::{Caller, GatewayError, quota};
 use crate::access::on_behalf;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::knowledge;
-use crate::ports::{KnowledgeScope, KnowledgeSource, Persona, RunEvent, RunOutput, RunRequest, RuntimeError, Turn};
+use crate::ports::{
+    KnowledgeScope, KnowledgeSource, Persona, RunEvent, RunOutput, RunRequest, RuntimeError, TraceDetail, Turn,
+};
 
 /// Characters that a program may send.
 const INPUT: usize = 32_000;
@@ -39,6 +42,8 @@ const HISTORY: i64 = 40;
 const SOON: Duration = Duration::from_millis(250);
 /// A caller who takes nothing for so long has gone away.
 const STALLED: Duration = Duration::from_secs(15);
+/// How long a runtime may take to say where a run stood whose time is up.
+const ENDING: Duration = Duration::from_millis(300);
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -258,14 +263,17 @@ impl Task {
             .tell(StreamEvent::Session { session_id: self.session_id.clone(), request_id: self.request_id })
             .await;
         // Whatever a runtime does, its call is settled.
-        let outcome = AssertUnwindSafe(self.flow()).catch_unwind().await.unwrap_or_else(|_| {
+        let mut steps = Steps::new();
+        let outcome = AssertUnwindSafe(self.flow(&mut steps)).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(request_id = %self.request_id, "a run has panicked");
             Err(GatewayError::new(502, "bad_gateway", "The agent failed; the call was not counted."))
         });
         let elapsed_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let agent = &self.admitted.agent;
+        let traced = Traced::new(agent.agent_id, agent.flow_version_id, steps.finish(), agent.share_texts);
         match outcome {
-            Ok(output) => self.succeed(output, elapsed_ms).await,
-            Err(error) => self.fail(error, elapsed_ms).await,
+            Ok(output) => self.succeed(output, elapsed_ms, traced).await,
+            Err(error) => self.fail(error, elapsed_ms, traced).await,
         }
     }
 
@@ -279,7 +287,7 @@ impl Task {
         Ok(rows.into_iter().map(turn).collect())
     }
 
-    async fn flow(&mut self) -> Result<RunOutput, GatewayError> {
+    async fn flow(&mut self, steps: &mut Steps) -> Result<RunOutput, GatewayError> {
         let history = self.history().await?;
         let agent = &self.admitted.agent;
         let request = RunRequest {
@@ -301,8 +309,9 @@ impl Task {
                 .then(|| KnowledgeScope { tenant: on_behalf(agent.organization_id), config: agent.id })
                 .map(KnowledgeSource::Base),
             timeout: self.ctx.settings.run_timeout,
+            trace: if agent.share_texts { TraceDetail::Texts } else { TraceDetail::Shapes },
         };
-        let mut running = std::pin::pin!(run(&self.ctx, request, |event| self.listener.tell(event)));
+        let mut running = std::pin::pin!(run(&self.ctx, request, steps, |event| self.listener.tell(event)));
         if let Ok(outcome) = tokio::time::timeout(SOON, &mut running).await {
             return outcome;
         }
@@ -310,7 +319,7 @@ impl Task {
         running.await
     }
 
-    async fn succeed(self, output: RunOutput, elapsed_ms: i64) {
+    async fn succeed(self, output: RunOutput, elapsed_ms: i64, traced: Traced) {
         if output.found_nothing {
             knowledge::note_gap(&self.ctx, &self.admitted.agent, &self.call.input).await;
         }
@@ -333,7 +342,7 @@ impl Task {
         let said = Said { input: self.call.input, output: answer.output.clone(), origin, citations: output.citations };
         let kept = self.kept.map(|kept| Kept { answer: serde_json::to_value(&answer).ok(), ..kept });
         let claimed = kept.as_ref().map(|kept| Kept { name: kept.name.clone(), answer: None });
-        let ended = Ended { row, ticket: Some(self.admitted.ticket), said: Some(said), kept };
+        let ended = Ended { row, ticket: Some(self.admitted.ticket), said: Some(said), kept, traced: Some(traced) };
         match meter::commit(&self.ctx, ended).await {
             Ok(()) => {
                 metrics::counter!("cmp_invocations_total", "outcome" => "succeeded").increment(1);
@@ -357,7 +366,7 @@ impl Task {
         }
     }
 
-    async fn fail(self, error: GatewayError, elapsed_ms: i64) {
+    async fn fail(self, error: GatewayError, elapsed_ms: i64, traced: Traced) {
         let row = self.row(
             InvocationState::Failed,
             i64::from(error.status),
@@ -365,7 +374,8 @@ impl Task {
             error.detail.replace('\0', "\u{fffd}"),
         );
         quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
-        if let Err(failure) = meter::commit(&self.ctx, Ended { row, ticket: None, said: None, kept: self.kept }).await {
+        let ended = Ended { row, ticket: None, said: None, kept: self.kept, traced: Some(traced) };
+        if let Err(failure) = meter::commit(&self.ctx, ended).await {
             tracing::error!(error = %failure, request_id = %self.request_id, "a failed invocation could not be recorded");
         }
         metrics::counter!("cmp_invocations_total", "outcome" => "failed").increment(1);
@@ -407,8 +417,13 @@ fn turn(row: MessageRow) -> Turn {
     Turn { agent: row.role == "agent", text: row.text }
 }
 
-/// Runs a flow within its time, passing on what happens.
-pub(super) async fn run<F, Told>(ctx: &Ctx, request: RunRequest, tell: F) -> Result<RunOutput, GatewayError>
+/// Runs a flow within its time, passing on what happens; its steps are noted even when it fails.
+pub(super) async fn run<F, Told>(
+    ctx: &Ctx,
+    request: RunRequest,
+    steps: &mut Steps,
+    tell: F,
+) -> Result<RunOutput, GatewayError>
 where
     F: Fn(StreamEvent) -> Told,
     Told: Future<Output = ()>,
@@ -422,16 +437,35 @@ where
         tokio::select! {
             // Events first, so that the answer's pieces come before its end.
             biased;
-            Some(event) = events.recv() => tell(stream_event(event)).await,
+            Some(event) = events.recv() => {
+                steps.note(&event);
+                if let Some(event) = stream_event(event) {
+                    tell(event).await;
+                }
+            }
             outcome = &mut running => break outcome,
             () = &mut deadline => {
                 cancel.cancel();
+                // It is told where it stood, if it says so at once.
+                let ending = async {
+                    loop {
+                        tokio::select! {
+                            biased;
+                            Some(event) = events.recv() => steps.note(&event),
+                            _ = &mut running => break,
+                        }
+                    }
+                };
+                let _ = tokio::time::timeout(ENDING, ending).await;
                 break Err(RuntimeError::Timeout(format!("The agent did not answer within {} s.", timeout.as_secs())));
             }
         }
     };
     while let Ok(event) = events.try_recv() {
-        tell(stream_event(event)).await;
+        steps.note(&event);
+        if let Some(event) = stream_event(event) {
+            tell(event).await;
+        }
     }
     outcome.map_err(|error| match error {
         RuntimeError::Refused(text) => GatewayError::new(422, "refused", text),
@@ -441,9 +475,11 @@ where
     })
 }
 
-fn stream_event(event: RunEvent) -> StreamEvent {
+/// Returns what the caller is told of it.
+fn stream_event(event: RunEvent) -> Option<StreamEvent> {
     match event {
-        RunEvent::Token(text) => StreamEvent::Token { text },
-        RunEvent::Step(name) => StreamEvent::Step { name },
+        RunEvent::Token(text) => Some(StreamEvent::Token { text }),
+        RunEvent::Step(name) => Some(StreamEvent::Step { name }),
+        RunEvent::StepEnded(_) => None,
     }
 }

@@ -5,7 +5,7 @@
 
 use domain::state::InvocationState;
 use domain::view::knowledge::Citation;
-use domain::{KeyId, SubscriptionId, Timestamp};
+use domain::{AgentId, KeyId, SubscriptionId, Timestamp};
 use serde_json::Value;
 use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, SaidRow};
 use store::{Scope, Tx};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::quota::Ticket;
+use super::trace::{self, Traced};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ use crate::error::{Error, Result};
 const BATCH: usize = 1024;
 /// The last use of a key is written this often at most.
 const TOUCH_SECONDS: i64 = 10;
+/// After so many traces of an agent its oldest are removed.
+const TRIM: i64 = 200;
 
 /// Where rows wait to be committed.
 #[derive(Debug)]
@@ -29,13 +32,20 @@ pub(crate) struct Meter {
     sender: mpsc::Sender<Row>,
     receiver: Mutex<Option<mpsc::Receiver<Row>>>,
     touched: dashmap::DashMap<KeyId, Timestamp>,
+    /// Traces that were written of an agent since its old ones were removed.
+    traced: dashmap::DashMap<AgentId, i64>,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         // Full means wait, never drop.
         let (sender, receiver) = mpsc::channel(8192);
-        Self { sender, receiver: Mutex::new(Some(receiver)), touched: dashmap::DashMap::new() }
+        Self {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            touched: dashmap::DashMap::new(),
+            traced: dashmap::DashMap::new(),
+        }
     }
 }
 
@@ -62,6 +72,7 @@ pub(crate) struct Ended {
     pub(crate) ticket: Option<Ticket>,
     pub(crate) said: Option<Said>,
     pub(crate) kept: Option<Kept>,
+    pub(crate) traced: Option<Traced>,
 }
 
 #[derive(Debug)]
@@ -146,11 +157,14 @@ async fn write_all(ctx: &Ctx, batch: &[&Ended], begun: &[InvocationRow]) -> Resu
     }
     let mut sums = Sums::default();
     let booked = book(&mut tx, batch, &mut sums).await?;
+    let mut agents: Vec<AgentId> = Vec::new();
     for (ended, new) in batch.iter().zip(booked) {
         if let (Some(key), true) = (ended.row.key, new) {
             sums.uses(key, ended.row.started);
         }
+        agents.extend(ended.traced.as_ref().map(|traced| traced.agent));
     }
+    trim(ctx, &mut tx, agents).await?;
     sums.keys.retain(|(key, at)| {
         ctx.gateway.meter.touched.get(key).is_none_or(|last| at.seconds() - last.seconds() >= TOUCH_SECONDS)
     });
@@ -158,6 +172,22 @@ async fn write_all(ctx: &Ctx, batch: &[&Ended], begun: &[InvocationRow]) -> Resu
     tx.commit().await?;
     for (key, at) in sums.keys {
         ctx.gateway.meter.touched.insert(key, at);
+    }
+    Ok(())
+}
+
+/// Removes the oldest traces of agents of which many were written.
+async fn trim(ctx: &Ctx, tx: &mut Tx, mut agents: Vec<AgentId>) -> Result<()> {
+    agents.sort_unstable();
+    for of_one in agents.chunk_by(|a, b| a == b) {
+        let written = {
+            let mut count = ctx.gateway.meter.traced.entry(of_one[0]).or_default();
+            *count += i64::try_from(of_one.len()).unwrap_or(i64::MAX);
+            if *count > TRIM { std::mem::take(&mut *count) } else { 0 }
+        };
+        if written > 0 {
+            store::traces::trim(tx, of_one[0], trace::KEPT).await?;
+        }
     }
     Ok(())
 }
@@ -217,6 +247,7 @@ pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Resu
     let booked = rows::record_invocations(tx, &all).await?;
     let mut sessions: Vec<(domain::OrganizationId, ChatSession<'_>, Timestamp)> = Vec::new();
     let mut exchanges = Vec::new();
+    let mut traces = Vec::new();
     for (&ended, &booked) in batch.iter().zip(&booked) {
         let row = &ended.row;
         let totals = DayTotals::of(row);
@@ -225,6 +256,7 @@ pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Resu
             Booked::FoundAgain => sums.day(DayTotals { failed: totals.failed - 1, ..totals }),
             Booked::Before => continue,
         }
+        traces.extend(ended.traced.as_ref().map(|traced| traced.row(row)));
         if let Some(kept) = &ended.kept {
             match &kept.answer {
                 Some(answer) => rows::answer_key(tx, &kept.name, row.status, answer).await?,
@@ -267,6 +299,7 @@ pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Resu
     sessions.dedup_by(|(_, later, _), (_, kept, _)| (later.config, later.id) == (kept.config, kept.id));
     rows::touch_sessions(tx, &sessions).await?;
     rows::insert_exchanges(tx, &exchanges).await?;
+    store::traces::insert(tx, &traces).await?;
     Ok(booked.iter().map(|booked| *booked != Booked::Before).collect())
 }
 

@@ -99,7 +99,7 @@ pub async fn report_usage(ctx: &Ctx, secret: Option<&str>, report: &UsageReport)
             started: now,
             finished: now,
         };
-        Ended { row, ticket: None, said: None, kept: None }
+        Ended { row, ticket: None, said: None, kept: None, traced: None }
     };
     let calls: Vec<Ended> = (0..report.calls).map(ended).collect();
     let mut sums = Sums::default();

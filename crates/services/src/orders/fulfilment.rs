@@ -122,6 +122,7 @@ async fn provision(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, atte
         allowed_origins: Vec::new(),
         live: true,
         show_citations: false,
+        share_texts: false,
     };
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;

@@ -252,6 +252,7 @@ pub async fn preview(ctx: &Ctx, who: &Principal, version: FlowVersionId, input: 
             persona: crate::ports::Persona::default(),
             knowledge: None,
             timeout: ctx.settings.run_timeout,
+            trace: crate::ports::TraceDetail::None,
         },
         events,
         CancellationToken::new(),

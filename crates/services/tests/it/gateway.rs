@@ -10,6 +10,7 @@ mod members;
 mod pages;
 mod repeats;
 mod reports;
+mod traces;
 
 use services::gateway::GatewayError;
 

@@ -13,4 +13,5 @@ mod orders;
 mod organizations;
 mod schema;
 mod statements;
+mod traces;
 mod walls;

@@ -23,15 +23,31 @@ pub async fn usage(id: String, days: String) -> Result<UsageView, UiError> {
     services::configs::usage(&ctx, &who, id, from, None).await.map_err(here::fail)
 }
 
+/// Says whether the provider may read what is said.
+#[server(prefix = "/ui", endpoint = "agent/share-texts")]
+pub async fn share_texts(id: String, #[server(default)] share: Option<String>) -> Result<(), UiError> {
+    use crate::server_context as here;
+
+    let (ctx, who) = here::asking()?;
+    let config = here::id("agent", &id)?;
+    let patch = domain::view::config::ConfigPatch { share_texts: Some(share.is_some()), ..Default::default() };
+    let view = services::configs::update(&ctx, &who, config, patch).await.map_err(here::fail)?;
+    here::redirect(&links::with_notice(&links::agent(view.organization_id, config, "usage/"), "saved"));
+    Ok(())
+}
+
 /// How much an agent was used.
 #[component]
 pub fn UsagePage() -> impl IntoView {
-    let agent = agent_of_page(|| 0);
+    let share = FormAction::of::<ShareTexts>();
+    let form = FormState::of(share);
+    let agent = agent_of_page(move || share.version().get());
     let (id, query) = (agent_id(), use_query_map());
     let usage = read(move || Usage { id: id(), days: query.read().get("days").unwrap_or_default() });
     load(agent, move |view| {
         let header = head(&view, "Every call, counted exactly once. Failed calls cost nothing.");
         let config = view.id;
+        let shared = view.settings.share_texts;
         let figures = load_part(usage, move |usage| {
             let points = usage.days.iter().map(|day| (day.day.clone(), day.calls)).collect::<Vec<_>>();
             let rows = usage.recent.iter().cloned().map(row).views();
@@ -71,7 +87,21 @@ pub fn UsagePage() -> impl IntoView {
             }
             .into_any()
         });
-        view! { <div class="page">{header}{figures}</div> }.into_any()
+        view! {
+            <div class="page">
+                {header}
+                {figures}
+                <Card title="What the provider may read" text="Whoever made this agent sees how long each step of a run took and how much went through it, to find faults.">
+                    <PostForm action=share class="stack">
+                        <FormAlert form/>
+                        <input type="hidden" name="id" value=config.to_string()/>
+                        <CheckField name="share" label="Also let them read what was said" hint="Questions, answers and what the agent looked up, for two weeks. Turned off, what was kept so far is removed." checked=shared switch=true/>
+                        <Submit label="Save" look=Look::Secondary/>
+                    </PostForm>
+                </Card>
+            </div>
+        }
+        .into_any()
     })
 }
 
