@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::gateway::extract::preflight;
-use crate::{api, assets, guard, portal, upload, widget};
+use crate::{api, assets, guard, pace, portal, upload, widget};
 
 /// How long requests in flight may take to finish once we are told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -51,13 +51,22 @@ pub fn router(state: AppState) -> Router {
         .merge(widget::router())
         .route("/pkg/{hash}/{file}", get(assets::package))
         .route("/ui-upload/flow/{agent}/", post(upload::flow))
-        .route("/ui-upload/documents/{agent}/", post(upload::documents).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
-        .route("/ui-upload/demo/{offering}/", post(upload::demo).layer(DefaultBodyLimit::max(DEMO_LIMIT)))
+        .route(
+            "/ui-upload/documents/{agent}/",
+            post(upload::documents)
+                .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
+                .layer(middleware::from_fn(pace::uploads)),
+        )
+        .route(
+            "/ui-upload/demo/{offering}/",
+            post(upload::demo).layer(DefaultBodyLimit::max(DEMO_LIMIT)).layer(middleware::from_fn(pace::uploads)),
+        )
         .fallback(portal::not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(state.clone(), guard::authenticate))
         .layer(middleware::from_fn(guard::harden))
+        .layer(middleware::from_fn(pace::pace))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), guard::identify))
         .with_state(state)

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod guard;
 pub mod http;
 pub mod json;
+pub mod pace;
 pub mod portal;
 pub mod telemetry;
 pub mod upload;

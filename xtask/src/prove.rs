@@ -3,6 +3,7 @@
 //! A proof is a file below this module. It answers a [`Proof`]; what it printed is also written to
 //! `target/proofs/NAME.json`.
 
+mod bench_knowledge;
 mod bytes;
 mod flows;
 mod formats;
@@ -60,10 +61,22 @@ const CLAIMS: &[Claim] = &[
         prove: load::kill_ingest,
     },
     Claim {
+        name: "hostile-files",
+        says: "what strangers can upload (bombs, loops, deep nests, lies, scripts, slow and endless uploads) is read or refused with a reason, takes no memory for good and harms nobody else; a document cannot give the model orders",
+        takes: "10 minutes, and a release build",
+        prove: load::hostile_files,
+    },
+    Claim {
         name: "bench-gateway",
         says: "throughput and latency of invoke on a trivial flow at 1, 16 and 64 connections, beside the same server with a fixed body",
         takes: "2 minutes, and a release build",
         prove: load::bench_gateway,
+    },
+    Claim {
+        name: "bench-knowledge",
+        says: "what documents cost: ingestion, memory and searches at 1,400, 20,000 and 200,000 passages, in a process beside bm25s, tantivy and chromadb, and through the program on both databases",
+        takes: "20 minutes, a release build, and downloads of Python packages",
+        prove: bench_knowledge::prove,
     },
     Claim {
         name: "starters-run",

@@ -44,7 +44,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { text: 20 << 20, pages: 2000, cells: 500_000, unpacked: 200 << 20, members: 10_000 }
+        // A book of two thousand pages has five million letters. What ranking keeps in memory grows with the text, and
+        // most with one whose words are all different.
+        Self { text: 8 << 20, pages: 2000, cells: 500_000, unpacked: 200 << 20, members: 10_000 }
     }
 }
 

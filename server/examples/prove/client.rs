@@ -34,7 +34,7 @@ impl Connection {
 
     /// Sends a request with a JSON body and reads the answer.
     pub(crate) async fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> anyhow::Result<Answer> {
-        self.send_as("application/json", method, path, headers, body).await
+        self.send_as("application/json", method, path, headers, body.as_bytes()).await
     }
 
     /// Sends a file as a form does and reads the answer.
@@ -43,11 +43,12 @@ impl Connection {
         path: &str,
         headers: &str,
         name: &str,
-        text: &str,
+        bytes: &[u8],
     ) -> anyhow::Result<Answer> {
-        let body = format!(
-            "--cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{text}\r\n--cut--\r\n"
-        );
+        let mut body =
+            format!("--cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n--cut--\r\n");
         self.send_as("multipart/form-data; boundary=cut", "POST", path, headers, &body).await
     }
 
@@ -57,14 +58,17 @@ impl Connection {
         method: &str,
         path: &str,
         headers: &str,
-        body: &str,
+        body: &[u8],
     ) -> anyhow::Result<Answer> {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             self.host,
             body.len()
-        );
-        self.stream.write_all(request.as_bytes()).await?;
+        )
+        .into_bytes();
+        // In one piece: a small request is one packet.
+        request.extend_from_slice(body);
+        self.stream.write_all(&request).await?;
         let mut line = String::new();
         self.line(&mut line).await?;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no status line")?;

@@ -106,7 +106,7 @@ async fn send_all(host: String, token: String, config: String) -> anyhow::Result
         loop {
             let sent = async {
                 let mut connection = Connection::open(&host).await?;
-                connection.send_file(&path, &headers, &format!("{number}.md"), &text(number)).await
+                connection.send_file(&path, &headers, &format!("{number}.md"), text(number).as_bytes()).await
             };
             match sent.await {
                 Ok(answer) if answer.status == 201 => break,

@@ -1,5 +1,6 @@
 //! The load behind `cargo xtask prove kill-invocations`, `prove kill-ingest`, `prove bench-gateway`,
-//! `prove starters-run` and `prove runtime-contract`.
+//! `prove starters-run`, `prove runtime-contract`, `prove hostile-files` and
+//! `prove bench-knowledge`.
 //!
 //! Runs the program itself as a child process, sets up a buyer through the public API, and calls the
 //! gateway over raw connections, so that the client costs as little as it can. All of it stays on
@@ -11,8 +12,10 @@ mod bench;
 mod both;
 mod client;
 mod contract;
+mod hostile;
 mod ingest;
 mod kill;
+mod knowledge;
 mod program;
 mod starters;
 mod story;
@@ -25,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let proof = args
         .next()
-        .context("say which proof: kill-invocations, kill-ingest, bench-gateway, starters-run or runtime-contract")?;
+        .context("say which proof: kill-invocations, kill-ingest, bench-gateway, starters-run, runtime-contract, hostile-files or bench-knowledge")?;
     let binary: PathBuf = args.next().context("say where the program cmp, or lfx, is")?.into();
     let third = args.next().filter(|url| !url.is_empty());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -36,6 +39,11 @@ fn main() -> anyhow::Result<()> {
         "starters-run" => {
             let directory: PathBuf = third.context("say where the unpacked wheels are")?.into();
             runtime.block_on(starters::run(&binary, &directory))?
+        }
+        "hostile-files" => runtime.block_on(hostile::run(&binary))?,
+        "bench-knowledge" => {
+            let texts: PathBuf = args.next().context("say where the texts are")?.into();
+            runtime.block_on(knowledge::run(&binary, third, &texts))?
         }
         "runtime-contract" => {
             let langflow: PathBuf = third.context("say where Langflow is installed")?.into();

@@ -111,9 +111,25 @@ impl Program {
 
     /// Returns the resident memory in KiB, where the system tells.
     pub(crate) fn memory_kib(&self) -> Option<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// Returns the most resident memory in KiB since the start or [`forget_peak`](Self::forget_peak).
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// Begins to look for the most memory anew, where the system can.
+    pub(crate) fn forget_peak(&self) {
+        if let Some(child) = &self.child {
+            let _ = std::fs::write(format!("/proc/{}/clear_refs", child.id()), "5");
+        }
+    }
+
+    fn status(&self, field: &str) -> Option<u64> {
         let pid = self.child.as_ref()?.id();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB").parse().ok()
+        status.lines().find_map(|line| line.strip_prefix(field))?.trim().trim_end_matches(" kB").parse().ok()
     }
 
     /// Returns the processor time used so far, in seconds, where the system tells.

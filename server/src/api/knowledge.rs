@@ -44,6 +44,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(base_documents, add_to_base))
         .routes(routes!(base_document, remove_from_base))
         .layer(DefaultBodyLimit::max(UPLOAD))
+        .layer(axum::middleware::from_fn(crate::pace::uploads))
 }
 
 /// A document that an agent answers from.

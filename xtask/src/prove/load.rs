@@ -1,9 +1,11 @@
 //! The proofs that put the program under load; the load itself is `server/examples/prove`.
 
+use std::process::Command;
+
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::Proof;
+use super::{Proof, flows};
 use crate::test::Cluster;
 use crate::{progress, run, serve, web, workspace};
 
@@ -17,19 +19,30 @@ pub(super) fn kill_ingest() -> Result<Proof> {
     load("kill-ingest", Some(cluster.database("cmp_ingest")?))
 }
 
+/// Needs nothing that browsers load.
+pub(super) fn hostile_files() -> Result<Proof> {
+    flows::figures(&mut command("hostile-files", None)?)
+}
+
+/// Builds the program and the load without what browsers load, and answers how the load is started.
+pub(super) fn command(name: &str, postgres: Option<String>) -> Result<Command> {
+    let program = serve::program(true)?;
+    let step = progress::step("building the load");
+    run::under(&step, workspace::cargo().args(["build", "--release", "-p", "server", "--example", "prove"]))?;
+    step.done("");
+    let mut load = Command::new(workspace::target().join("release/examples/prove"));
+    load.arg(name).arg(program).arg(postgres.unwrap_or_default());
+    Ok(load)
+}
+
 pub(super) fn bench_gateway() -> Result<Proof> {
     load("bench-gateway", None)
 }
 
 fn load(name: &str, postgres: Option<String>) -> Result<Proof> {
     web::build(&web::Options::default())?;
-    let program = serve::program(true)?;
-    let step = progress::step("building the load");
-    run::under(&step, workspace::cargo().args(["build", "--release", "-p", "server", "--example", "prove"]))?;
-    step.done("");
+    let mut load = command(name, postgres)?;
     let step = progress::step(name);
-    let mut load = std::process::Command::new(workspace::target().join("release/examples/prove"));
-    load.arg(name).arg(program).arg(postgres.unwrap_or_default());
     let text = run::capture(&mut load)?;
     step.done("");
     let report: Value =

@@ -37,11 +37,20 @@ pub(crate) fn compare(files: &Path, theirs: &Path, said: &Path) -> anyhow::Resul
             sums.push((format.clone(), Sum::default()));
             sums.len() - 1
         });
-        sums[place].1.add(&own_letters, &their_letters, took, line["seconds"].as_f64().unwrap_or(0.0), bytes.len());
+        // A chart or a table that is read in another order has the same words and other letters side by side.
+        let kept = share(&their_letters, &own_letters).unwrap_or(0.0).max(share(&other, &own).unwrap_or(0.0));
+        sums[place].1.add(
+            &own_letters,
+            &their_letters,
+            kept,
+            took,
+            line["seconds"].as_f64().unwrap_or(0.0),
+            bytes.len(),
+        );
         rows.push(json!({
             "file": name, "kB": bytes.len() / 1000 + 1, "words": count(&own), "headings": headings(&document),
             "tables": tables(&document), "pages": document.blocks.iter().filter_map(|block| block.page).max(),
-            "other": line["by"], "its words": count(&other), "of its text": share(&their_letters, &own_letters).map(percent),
+            "other": line["by"], "its words": count(&other), "of its text": (!their_letters.is_empty()).then(|| percent(kept)),
             "of ours it has": share(&own_letters, &their_letters).map(percent),
             "it has more of": lost(&other, &own),
             "said": if problem.is_empty() { document.warnings.join(" ") } else { problem },
@@ -52,7 +61,7 @@ pub(crate) fn compare(files: &Path, theirs: &Path, said: &Path) -> anyhow::Resul
     let formats: Vec<Value> = sums.iter().map(|(format, sum)| sum.row(format)).chain([total.row("all")]).collect();
     // Where the other found words, ours must have nearly all of them.
     let holds = rows.len() >= 60
-        && sums.iter().all(|(_, sum)| sum.kept as f64 >= 0.95 * sum.compared as f64)
+        && sums.iter().all(|(_, sum)| sum.kept >= 0.95 * sum.compared as f64)
         && total.read >= total.read_by_other;
     Ok(json!({"holds": holds, "figures": {"files": rows, "formats": formats}}))
 }
@@ -64,19 +73,19 @@ struct Sum {
     read_by_other: usize,
     /// Pieces of text that the other found, and how many of them we did.
     compared: usize,
-    kept: usize,
+    kept: f64,
     seconds: f64,
     other_seconds: f64,
     bytes: usize,
 }
 
 impl Sum {
-    fn add(&mut self, own: &Words, other: &Words, took: f64, other_took: f64, bytes: usize) {
+    fn add(&mut self, own: &Words, other: &Words, kept: f64, took: f64, other_took: f64, bytes: usize) {
         self.files += 1;
         self.read += usize::from(!own.is_empty());
         self.read_by_other += usize::from(!other.is_empty());
         self.compared += count(other);
-        self.kept += common(other, own);
+        self.kept += kept * count(other) as f64;
         self.seconds += took;
         self.other_seconds += other_took;
         self.bytes += bytes;
@@ -95,7 +104,7 @@ impl Sum {
     }
 
     fn row(&self, format: &str) -> Value {
-        let kept = (self.compared > 0).then(|| percent(self.kept as f64 / self.compared as f64));
+        let kept = (self.compared > 0).then(|| percent(self.kept / self.compared as f64));
         json!({
             "format": format, "files": self.files, "read": self.read, "read by the other": self.read_by_other,
             "of its text": kept, "MB": (self.bytes as f64 / 1e5).round() / 10.0,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pdf_extract::{Document as File, MediaBox, OutputDev, OutputError, Transform};
+use pdf_extract::{Document as File, MediaBox, Object, OutputDev, OutputError, Transform};
 
 use super::flow::Flow;
 use super::{ExtractError, Limits};
@@ -15,18 +15,28 @@ use crate::document::Document;
 
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ExtractError> {
     let mut file = load(bytes).or_else(|| load(trimmed(bytes)?)).ok_or(ExtractError::Damaged)?;
+    // One that says how it is locked in a way of its own cannot be opened by anyone here.
+    if !file.is_encrypted() && file.trailer.get(b"Encrypt").is_ok() {
+        return Err(ExtractError::Protected);
+    }
     // Many files are locked against printing with an empty password and can be read by anyone.
     if file.is_encrypted() && guarded(|| file.decrypt("")).is_none_or(|done| done.is_err()) {
         return Err(ExtractError::Protected);
     }
-    let pages = guarded(|| file.get_pages().into_keys().collect::<Vec<_>>()).ok_or(ExtractError::Damaged)?;
+    let pages = guarded(|| file.get_pages()).ok_or(ExtractError::Damaged)?;
+    let root = file.catalog().and_then(|catalog| catalog.get(b"Pages")).and_then(Object::as_reference).ok();
     let mut flow = Flow::new(limits);
     let mut lines: Vec<Line> = Vec::new();
     let mut unread = Vec::new();
     let mut length = 0;
-    for page in pages.iter().take(limits.pages as usize) {
+    for (page, id) in pages.iter().take(limits.pages as usize) {
+        // The reader looks through the whole tree of pages for each of them, so each is made the only one.
+        let tree = root.and_then(|root| file.get_object_mut(root).and_then(Object::as_dict_mut).ok());
+        let is_alone = tree.map(|tree| tree.set("Kids", vec![Object::Reference(*id)])).is_some();
+        let number = if is_alone { 1 } else { *page };
         let mut output = Output { lines: Vec::new(), page: *page, height: 0.0, fresh_word: false };
-        let done = guarded(|| pdf_extract::output_doc_page(&file, &mut output, *page)).is_some_and(|done| done.is_ok());
+        let done =
+            guarded(|| pdf_extract::output_doc_page(&file, &mut output, number)).is_some_and(|done| done.is_ok());
         if !done && output.lines.is_empty() {
             unread.push(page.to_string());
         }
