@@ -376,10 +376,18 @@ pub(crate) fn markdown(table: &Table) -> String {
     for it in &table.rows {
         lines.push(row(columns
             .iter()
-            .map(|name| it.get(name).map(|value| cell(&plain(value))).unwrap_or_default())
+            .map(|name| it.get(name).map(|value| cell(&in_cell(value))).unwrap_or_default())
             .collect()));
     }
     lines.join("\n")
+}
+
+/// Lists, records and flags stand in a table as Python prints them, everything else as it is.
+fn in_cell(value: &Json) -> String {
+    match value {
+        Json::Array(_) | Json::Object(_) | Json::Bool(_) => python(value),
+        Json::Null | Json::String(_) | Json::Number(_) => plain(value),
+    }
 }
 
 fn cell(text: &str) -> String {
