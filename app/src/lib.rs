@@ -69,6 +69,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/resource/:subscription/deploy/") view=pages::deploy::DeployPage ssr=SsrMode::Async/>
                 </ParentRoute>
                 <Route path=path!("/sandbox-checkout/:session/") view=pages::checkout::CheckoutPage ssr=SsrMode::Async/>
+                <Route path=path!("/sandbox-payouts/:page/") view=pages::checkout::PayoutAccountPage ssr=SsrMode::Async/>
                 <pages::buyer::BuyerRoutes/>
                 <pages::provider::ProviderRoutes/>
                 <pages::admin::AdminRoutes/>

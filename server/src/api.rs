@@ -15,6 +15,7 @@ mod knowledge;
 mod list;
 mod money;
 mod orders;
+mod payouts;
 mod provider_agents;
 mod stripe;
 pub(crate) mod wire;
@@ -43,6 +44,7 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
         .merge(configs::router())
         .merge(knowledge::router())
         .merge(money::router())
+        .merge(payouts::router())
         .merge(stripe::router())
         .merge(provider_agents::router())
         .merge(crate::gateway::router())

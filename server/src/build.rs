@@ -78,6 +78,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         run_timeout: Duration::from_secs(config.runtime.timeout_seconds),
         commission: BasisPoints(config.site.commission_basis_points),
         hold_days: config.site.hold_days,
+        payout_minimum: config.site.payout_minimum,
         demo_messages: config.site.demo_messages,
         ..Settings::default()
     };
@@ -88,6 +89,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         knowledge,
         web: Arc::new(PublicPages::new()?),
         payments: sandbox.clone(),
+        payouts: Some(sandbox.clone()),
         sandbox: Some(sandbox),
         mailer,
         settings,

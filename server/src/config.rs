@@ -109,13 +109,21 @@ pub struct SiteSection {
     pub commission_basis_points: u16,
     /// For how many days what a provider earns is held back, from 0 to 365.
     pub hold_days: i64,
+    /// The least that is paid out to a provider at once, in minor units (cents) of any currency.
+    pub payout_minimum: i64,
     /// How many messages a visitor may send to a demo.
     pub demo_messages: i64,
 }
 
 impl Default for SiteSection {
     fn default() -> Self {
-        Self { name: "CMP".to_owned(), commission_basis_points: 2000, hold_days: 14, demo_messages: 5 }
+        Self {
+            name: "CMP".to_owned(),
+            commission_basis_points: 2000,
+            hold_days: 14,
+            payout_minimum: 1_000,
+            demo_messages: 5,
+        }
     }
 }
 
@@ -390,6 +398,9 @@ impl Config {
         }
         if !(0..=365).contains(&self.site.hold_days) {
             return wrong("site.hold_days", "must be from 0 to 365");
+        }
+        if !(1..=100_000_000).contains(&self.site.payout_minimum) {
+            return wrong("site.payout_minimum", "must be from 1 to 100000000");
         }
         if !(1..=600).contains(&self.runtime.timeout_seconds) {
             return wrong("runtime.timeout_seconds", "must be from 1 to 600");

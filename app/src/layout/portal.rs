@@ -134,6 +134,7 @@ fn provider_menu(membership: &MembershipView) -> AnyView {
         NavLink::new(to("orders/"), "Orders", Sign::Receipt),
         NavLink::new(to("organizations/"), "Customers", Sign::Users),
         NavLink::new(to("revenue/"), "Revenue", Sign::Wallet),
+        NavLink::new(to("payouts/"), "Payouts", Sign::Card),
         NavLink::new(to("settings/"), "Settings", Sign::Settings),
     ];
     view! { <SideNav links=work/> <SideNav label="Business" links=business/> }.into_any()
@@ -154,6 +155,7 @@ fn admin_menu() -> AnyView {
     ];
     let money = vec![
         NavLink::new(to("revenue/"), "Revenue", Sign::Wallet),
+        NavLink::new(to("payouts/"), "Payouts", Sign::Card),
         NavLink::new(to("ledger/"), "Ledger", Sign::Layers),
         NavLink::new(to("commission/"), "Commission", Sign::Tag),
     ];

@@ -17,7 +17,7 @@ use leptos_router::components::{ParentRoute, Route};
 use leptos_router::hooks::use_query_map;
 use leptos_router::{SsrMode, StaticSegment, path};
 
-use super::sheet::{CheckPage, LedgerPage, RevenuePage};
+use super::sheet::{CheckPage, LedgerPage, PayoutPage, PayoutRunPage, RevenuePage};
 use crate::layout::AdminLayout;
 use crate::ui::prelude::*;
 
@@ -34,6 +34,8 @@ pub fn AdminRoutes() -> AnyNestedRoute {
             <Route path=path!("/organizations/") view=organizations::OrganizationsPage ssr=SsrMode::Async/>
             <Route path=path!("/users/") view=users::UsersPage ssr=SsrMode::Async/>
             <Route path=path!("/revenue/") view=RevenuePage ssr=SsrMode::Async/>
+            <Route path=path!("/payouts/") view=PayoutRunPage ssr=SsrMode::Async/>
+            <Route path=path!("/payouts/:payout/") view=PayoutPage ssr=SsrMode::Async/>
             <Route path=path!("/ledger/") view=LedgerPage ssr=SsrMode::Async/>
             <Route path=path!("/ledger/check/") view=CheckPage ssr=SsrMode::Async/>
             <Route path=path!("/commission/") view=commission::CommissionPage ssr=SsrMode::Async/>

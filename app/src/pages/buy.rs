@@ -48,6 +48,9 @@ pub fn BuyPage() -> impl IntoView {
 }
 
 fn pay_label(plan: &PlanView) -> &'static str {
+    if plan.trial_days > 0 {
+        return "Continue";
+    }
     if plan.price.is_zero() { "Start for free" } else { "Continue to payment" }
 }
 
@@ -132,6 +135,13 @@ fn Summary(plan: PlanView, offering: OfferingView) -> impl IntoView {
         || "Calls without a limit".to_owned(),
         |quota| format!("{} a month", fmt::plural(quota, "call", "calls")),
     );
+    let besides =
+        plan.besides.iter().map(|words| view! { <div><dt>"Besides"</dt><dd>{words.clone()}</dd></div> }).views();
+    let due = if plan.trial_days > 0 {
+        format!("Due after {} days, if you have not tried it before", plan.trial_days)
+    } else {
+        "Due today".to_owned()
+    };
     view! {
         <div class="card summary">
             <div class="card__body">
@@ -145,9 +155,10 @@ fn Summary(plan: PlanView, offering: OfferingView) -> impl IntoView {
                 <dl class="facts">
                     <div><dt>"Plan"</dt><dd>{plan.name.clone()}</dd></div>
                     <div><dt>"Included"</dt><dd>{calls}</dd></div>
-                    <div><dt>"Billed"</dt><dd>"Monthly, until you cancel"</dd></div>
+                    <div><dt>"Billed"</dt><dd>{format!("Each {}, until you cancel", plan.interval)}</dd></div>
+                    {besides}
                 </dl>
-                <div class="summary__total"><span>"Due today"</span><span>{plan.price.to_string()}</span></div>
+                <div class="summary__total"><span>{due}</span><span>{plan.price.to_string()}</span></div>
             </div>
             <div class="card__foot">
                 {if offering.manual_approval { "The provider looks at each order first. Nothing is kept if it declines." } else { "Ready within seconds after payment." }}

@@ -1,4 +1,8 @@
-//! The sandbox rail's payment page: it looks and declines like a real one, and says that no money moves.
+//! The sandbox rail's pages: they look and decline like real ones, and say that no money moves.
+
+mod bank;
+
+pub use bank::PayoutAccountPage;
 
 use domain::view::order::SandboxCheckoutView;
 use leptos::prelude::*;
@@ -45,20 +49,12 @@ pub async fn pay(
     confirmed: Option<String>,
 ) -> Result<String, UiError> {
     use crate::server_context as here;
-    use services::ports::{SandboxCard, SandboxRefused};
+    use services::ports::SandboxCard;
 
     let ctx = here::ctx()?;
     let page = ctx.sandbox.clone().ok_or_else(|| here::fail(UiError::NotFound("payment".to_owned())))?;
     let card = SandboxCard { number, expiry, cvc, name, confirmed: confirmed.is_some() };
-    let paid = page.pay(&session, &card).await.map_err(|refused| {
-        here::fail(match refused {
-            SandboxRefused::Closed(text) => UiError::Conflict(text),
-            SandboxRefused::Form(field, problem) => UiError::invalid(field, &problem),
-            SandboxRefused::Declined(_, text) => UiError::PaymentRequired(text),
-            SandboxRefused::Confirm => UiError::invalid("confirmed", "your bank asks you to confirm this payment"),
-            SandboxRefused::Failed(text) => UiError::Unavailable(text),
-        })
-    })?;
+    let paid = page.pay(&session, &card).await.map_err(refused)?;
     // The rail delivers its event to the same inbox that every rail's events go to.
     let (body, signature) = &paid.event;
     services::orders::receive_event(&ctx, "sandbox", body, signature).await.map_err(here::fail)?;
@@ -82,10 +78,6 @@ pub fn CheckoutPage() -> impl IntoView {
 #[component]
 fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
     let form = FormState::of(action);
-    let cards = TEST_CARDS
-        .iter()
-        .map(|(number, what)| view! { <tr><td class="mono nowrap">{*number}</td><td>{*what}</td></tr> })
-        .views();
     let body = if visit.open {
         view! { <PayForm form action visit=visit.clone()/> }.into_any()
     } else {
@@ -106,15 +98,7 @@ fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
                         <p class="checkout__amount">{visit.amount.to_string()}</p>
                         <p class="muted small">{format!("paid to {}, for the first month", visit.merchant)}</p>
                     </div>
-                    <div class="card">
-                        <div class="card__head"><h2>"Cards for testing"</h2></div>
-                        <table class="table">
-                            <caption class="sr">"Cards for testing"</caption>
-                            <thead><tr><th scope="col">"Number"</th><th scope="col">"What happens"</th></tr></thead>
-                            <tbody>{cards}</tbody>
-                        </table>
-                        <p class="card__foot">"Any date to come, any three digits, any name."</p>
-                    </div>
+                    {numbers_for_testing("Cards for testing", TEST_CARDS, "Any date to come, any three digits, any name.")}
                 </div>
             </section>
             <section class="checkout__pay" aria-label="Payment">
@@ -122,6 +106,40 @@ fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
             </section>
         </div>
     }
+}
+
+/// Shows numbers that someone may want to try.
+fn numbers_for_testing(title: &'static str, numbers: &[(&'static str, &'static str)], foot: &'static str) -> AnyView {
+    let rows = numbers
+        .iter()
+        .map(|&(number, what)| view! { <tr><td class="mono nowrap">{number}</td><td>{what}</td></tr> })
+        .views();
+    view! {
+        <div class="card">
+            <div class="card__head"><h2>{title}</h2></div>
+            <table class="table">
+                <caption class="sr">{title}</caption>
+                <thead><tr><th scope="col">"Number"</th><th scope="col">"What happens"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+            <p class="card__foot">{foot}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// Says which of the sandbox's refusals this is.
+#[cfg(feature = "ssr")]
+fn refused(refused: services::ports::SandboxRefused) -> UiError {
+    use services::ports::SandboxRefused;
+
+    crate::server_context::fail(match refused {
+        SandboxRefused::Closed(text) => UiError::Conflict(text),
+        SandboxRefused::Form(field, problem) => UiError::invalid(field, &problem),
+        SandboxRefused::Declined(_, text) => UiError::PaymentRequired(text),
+        SandboxRefused::Confirm => UiError::invalid("confirmed", "your bank asks you to confirm this payment"),
+        SandboxRefused::Failed(text) => UiError::Unavailable(text),
+    })
 }
 
 #[component]

@@ -18,7 +18,7 @@ use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
 use leptos_router::{SsrMode, path};
 
-use super::sheet::EarningsPage;
+use super::sheet::{EarningsPage, PayoutPage, PayoutsPage};
 use crate::layout::ProviderLayout;
 
 /// The routes of a provider's pages.
@@ -36,6 +36,8 @@ pub fn ProviderRoutes() -> AnyNestedRoute {
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
             <Route path=path!("/organizations/") view=customers::CustomersPage ssr=SsrMode::Async/>
             <Route path=path!("/revenue/") view=EarningsPage ssr=SsrMode::Async/>
+            <Route path=path!("/payouts/") view=PayoutsPage ssr=SsrMode::Async/>
+            <Route path=path!("/payouts/:payout/") view=PayoutPage ssr=SsrMode::Async/>
             <Route path=path!("/settings/") view=settings::SettingsPage ssr=SsrMode::Async/>
         </ParentRoute>
     }

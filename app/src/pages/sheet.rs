@@ -6,16 +6,17 @@
 #[cfg(feature = "ssr")]
 mod written;
 
-use domain::view::sheet::{Cell, CellLook, Figure, Grid, Sheet};
+use domain::view::sheet::{Cell, CellLook, Figure, Grid, Press, Sheet};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
+use crate::ui::live;
 use crate::ui::prelude::*;
 
-/// Returns a page: `earnings` of a provider, `simulation` of a subscription, `invoices` of an organization, one
-/// `invoice`; `revenue`, `ledger` or `check` of the marketplace.
+/// Returns a page: `earnings` or `payouts` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` of an organization, one
+/// `invoice`; `revenue`, `payout-run`, `ledger` or `check` of the marketplace.
 #[server(prefix = "/ui", endpoint = "sheet", input = GetUrl)]
 pub async fn read_sheet(
     of: String,
@@ -27,67 +28,99 @@ pub async fn read_sheet(
     written::sheet(&of, &id, &page, &account, &owner).await
 }
 
+/// Does what a button of such a page says; returns where that leads.
+#[server(prefix = "/ui", endpoint = "sheet/press")]
+pub async fn press_button(what: String, id: String, #[server(default)] value: String) -> Result<String, UiError> {
+    written::press(&what, &id, &value).await
+}
+
 /// What a provider has earned.
 #[component]
 pub fn EarningsPage() -> impl IntoView {
-    shown("earnings")
+    shown("earnings", "provider")
 }
 
 /// What the last month would have cost on each plan.
 #[component]
 pub fn SimulationPage() -> impl IntoView {
-    shown("simulation")
+    shown("simulation", "subscription")
+}
+
+/// What was used of a subscription, and what it costs.
+#[component]
+pub fn UsageBillPage() -> impl IntoView {
+    shown("usage-bill", "subscription")
 }
 
 /// An organization's invoices.
 #[component]
 pub fn InvoicesPage() -> impl IntoView {
-    shown("invoices")
+    shown("invoices", "organization")
 }
 
 /// One of them.
 #[component]
 pub fn InvoicePage() -> impl IntoView {
-    shown("invoice")
+    shown("invoice", "invoice")
+}
+
+/// Where a provider is paid to, and what was paid.
+#[component]
+pub fn PayoutsPage() -> impl IntoView {
+    shown("payouts", "provider")
+}
+
+/// What one payout is made of.
+#[component]
+pub fn PayoutPage() -> impl IntoView {
+    shown("payout", "payout")
+}
+
+/// Who would be paid now, and who was.
+#[component]
+pub fn PayoutRunPage() -> impl IntoView {
+    shown("payout-run", "")
 }
 
 /// What the platform took and earned.
 #[component]
 pub fn RevenuePage() -> impl IntoView {
-    shown("revenue")
+    shown("revenue", "")
 }
 
 /// The books, line by line.
 #[component]
 pub fn LedgerPage() -> impl IntoView {
-    shown("ledger")
+    shown("ledger", "")
 }
 
 /// Whether the books are right.
 #[component]
 pub fn CheckPage() -> impl IntoView {
-    shown("check")
+    shown("check", "")
 }
 
-fn shown(of: &'static str) -> AnyView {
+/// Shows a page about the thing that a part of the address names; a page without one is about the marketplace.
+fn shown(of: &'static str, about: &'static str) -> AnyView {
     let params = use_params_map();
+    // While the next page is on its way this one is still there, and its part of the address may be gone.
+    let id =
+        Memo::new(move |last: Option<&String>| params.read().get(about).or_else(|| last.cloned()).unwrap_or_default());
     let query = use_query_map();
+    let press = FormAction::of::<PressButton>();
+    live::load_answer(press);
     let found = read(move || {
         let asked = |name: &str| query.read().get(name).unwrap_or_default();
         ReadSheet {
             of: of.to_owned(),
-            // Whichever the address has: a page is about one thing.
-            id: ["provider", "subscription", "invoice", "organization"]
-                .into_iter()
-                .find_map(|name| params.read().get(name))
-                .unwrap_or_default(),
+            id: id.get(),
             page: asked("page"),
             account: asked("account"),
             owner: asked("owner"),
         }
     });
-    load(found, |sheet: Sheet| {
-        let Sheet { title, text, figures, links, grids } = sheet;
+    load(found, move |sheet: Sheet| {
+        let Sheet { title, text, figures, links, presses, grids } = sheet;
         let links = links
             .into_iter()
             .map(|link| {
@@ -102,22 +135,61 @@ fn shown(of: &'static str) -> AnyView {
                 .views();
             view! { <div class="grid grid--stats">{tiles}</div> }.into_any()
         });
-        let grids = grids.into_iter().map(grid).collect::<Vec<_>>();
-        view! { <div class="page"><PageHead title text>{links}</PageHead>{figures}{grids}</div> }.into_any()
+        let presses = presses.into_iter().map(|press_| button(press_, press, "")).collect::<Vec<_>>();
+        let grids = grids.into_iter().map(|rows| grid(rows, press)).collect::<Vec<_>>();
+        view! {
+            <div class="page">
+                <PageHead title text>{links}{presses}</PageHead>
+                <FormAlert form=FormState::of(press)/>
+                {figures}
+                {grids}
+            </div>
+        }
+        .into_any()
     })
     .into_any()
 }
 
-fn grid(grid: Grid) -> AnyView {
+fn button(button: Press, action: FormAction, class: &'static str) -> AnyView {
+    let Press { what, id, label, ask } = button;
+    let look = if class.is_empty() { Look::Accent } else { Look::Secondary };
+    let asked = (!ask.is_empty()).then(|| {
+        view! { <input class="input input--sm" name="value" maxlength=300 placeholder=ask.clone() aria-label=ask/> }
+            .into_any()
+    });
+    view! {
+        <PostForm action class="row row--nowrap">
+            <input type="hidden" name="what" value=what/>
+            <input type="hidden" name="id" value=id/>
+            {asked}
+            <Submit label look class/>
+        </PostForm>
+    }
+    .into_any()
+}
+
+fn grid(grid: Grid, press: FormAction) -> AnyView {
     let Grid { title, text, head, rows, empty, pages } = grid;
     let none = rows.is_empty();
-    let rows =
-        rows.into_iter().map(|cells| view! { <tr>{cells.into_iter().map(cell).collect::<Vec<_>>()}</tr> }).views();
-    let head = head.into_iter().map(|name| view! { <th>{name}</th> }).views();
+    // A heading stands where its numbers do, and a table of facts has none.
+    let numbers: Vec<bool> = rows.first().into_iter().flatten().map(|cell| cell.look == CellLook::Number).collect();
+    let bare = head.iter().all(String::is_empty);
+    let rows = rows
+        .into_iter()
+        .map(|cells| view! { <tr>{cells.into_iter().map(|words| cell(words, press)).collect::<Vec<_>>()}</tr> })
+        .views();
+    let head = head
+        .into_iter()
+        .enumerate()
+        .map(|(column, name)| {
+            let number = numbers.get(column).is_some_and(|number| *number);
+            view! { <th class=number.then_some("num")>{name}</th> }
+        })
+        .views();
     let (class, body) = if none {
         ("", view! { <p class="muted">{empty}</p> }.into_any())
     } else {
-        let head = view! { <tr>{head}</tr> }.into_any();
+        let head = if bare { ().into_any() } else { view! { <tr>{head}</tr> }.into_any() };
         ("card--flush", view! { <Table label="Figures" head>{rows}</Table> }.into_any())
     };
     let pages = pages.map(|pages| {
@@ -131,8 +203,8 @@ fn grid(grid: Grid) -> AnyView {
     view! { {card}{pages} }.into_any()
 }
 
-fn cell(cell: Cell) -> AnyView {
-    let Cell { text, look, href } = cell;
+fn cell(cell: Cell, action: FormAction) -> AnyView {
+    let Cell { text, look, href, press } = cell;
     let (class, tint) = match look {
         CellLook::Plain => ("", None),
         CellLook::Number => ("num", None),
@@ -148,5 +220,6 @@ fn cell(cell: Cell) -> AnyView {
         None if href.is_empty() => text.into_any(),
         None => view! { <a href=href>{text}</a> }.into_any(),
     };
-    view! { <td class=class>{words}</td> }.into_any()
+    let press = press.map(|press| button(press, action, "btn--sm"));
+    view! { <td class=class>{words}{press}</td> }.into_any()
 }

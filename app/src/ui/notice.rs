@@ -20,6 +20,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("paused", "The agent is paused and answers nobody."),
     ("key-revoked", "The key is revoked. It has stopped working."),
     ("origins-saved", "The list of pages is saved."),
+    ("plan-later", "The plan changes when the period is over that is paid."),
     ("plan-switched", "Your plan is changed."),
     ("canceled", "Canceled."),
     ("ends-with-period", "It ends with the month that is paid. Until then you can resume it."),

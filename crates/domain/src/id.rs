@@ -103,6 +103,10 @@ ids! {
     LedgerTransactionId;
     /// What a provider earns by one sale.
     EarningId;
+    /// What was used of a subscription from one closing to the next.
+    StatementId;
+    /// Money that goes from the platform to a provider.
+    PayoutId;
     /// An invoice or a credit note.
     InvoiceId;
     /// A rule that says which share of a sale the platform keeps.

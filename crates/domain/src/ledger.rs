@@ -14,7 +14,9 @@ use crate::{Currency, LedgerTransactionId, Money, OrganizationId, Timestamp};
 
 pub use check::{Balance, Figures, Finding, findings};
 pub use commission::{CommissionRule, RuleScope, applicable};
-pub use lines::{Held, Released, fee, refund_due, refund_paid, release, sale, unmatched};
+pub use lines::{
+    Held, Released, fee, payout_failed, payout_paid, payout_reserved, refund_due, refund_paid, release, sale, unmatched,
+};
 pub use shares::Shares;
 
 /// No amount in the ledger is larger than this, in minor units, so that no sum of a book overflows.
@@ -31,6 +33,8 @@ text_enum! {
         ProviderPending = "provider_pending",
         /// Earnings of a provider that may be paid out.
         ProviderAvailable = "provider_available",
+        /// Earnings of a provider that are on their way to its bank.
+        ProviderInTransit = "provider_in_transit",
         /// Taxes that were collected and are owed to the state.
         TaxPayable = "tax_payable",
         /// Money that is on its way back to buyers.
@@ -60,9 +64,11 @@ impl AccountCode {
     pub const fn kind(self) -> AccountKind {
         match self {
             Self::RailBalance | Self::ProviderReceivable => AccountKind::Asset,
-            Self::ProviderPending | Self::ProviderAvailable | Self::TaxPayable | Self::RefundsDue => {
-                AccountKind::Liability
-            }
+            Self::ProviderPending
+            | Self::ProviderAvailable
+            | Self::ProviderInTransit
+            | Self::TaxPayable
+            | Self::RefundsDue => AccountKind::Liability,
             Self::Commission => AccountKind::Revenue,
             Self::RailFees => AccountKind::Expense,
         }
@@ -83,6 +89,7 @@ impl AccountCode {
             Self::ProviderReceivable => "Owed by the provider",
             Self::ProviderPending => "Earned, held back",
             Self::ProviderAvailable => "Earned, available",
+            Self::ProviderInTransit => "Earned, being paid out",
             Self::TaxPayable => "Taxes to pay",
             Self::RefundsDue => "On its way back to buyers",
             Self::Commission => "Commission",
@@ -124,6 +131,8 @@ pub enum ProviderAccount {
     Pending,
     /// [`AccountCode::ProviderAvailable`].
     Available,
+    /// [`AccountCode::ProviderInTransit`].
+    InTransit,
 }
 
 impl Account {
@@ -138,6 +147,7 @@ impl Account {
             Self::Provider(ProviderAccount::Receivable, _) => AccountCode::ProviderReceivable,
             Self::Provider(ProviderAccount::Pending, _) => AccountCode::ProviderPending,
             Self::Provider(ProviderAccount::Available, _) => AccountCode::ProviderAvailable,
+            Self::Provider(ProviderAccount::InTransit, _) => AccountCode::ProviderInTransit,
         }
     }
 
@@ -165,6 +175,12 @@ text_enum! {
         RefundDue = "refund_due",
         /// The rail gave a payment back; the source is the payment.
         RefundPaid = "refund_paid",
+        /// A provider's available earnings are set apart to be paid out; the source is the payout.
+        PayoutReserved = "payout_reserved",
+        /// The rail has paid them out; the source is the payout.
+        PayoutPaid = "payout_paid",
+        /// The rail has not, and they are available again; the source is the payout.
+        PayoutFailed = "payout_failed",
     }
 }
 
@@ -197,7 +213,7 @@ pub struct Heading {
     pub book: String,
     /// What it is about.
     pub kind: TransactionKind,
-    /// What caused it: the id of a payment or of an earning.
+    /// What caused it: the id of a payment, of an earning or of a payout.
     pub source: String,
     /// When it happened.
     pub occurred_at: Timestamp,

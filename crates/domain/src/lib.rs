@@ -19,7 +19,8 @@ mod text_enum;
 pub use id::{
     AgentId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DocumentId, EarningId, FlowVersionId, InvitationId,
     InvocationId, InvoiceId, JobId, KeyId, LedgerTransactionId, OfferingId, OrderId, OrganizationId, PassageId,
-    PaymentId, PlanId, ProjectId, ReviewId, SiteId, SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,
+    PaymentId, PayoutId, PlanId, ProjectId, ReviewId, SiteId, StatementId, SubmissionId, SubscriptionId, UserId,
+    UserSessionId, UserTokenId,
 };
 pub use money::{BasisPoints, Currency, Money};
 pub use role::{Permission, Role};

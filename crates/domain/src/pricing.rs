@@ -6,6 +6,7 @@
 
 mod bill;
 mod proration;
+mod terms;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ use crate::{Currency, Money};
 
 pub use bill::{Bill, Line, Usage, bill};
 pub use proration::{Switch, switch};
+pub use terms::Terms;
 
 /// No quantity and no amount of a price is larger than this, so that no bill overflows.
 const LARGEST: i64 = 1_000_000_000_000;
@@ -35,11 +37,23 @@ text_enum! {
 
 text_enum! {
     /// How often a price is paid.
+    #[derive(Default)]
     Interval {
         /// Every month.
+        #[default]
         Month = "month",
         /// Every year.
         Year = "year",
+    }
+}
+
+impl Interval {
+    /// Returns how many months it has.
+    pub const fn months(self) -> i64 {
+        match self {
+            Self::Month => 1,
+            Self::Year => 12,
+        }
     }
 }
 
@@ -176,6 +190,17 @@ impl Price {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether what is used costs something.
+    pub fn is_metered(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, Part::Fixed { .. } | Part::Once { .. }))
+    }
+
+    /// Returns the parts that what is used is billed by.
+    pub fn metered(&self) -> Self {
+        let metered = |part: &&Part| !matches!(part, Part::Fixed { .. } | Part::Once { .. });
+        Self { parts: self.parts.iter().filter(metered).cloned().collect(), ..self.clone() }
     }
 
     /// Returns what is the same each period.

@@ -7,7 +7,7 @@ text_enum! {
     Role {
         /// Everything, and the only one who manages owners and closes the organization.
         Owner = "owner",
-        /// Everything but owners.
+        /// Everything but owners, and where earnings are paid to.
         Admin = "admin",
         /// Uses and configures agents; does not spend, make keys or manage people.
         Member = "member",
@@ -27,6 +27,8 @@ pub enum Permission {
     Buy,
     /// See payments.
     ViewBilling,
+    /// Say where earnings are paid to.
+    ManagePayouts,
     /// Ask to sell, import flows, edit offerings and plans, submit for review.
     Sell,
     /// Invite and remove members, and change their roles.
@@ -39,7 +41,8 @@ impl Role {
     /// Tells whether this role carries `permission`.
     pub const fn may(self, permission: Permission) -> bool {
         match self {
-            Self::Owner | Self::Admin => true,
+            Self::Owner => true,
+            Self::Admin => !matches!(permission, Permission::ManagePayouts),
             Self::Member => matches!(permission, Permission::View | Permission::Configure),
         }
     }

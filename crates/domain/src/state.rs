@@ -355,6 +355,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// How far a payout is.
+    PayoutState {
+        /// It is set apart, and the rail is asked to pay it.
+        Sending = "sending",
+        /// The rail has paid it.
+        Paid = "paid",
+        /// The rail has refused it; the money is the provider's to be paid out again.
+        Failed = "failed",
+    }
+}
+
+text_enum! {
     /// What a document was given as.
     DocumentKind {
         /// A file.

@@ -12,6 +12,7 @@ pub mod knowledge;
 pub mod money;
 pub mod operator;
 pub mod order;
+pub mod payout;
 pub mod provider;
 pub mod sheet;
 pub mod trace;

@@ -3,11 +3,13 @@
 //! What is here is pure: what a card does, what an object becomes, what an event says. Who keeps the
 //! objects and delivers the events is the program's business.
 
+mod bank;
 mod card;
 
 use domain::Money;
 use serde::{Deserialize, Serialize};
 
+pub use bank::{Bank, BankError};
 pub use card::{Card, CardError, Outcome};
 
 /// A visit to the payment page, as the rail keeps it.

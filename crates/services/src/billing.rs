@@ -1,19 +1,21 @@
 //! For which time subscriptions are paid: periods, renewals, what happens when a payment fails, and the end.
 //!
-//! A period that is over makes an order of the kind `Renew`, which is paid like any other: by charging the method of
+//! A period is paid in advance, and what was used in it afterwards: a period that is over makes an order of the kind `Renew`, which is paid like any other: by charging the method of
 //! the last payment, or by its buyer on a page. While it is unpaid the agent answers for some days more, and then
 //! no more, until the order is paid. What a newcomer gets wrong: whoever changes this takes the subscription's row
 //! first, then the order's, then the book.
 
 mod renewal;
 mod simulation;
+mod statements;
 mod switching;
 
 use domain::state::{Entitlement, OrderKind};
-use domain::{Permission, SubscriptionId, Timestamp};
+use domain::view::catalog::PlanView;
+use domain::{Money, OrganizationId, Permission, SubscriptionId, Timestamp};
 use store::billings::{self as rows, BillingRow};
 use store::orders::{self, OrderRow};
-use store::{Scope, Tx, gateway, subscriptions};
+use store::{Scope, Tx, catalog, gateway, subscriptions};
 
 use crate::access::{Principal, on_behalf};
 use crate::audit;
@@ -23,19 +25,43 @@ use crate::error::{Error, Result};
 
 pub(crate) use renewal::{paid, renew_due};
 pub use simulation::simulate;
-pub use switching::changes;
-pub(crate) use switching::charged;
+pub use statements::usage_bill;
+pub(crate) use statements::{close, due_at_end};
+pub(crate) use switching::{Worked, worked_out};
+pub use switching::{changes, keep_plan};
 
-/// Begins the first period of a subscription, which was paid with its order.
+/// Returns what is paid when a plan is ordered, and for how many days it is tried before: once for each organization
+/// and product.
+pub(crate) async fn first_payment(tx: &mut Tx, organization: OrganizationId, plan: &PlanView) -> Result<(Money, i64)> {
+    let price = plan.terms.price(plan.price);
+    let first = Money::new(price.fixed().minor + price.once().minor, price.currency);
+    let known = plan.trial_days > 0 && subscriptions::had(tx, organization, plan.offering_id).await?;
+    if plan.trial_days == 0 || known {
+        return Ok((first, 0));
+    }
+    Ok((Money::new(0, price.currency), plan.trial_days))
+}
+
+/// Begins the first period of a subscription, which was paid with its order, or is tried.
 pub(crate) async fn begin(tx: &mut Tx, order: &OrderRow, id: SubscriptionId, now: Timestamp) -> Result<()> {
     let method = orders::kept_payments(tx, order.id).await?.last().map(|payment| payment.id);
+    let plan = catalog::plan(tx, order.plan_id).await?.ok_or(Error::NotFound("plan"))?;
+    let price = plan.terms.price(plan.price);
+    // A first period that costs something and was not asked for is one to try.
+    let tried = plan.trial_days > 0 && order.amount_minor == 0 && price.fixed().minor + price.once().minor > 0;
+    let (anchor, periods, period_end) = if tried {
+        let until = now.plus_days(plan.trial_days);
+        (until, 0, until)
+    } else {
+        (now, 1, now.plus_months(price.interval.months()))
+    };
     let row = BillingRow {
         subscription_id: id,
         organization_id: order.organization_id,
-        anchor: now,
-        periods: 1,
+        anchor,
+        periods,
         period_start: now,
-        period_end: now.plus_months(1),
+        period_end,
         entitlement: Entitlement::Granted,
         grace_until: None,
         cancel_at_period_end: false,
@@ -43,6 +69,7 @@ pub(crate) async fn begin(tx: &mut Tx, order: &OrderRow, id: SubscriptionId, now
         attempts: 0,
         next_attempt_at: None,
         method_payment_id: method,
+        next_plan_id: None,
     };
     Ok(rows::insert(tx, on_behalf(order.organization_id), &row).await?)
 }
@@ -55,6 +82,7 @@ pub(crate) async fn end(tx: &mut Tx, id: SubscriptionId) -> Result<()> {
             grace_until: None,
             renewal_order_id: None,
             next_attempt_at: None,
+            next_plan_id: None,
             ..row
         };
         rows::update(tx, &over).await?;
@@ -147,6 +175,7 @@ pub async fn catch_up(ctx: &Ctx) -> Result<usize> {
                 attempts: 0,
                 next_attempt_at: None,
                 method_payment_id: method,
+                next_plan_id: None,
             };
             rows::insert(&mut tx, on_behalf(row.organization_id), &new).await?;
             begun += 1;

@@ -9,7 +9,7 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::identity::SignInLimits;
-use crate::ports::{AgentRuntime, KnowledgeBase, Mailer, Payments, SandboxPage, WebPages};
+use crate::ports::{AgentRuntime, KnowledgeBase, Mailer, Payments, Payouts, SandboxPage, WebPages};
 
 /// The surroundings of a use case; cloning is cheap.
 #[derive(Clone, Debug)]
@@ -36,7 +36,9 @@ pub struct Parts {
     pub web: Arc<dyn WebPages>,
     /// What takes money.
     pub payments: Arc<dyn Payments>,
-    /// The sandbox rail's own payment page, where that rail is in use.
+    /// What pays providers, where the rail does.
+    pub payouts: Option<Arc<dyn Payouts>>,
+    /// The sandbox rail's own pages, where that rail is in use.
     pub sandbox: Option<Arc<dyn SandboxPage>>,
     /// What sends mail.
     pub mailer: Arc<dyn Mailer>,
@@ -73,6 +75,8 @@ pub struct Settings {
     pub commission: domain::BasisPoints,
     /// For how many days what a provider earns is held back, so that a refund finds the money there.
     pub hold_days: i64,
+    /// The least that is paid out to a provider at once, in minor units of any currency.
+    pub payout_minimum: i64,
     /// How many messages a visitor may send to a demo.
     pub demo_messages: i64,
 }
@@ -91,6 +95,7 @@ impl Default for Settings {
             argon2_memory_kib: 19_456,
             commission: domain::BasisPoints(2000),
             hold_days: 14,
+            payout_minimum: 1_000,
             demo_messages: 5,
         }
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{ConfigId, DocumentId, Email, JobId, OrderId, OrganizationId, PaymentId, Timestamp};
+use domain::{ConfigId, DocumentId, Email, JobId, OrderId, OrganizationId, PaymentId, PayoutId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
@@ -17,7 +17,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, chain};
 use crate::ports::Mail;
-use crate::{billing, identity, knowledge, ledger, orders};
+use crate::{billing, identity, knowledge, ledger, orders, payouts};
 
 /// How long a job may run before another process takes it for dead.
 const LEASE_SECONDS: i64 = 120;
@@ -67,6 +67,11 @@ pub enum Job {
         organization: OrganizationId,
         /// Of which agent.
         config: ConfigId,
+    },
+    /// Pay a provider.
+    PayOut {
+        /// What is paid.
+        payout: PayoutId,
     },
     /// Give a payment back.
     Refund {
@@ -145,6 +150,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
             knowledge::read(ctx, organization, document, row.attempts).await
         }
         Job::EmbedPassages { organization, config } => knowledge::embed(ctx, organization, config).await,
+        Job::PayOut { payout } => payouts::send(ctx, payout).await,
         Job::Refund { payment } => orders::refund(ctx, payment).await,
     }
 }
@@ -207,7 +213,7 @@ fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
 }
 
 /// Does what only the time brings: removes what has expired, sessions, links that set a password and orders that
-/// nobody paid, releases what providers have earned, renews subscriptions, and has
+/// nobody paid, releases what providers have earned, asks again about payouts, renews subscriptions, and has
 /// web pages read again.
 pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
@@ -218,5 +224,6 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
     knowledge::sites::sweep(ctx).await?;
     orders::expire_checkouts(ctx).await?;
     ledger::release_due(ctx).await?;
+    payouts::sweep(ctx).await?;
     billing::renew_due(ctx).await
 }

@@ -14,6 +14,7 @@ use domain::state::{EarningState, PaymentState};
 use domain::{BasisPoints, CommissionRuleId, EarningId, LedgerTransactionId, Money, PaymentId, Timestamp};
 use store::ledger::{self as rows, NewEarning};
 use store::orders::{self, OrderRow, PaymentRow};
+use store::payouts::PayoutRow;
 use store::{Scope, Tx};
 
 use crate::clock::fresh_id;
@@ -206,6 +207,26 @@ async fn write(
         book: payment.rail.clone(),
         kind,
         source: payment.id.to_string(),
+        occurred_at: now,
+        reverses: None,
+        memo: memo.to_owned(),
+    };
+    post(tx, heading, lines, now).await
+}
+
+/// Posts what a payout causes.
+pub(crate) async fn of_payout(
+    tx: &mut Tx,
+    payout: &PayoutRow,
+    kind: TransactionKind,
+    memo: &str,
+    lines: Vec<Posting>,
+    now: Timestamp,
+) -> Result<()> {
+    let heading = Heading {
+        book: payout.book.clone(),
+        kind,
+        source: payout.id.to_string(),
         occurred_at: now,
         reverses: None,
         memo: memo.to_owned(),

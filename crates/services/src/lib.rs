@@ -25,6 +25,7 @@ pub mod markdown;
 pub mod operator;
 pub mod orders;
 pub mod organizations;
+pub mod payouts;
 pub mod ports;
 pub mod provider;
 pub mod secret;

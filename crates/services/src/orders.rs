@@ -24,7 +24,7 @@ pub use deciding::{approve_as_consumer, approve_as_provider, cancel, reject_as_p
 pub(crate) use events::{deliver_sandbox_event, handle_event, refund, refuse};
 pub use events::{pay_in_sandbox, receive_event};
 pub(crate) use fulfilment::{abandon_renewal, end_with_period, finish_renewal, fulfil};
-pub use placing::{place, switch_plan, terminate};
+pub use placing::{Switched, place, switch_plan, terminate};
 pub use reading::{OrderFilter, get, list, payments};
 
 use crate::access::{Principal, on_behalf};

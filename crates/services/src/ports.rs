@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::view::agent::FlowReport;
 use domain::view::knowledge::{Citation, FoundPassage};
 use domain::view::trace::TraceStep;
-use domain::{ConfigId, DocumentId, Email, Money, OrderId, Timestamp};
+use domain::{ConfigId, DocumentId, Email, Money, OrderId, OrganizationId, Timestamp};
 use store::Tenant;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -340,6 +340,86 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError>;
 }
 
+/// Pays providers. Embedded: the sandbox rail; production: Stripe Connect.
+///
+/// A rail that takes money and pays none out has no such port.
+#[async_trait]
+pub trait Payouts: Send + Sync + std::fmt::Debug {
+    /// Opens a provider's account, and a page where it says where it is paid to. The same provider has one account,
+    /// and a page that holds for a while each time.
+    async fn open_account(&self, request: PayoutAccountRequest) -> Result<OpenedPayoutAccount, PaymentsError>;
+
+    /// Says how an account stands.
+    async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError>;
+
+    /// Pays out. The same key pays once, and is answered the same.
+    async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError>;
+}
+
+/// Whose account is opened.
+#[derive(Clone, Debug)]
+pub struct PayoutAccountRequest {
+    /// Whose.
+    pub provider: OrganizationId,
+    /// By name.
+    pub name: String,
+    /// Where the rail writes to; may be empty.
+    pub email: String,
+    /// Where the rail's page leads back to.
+    pub return_url: String,
+}
+
+/// An account with its page.
+#[derive(Clone, Debug)]
+pub struct OpenedPayoutAccount {
+    /// The rail's id of the account.
+    pub reference: String,
+    /// Where to send the provider; for its eyes alone.
+    pub url: String,
+}
+
+/// How an account stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PayoutAccountStatus {
+    /// Whether it can be paid to.
+    pub ready: bool,
+    /// What people read of where the money goes, `Bank account •••• 6789`; empty while that is not known.
+    pub destination: String,
+    /// What the rail still wants from the provider, in sentences.
+    pub due: Vec<String>,
+}
+
+/// What is paid out.
+#[derive(Clone, Debug)]
+pub struct PayoutRequest {
+    /// Names the payout.
+    pub key: String,
+    /// The rail's id of the account.
+    pub account: String,
+    /// How much.
+    pub amount: Money,
+    /// What the provider reads.
+    pub description: String,
+}
+
+/// Money that was paid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidOut {
+    /// The rail's id of it.
+    pub reference: String,
+}
+
+/// Why nothing was paid out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PayoutError {
+    /// It never will be: a sentence for the provider.
+    #[error("{0}")]
+    Refused(String),
+    /// The rail did not do it.
+    #[error(transparent)]
+    Rail(#[from] PaymentsError),
+}
+
 /// What is charged without a page.
 #[derive(Clone, Debug)]
 pub struct ChargeRequest {
@@ -477,6 +557,24 @@ pub trait SandboxPage: Send + Sync + std::fmt::Debug {
 
     /// Returns the event that says that a visit was paid, signed now.
     async fn paid_event(&self, session: &str) -> Result<(Vec<u8>, String), PaymentsError>;
+
+    /// Returns what the page shows where a provider says where it is paid to; nothing when there is none.
+    async fn payout_account(&self, page: &str)
+    -> Result<Option<domain::view::order::SandboxPayoutView>, PaymentsError>;
+
+    /// Takes a provider's bank account; returns where the provider goes next.
+    async fn set_bank(&self, page: &str, bank: &SandboxBank) -> Result<String, SandboxRefused>;
+}
+
+/// What someone types into the sandbox's page for providers.
+#[derive(Clone, Debug)]
+pub struct SandboxBank {
+    /// Whose bank account it is.
+    pub holder: String,
+    /// The bank: nine digits.
+    pub routing: String,
+    /// The account there.
+    pub account: String,
 }
 
 /// What someone types into the sandbox's payment page.

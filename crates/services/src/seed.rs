@@ -174,6 +174,7 @@ async fn sell(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, sample: &Sample, number: u
             price: Money::new(plan.cents, Currency::Usd),
             monthly_quota: Some(plan.calls),
             requests_per_minute: plan.per_minute,
+            terms: domain::pricing::Terms::default(),
         };
         offerings::insert_plan(tx, tenant, offering, PlanId(id(6, number * 16 + place)), &terms, now).await?;
     }

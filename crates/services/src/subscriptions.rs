@@ -108,6 +108,7 @@ fn view(row: SubscriptionRow) -> SubscriptionView {
             until: end.day().to_string(),
             cancel_at_period_end: row.cancel_at_period_end.unwrap_or_default(),
             unpaid_order: row.renewal_order_id,
+            next_plan: row.next_plan_name,
         }),
         _ => None,
     };
@@ -129,6 +130,7 @@ fn view(row: SubscriptionRow) -> SubscriptionView {
         plan_id: row.plan_id,
         plan_name: row.plan_name,
         price: Money::new(row.price_minor, row.currency),
+        interval: row.pay_interval,
         monthly_quota: row.monthly_quota,
         used: row.used,
         config_id: row.config_id,

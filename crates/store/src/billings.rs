@@ -1,7 +1,7 @@
 //! For which time subscriptions are paid, and what happens when that time is over.
 
 use domain::state::Entitlement;
-use domain::{OrderId, OrganizationId, PaymentId, SubscriptionId, Timestamp, UserId};
+use domain::{OrderId, OrganizationId, PaymentId, PlanId, SubscriptionId, Timestamp, UserId};
 
 use crate::{Error, Tenant, Tx};
 
@@ -12,7 +12,7 @@ pub struct BillingRow {
     pub subscription_id: SubscriptionId,
     /// Whose.
     pub organization_id: OrganizationId,
-    /// From which moment months are counted.
+    /// From which moment periods are counted.
     pub anchor: Timestamp,
     /// How many of them have begun.
     pub periods: i64,
@@ -34,6 +34,8 @@ pub struct BillingRow {
     pub next_attempt_at: Option<Timestamp>,
     /// The payment whose method pays the next period, too.
     pub method_payment_id: Option<PaymentId>,
+    /// The plan that it goes on with after this period.
+    pub next_plan_id: Option<PlanId>,
 }
 
 /// Writes how a subscription is paid; one that is there stays as it is.
@@ -41,8 +43,8 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &BillingRow) -> Result<(),
     tx.query(
         "INSERT INTO billings (subscription_id, organization_id, anchor, periods, period_start, period_end, entitlement,
                                grace_until, cancel_at_period_end, renewal_order_id, attempts, next_attempt_at,
-                               method_payment_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                               method_payment_id, next_plan_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (subscription_id) DO NOTHING",
     )
     .bind(row.subscription_id)
@@ -58,6 +60,7 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &BillingRow) -> Result<(),
     .bind(row.attempts)
     .bind(row.next_attempt_at)
     .bind(row.method_payment_id)
+    .bind(row.next_plan_id)
     .execute()
     .await?
     .any();
@@ -68,7 +71,7 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &BillingRow) -> Result<(),
 pub async fn get(tx: &mut Tx, id: SubscriptionId) -> Result<Option<BillingRow>, Error> {
     tx.query(
         "SELECT subscription_id, organization_id, anchor, periods, period_start, period_end, entitlement, grace_until,
-                cancel_at_period_end, renewal_order_id, attempts, next_attempt_at, method_payment_id
+                cancel_at_period_end, renewal_order_id, attempts, next_attempt_at, method_payment_id, next_plan_id
          FROM billings WHERE subscription_id = $1",
     )
     .bind(id)
@@ -82,7 +85,7 @@ pub async fn update(tx: &mut Tx, row: &BillingRow) -> Result<(), Error> {
         "UPDATE billings
          SET anchor = $2, periods = $3, period_start = $4, period_end = $5, entitlement = $6, grace_until = $7,
              cancel_at_period_end = $8, renewal_order_id = $9, attempts = $10, next_attempt_at = $11,
-             method_payment_id = $12
+             method_payment_id = $12, next_plan_id = $13
          WHERE subscription_id = $1",
     )
     .bind(row.subscription_id)
@@ -97,6 +100,7 @@ pub async fn update(tx: &mut Tx, row: &BillingRow) -> Result<(), Error> {
     .bind(row.attempts)
     .bind(row.next_attempt_at)
     .bind(row.method_payment_id)
+    .bind(row.next_plan_id)
     .execute()
     .await?
     .exactly_one()

@@ -4,6 +4,7 @@
 //! What a newcomer gets wrong: a row that is `Active` is not always listed. Its provider must be
 //! approved and not blocked, which is what `listed` in [`Card`] says.
 
+use domain::pricing::{Interval, Part, Terms};
 use domain::{
     CategoryId, Currency, Money, OfferingId, OrganizationId, PlanId, ReviewId, Timestamp,
     state::{Capability, OfferingState, ProviderState},
@@ -163,7 +164,7 @@ pub async fn plans(tx: &mut Tx, offering: OfferingId) -> Result<Vec<PlanView>, E
     let rows: Vec<PlanRow> = tx
         .query(
             "SELECT id, offering_id, name, description, price_minor, currency, monthly_quota
-                  , requests_per_minute, archived_at
+                  , requests_per_minute, archived_at, pay_interval, trial_days, parts
              FROM plans
              WHERE offering_id = $1
              ORDER BY CASE WHEN archived_at IS NULL THEN 0 ELSE 1 END, price_minor, id",
@@ -179,7 +180,7 @@ pub async fn plan(tx: &mut Tx, plan: PlanId) -> Result<Option<PlanView>, Error> 
     let row: Option<PlanRow> = tx
         .query(
             "SELECT id, offering_id, name, description, price_minor, currency, monthly_quota
-                  , requests_per_minute, archived_at
+                  , requests_per_minute, archived_at, pay_interval, trial_days, parts
              FROM plans
              WHERE id = $1",
         )
@@ -415,10 +416,14 @@ struct PlanRow {
     monthly_quota: Option<i64>,
     requests_per_minute: i64,
     archived_at: Option<Timestamp>,
+    pay_interval: Interval,
+    trial_days: i64,
+    parts: Json<Vec<Part>>,
 }
 
 impl From<PlanRow> for PlanView {
     fn from(row: PlanRow) -> Self {
+        let terms = Terms { interval: row.pay_interval, trial_days: row.trial_days, parts: row.parts.0 };
         Self {
             id: row.id,
             offering_id: row.offering_id,
@@ -428,6 +433,10 @@ impl From<PlanRow> for PlanView {
             monthly_quota: row.monthly_quota,
             requests_per_minute: row.requests_per_minute,
             archived: row.archived_at.is_some(),
+            interval: terms.interval,
+            trial_days: terms.trial_days,
+            besides: terms.words(row.currency),
+            terms,
         }
     }
 }

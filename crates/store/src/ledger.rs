@@ -15,8 +15,8 @@ use crate::{Error, Tx};
 
 pub use chain::{Broken, broken};
 pub use earnings::{
-    EarningRow, EarningTotals, NewEarning, count_earnings, due_for_release, earning_of_payment, earning_totals,
-    earnings, insert_earning, mark_released, mark_returned,
+    EarningRow, EarningTotals, NewEarning, count_earnings, due_for_release, earning, earning_of_payment,
+    earning_totals, earnings, insert_earning, mark_released, mark_returned,
 };
 pub use reading::{
     EntryRow, Flow, TransactionQuery, TransactionRow, balance, balances, count_transactions, entries, facts, flows,
@@ -24,10 +24,10 @@ pub use reading::{
 };
 pub use rules::{NewRule, RuleRow, category_of, end_rule, insert_rule, rule_rows, rules};
 
-/// Keeps everyone else from posting to a book until the transaction ends.
-pub async fn take_hold(tx: &mut Tx, book: &str) -> Result<(), Error> {
-    head(tx, book).await?;
-    Ok(())
+/// Keeps everyone else from posting to a book until the transaction ends; returns the number of its last transaction.
+pub async fn take_hold(tx: &mut Tx, book: &str) -> Result<i64, Error> {
+    let (number, _) = head(tx, book).await?;
+    Ok(number)
 }
 
 /// Posts a transaction; tells whether it is new. The same again is not posted twice, and another one for the

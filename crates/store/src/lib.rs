@@ -32,12 +32,14 @@ pub mod ledger;
 pub mod offerings;
 pub mod orders;
 pub mod organizations;
+pub mod payouts;
 pub mod provider_figures;
 pub mod providers;
 pub mod samples;
 pub mod sandbox;
 pub mod sites;
 mod sql;
+pub mod statements;
 pub mod submissions;
 pub mod subscriptions;
 #[doc(hidden)]

@@ -3,6 +3,7 @@
 //! Reading is public (see [`catalog`](crate::catalog)); every change names its tenant. A state is
 //! changed by [`step`] alone, which refuses when somebody else changed it first.
 
+use domain::pricing::Terms;
 use domain::{
     AgentId, CategoryId, FlowVersionId, Money, OfferingId, OrganizationId, PlanId, Timestamp,
     state::{Capability, OfferingState},
@@ -95,12 +96,14 @@ pub struct PlanTerms<'a> {
     pub name: &'a str,
     /// One sentence.
     pub description: &'a str,
-    /// The price of a month.
+    /// What is the same each period.
     pub price: Money,
     /// Calls a month; nothing means without a limit.
     pub monthly_quota: Option<i64>,
     /// Calls a minute.
     pub requests_per_minute: i64,
+    /// How often it is paid, and what besides.
+    pub terms: Terms,
 }
 
 /// Returns whose an offering is, before it is known whether the caller may see it.
@@ -325,8 +328,8 @@ pub async fn insert_plan(
     tx.query(
         "INSERT INTO plans
              (id, offering_id, organization_id, name, description, price_minor, currency
-            , monthly_quota, requests_per_minute, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            , monthly_quota, requests_per_minute, created_at, pay_interval, trial_days, parts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(plan)
     .bind(offering)
@@ -338,6 +341,9 @@ pub async fn insert_plan(
     .bind(terms.monthly_quota)
     .bind(terms.requests_per_minute)
     .bind(now)
+    .bind(terms.terms.interval)
+    .bind(terms.terms.trial_days)
+    .bind(Json(terms.terms.parts.clone()))
     .execute()
     .await?
     .exactly_one()
@@ -348,7 +354,7 @@ pub async fn update_plan(tx: &mut Tx, tenant: Tenant, plan: PlanId, terms: &Plan
     tx.query(
         "UPDATE plans
          SET name = $3, description = $4, price_minor = $5, currency = $6, monthly_quota = $7
-           , requests_per_minute = $8
+           , requests_per_minute = $8, pay_interval = $9, trial_days = $10, parts = $11
          WHERE id = $1 AND organization_id = $2 AND archived_at IS NULL",
     )
     .bind(plan)
@@ -359,6 +365,9 @@ pub async fn update_plan(tx: &mut Tx, tenant: Tenant, plan: PlanId, terms: &Plan
     .bind(terms.price.currency)
     .bind(terms.monthly_quota)
     .bind(terms.requests_per_minute)
+    .bind(terms.terms.interval)
+    .bind(terms.terms.trial_days)
+    .bind(Json(terms.terms.parts.clone()))
     .execute()
     .await?
     .exactly_one()

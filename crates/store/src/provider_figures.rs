@@ -16,7 +16,7 @@ use crate::{Error, Tenant, Tx};
 pub async fn monthly(tx: &mut Tx, tenant: Tenant) -> Result<Vec<Money>, Error> {
     let rows: Vec<(Currency, i64)> = tx
         .query(
-            "SELECT p.currency, CAST(COALESCE(SUM(p.price_minor), 0) AS BIGINT)
+            "SELECT p.currency, CAST(COALESCE(SUM(CASE WHEN p.pay_interval = 'year' THEN p.price_minor / 12 ELSE p.price_minor END), 0) AS BIGINT)
              FROM subscriptions s
              JOIN plans p ON p.id = s.plan_id
              WHERE s.provider_id = $1 AND s.state IN ('OK', 'Updating')

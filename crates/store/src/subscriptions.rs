@@ -1,5 +1,6 @@
 //! What buyers have bought.
 
+use domain::pricing::Interval;
 use domain::state::{Entitlement, SubscriptionState};
 use domain::{
     ConfigId, Currency, FlowVersionId, OfferingId, OrderId, OrganizationId, PlanId, ProjectId, SubscriptionId,
@@ -60,12 +61,14 @@ pub struct SubscriptionRow {
     pub plan_id: PlanId,
     /// By name.
     pub plan_name: String,
-    /// What a month costs.
+    /// What a period costs at least.
     pub price_minor: i64,
     /// In what.
     pub currency: Currency,
     /// Calls in a month.
     pub monthly_quota: Option<i64>,
+    /// How long a period is.
+    pub pay_interval: Interval,
     /// Calls made this month.
     pub used: i64,
     /// Which flow it runs.
@@ -88,6 +91,8 @@ pub struct SubscriptionRow {
     pub cancel_at_period_end: Option<bool>,
     /// The order of the next period, while it waits to be paid.
     pub renewal_order_id: Option<OrderId>,
+    /// The plan, by name, that it goes on with after this period.
+    pub next_plan_name: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -133,10 +138,11 @@ pub async fn get(tx: &mut Tx, id: SubscriptionId, month: Timestamp) -> Result<Op
         "SELECT s.id, s.organization_id, b.name AS organization_name, s.project_id, p.name AS project_name,
                 s.offering_id, f.name AS offering_name, f.thumbnail AS offering_thumbnail,
                 k.slug AS category_slug, k.title AS category_title, s.provider_id, v.name AS provider_name,
-                s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota,
+                s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota, l.pay_interval,
                 COALESCE((SELECT q.used FROM quota_periods q WHERE q.subscription_id = s.id AND q.period_start = $2), 0) AS used,
                 s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at,
-                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id
+                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id,
+                n.name AS next_plan_name
          FROM subscriptions s
          JOIN organizations b ON b.id = s.organization_id
          JOIN organizations v ON v.id = s.provider_id
@@ -146,12 +152,24 @@ pub async fn get(tx: &mut Tx, id: SubscriptionId, month: Timestamp) -> Result<Op
          JOIN plans l ON l.id = s.plan_id
          LEFT JOIN configs c ON c.subscription_id = s.id
          LEFT JOIN billings i ON i.subscription_id = s.id
+         LEFT JOIN plans n ON n.id = i.next_plan_id
          WHERE s.id = $1",
     )
     .bind(id)
     .bind(month)
     .fetch_optional()
     .await
+}
+
+/// Tells whether an organization has, or had, a subscription of an offering.
+pub async fn had(tx: &mut Tx, organization: OrganizationId, offering: OfferingId) -> Result<bool, Error> {
+    let known: i64 = tx
+        .query("SELECT COUNT(*) FROM subscriptions WHERE organization_id = $1 AND offering_id = $2")
+        .bind(organization)
+        .bind(offering)
+        .fetch_scalar()
+        .await?;
+    Ok(known > 0)
 }
 
 /// Keeps everyone else from changing a subscription until the transaction ends; read it after this.
@@ -172,10 +190,11 @@ pub async fn list(
         "SELECT s.id, s.organization_id, b.name AS organization_name, s.project_id, p.name AS project_name,
                 s.offering_id, f.name AS offering_name, f.thumbnail AS offering_thumbnail,
                 k.slug AS category_slug, k.title AS category_title, s.provider_id, v.name AS provider_name,
-                s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota,
+                s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota, l.pay_interval,
                 COALESCE((SELECT q.used FROM quota_periods q WHERE q.subscription_id = s.id AND q.period_start = $4), 0) AS used,
                 s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at,
-                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id
+                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id,
+                n.name AS next_plan_name
          FROM subscriptions s
          JOIN organizations b ON b.id = s.organization_id
          JOIN organizations v ON v.id = s.provider_id
@@ -185,6 +204,7 @@ pub async fn list(
          JOIN plans l ON l.id = s.plan_id
          LEFT JOIN configs c ON c.subscription_id = s.id
          LEFT JOIN billings i ON i.subscription_id = s.id
+         LEFT JOIN plans n ON n.id = i.next_plan_id
          WHERE (CAST($1 AS UUID) IS NULL OR s.organization_id = $1)
            AND (CAST($2 AS UUID) IS NULL OR s.provider_id = $2)
            AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)

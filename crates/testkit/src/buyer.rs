@@ -41,6 +41,7 @@ impl TestCtx {
             price: Money::new(0, Currency::Usd),
             monthly_quota,
             requests_per_minute: Some(per_minute),
+            terms: domain::pricing::Terms::default(),
         };
         let plan = provider::save_plan(&self.ctx, &seller.who, offered.offering, plan).await.unwrap().id;
         self.list(&offered).await;

@@ -70,6 +70,7 @@ impl TestCtx {
                 price: Money::new(minor, Currency::Usd),
                 monthly_quota: Some(calls),
                 requests_per_minute: None,
+                terms: domain::pricing::Terms::default(),
             };
             plans.push(provider::save_plan(ctx, who, draft.id, plan).await.unwrap().id);
         }

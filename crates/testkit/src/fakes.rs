@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use domain::view::agent::{FlowClass, FlowReport, RemoteRuntime};
 use domain::view::knowledge::FoundPassage;
 use domain::view::trace::{TraceStep, TraceValue};
-use domain::{DocumentId, PassageId, Timestamp};
+use domain::{DocumentId, OrganizationId, PassageId, Timestamp};
 use services::ports::{
     AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase,
-    KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout, Payments,
-    PaymentsError, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage,
-    WebPageError, WebPages,
+    KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout,
+    OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
+    PayoutRequest, Payouts, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
+    WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -139,6 +140,9 @@ pub struct FakePayments {
     failures: Mutex<VecDeque<PaymentsError>>,
     charged: Mutex<Vec<ChargeRequest>>,
     declining: Mutex<bool>,
+    accounts: Mutex<BTreeMap<String, PayoutAccountStatus>>,
+    payouts: Mutex<Vec<PayoutRequest>>,
+    refusing: Mutex<Option<String>>,
 }
 
 impl FakePayments {
@@ -150,6 +154,21 @@ impl FakePayments {
     /// Returns what was charged without a page, each key once.
     pub fn charged(&self) -> Vec<ChargeRequest> {
         self.charged.lock().unwrap().clone()
+    }
+
+    /// Says how a provider's account stands from now on.
+    pub fn set_account(&self, provider: OrganizationId, status: PayoutAccountStatus) {
+        self.accounts.lock().unwrap().insert(format!("account of {provider}"), status);
+    }
+
+    /// Returns what was paid out, each key once.
+    pub fn paid_out(&self) -> Vec<PayoutRequest> {
+        self.payouts.lock().unwrap().clone()
+    }
+
+    /// Refuses every payout from now on, for a reason, or none any more.
+    pub fn refuse_payouts(&self, why: Option<&str>) {
+        *self.refusing.lock().unwrap() = why.map(str::to_owned);
     }
 
     /// Makes the next call fail.
@@ -174,6 +193,35 @@ impl FakePayments {
 
     fn failure(&self) -> Result<(), PaymentsError> {
         self.failures.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Payouts for FakePayments {
+    async fn open_account(&self, request: PayoutAccountRequest) -> Result<OpenedPayoutAccount, PaymentsError> {
+        self.failure()?;
+        let reference = format!("account of {}", request.provider);
+        self.accounts.lock().unwrap().entry(reference.clone()).or_default();
+        Ok(OpenedPayoutAccount { url: format!("http://rail.test/{}", request.provider), reference })
+    }
+
+    async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError> {
+        self.failure()?;
+        let unknown = || PaymentsError::Refused(format!("there is no {reference}"));
+        self.accounts.lock().unwrap().get(reference).cloned().ok_or_else(unknown)
+    }
+
+    async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError> {
+        self.failure()?;
+        if let Some(why) = self.refusing.lock().unwrap().clone() {
+            return Err(PayoutError::Refused(why));
+        }
+        let reference = format!("transfer {}", request.key);
+        let mut all = self.payouts.lock().unwrap();
+        if !all.iter().any(|known| known.key == request.key) {
+            all.push(request);
+        }
+        Ok(PaidOut { reference })
     }
 }
 

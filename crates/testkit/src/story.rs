@@ -86,6 +86,7 @@ impl TestCtx {
             knowledge: Arc::new(PlainKnowledge::new(store.clone())),
             web: web.clone(),
             payments: payments.clone(),
+            payouts: Some(payments.clone()),
             sandbox: None,
             mailer: mailer.clone(),
             settings,

@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::view::order::SandboxCheckoutView;
-use payments::sandbox::{Attempt, Card, Data, Event, Session, Status};
+use domain::view::order::{SandboxCheckoutView, SandboxPayoutView};
+use payments::sandbox::{Attempt, Bank, Card, Data, Event, Session, Status};
 use payments::signature;
+use serde::{Deserialize, Serialize};
 use services::clock::Clock;
 use services::jobs::{self, Job};
 use services::ports::{
-    ChargeError, ChargeRequest, Charged, CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent,
-    RailEventContent, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
+    ChargeError, ChargeRequest, Charged, CheckoutRequest, OpenedCheckout, OpenedPayoutAccount, PaidOut, Payments,
+    PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError, PayoutRequest, Payouts, RailEvent,
+    RailEventContent, SandboxBank, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
 };
 use store::{Scope, Store, Tx, sandbox as rows};
 
@@ -33,6 +35,23 @@ pub struct Sandbox {
     secret: Vec<u8>,
 }
 
+/// A provider's account, as the rail keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct ProviderAccount {
+    name: String,
+    return_url: String,
+    bank: Option<Bank>,
+}
+
+/// Money that the rail pretends to have paid out, or why it has not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Transfer {
+    account: String,
+    amount: domain::Money,
+    description: String,
+    failure: Option<String>,
+}
+
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("public_url", &self.public_url).finish_non_exhaustive()
@@ -45,13 +64,32 @@ impl Sandbox {
         Self { store, clock, public_url, merchant, secret }
     }
 
-    async fn load(&self, id: &str) -> Result<Option<(Session, i64)>, PaymentsError> {
+    async fn load<T: serde::de::DeserializeOwned>(&self, id: &str) -> Result<Option<(T, i64)>, PaymentsError> {
         let mut tx = self.store.read(Scope::System).await.map_err(unavailable)?;
         let Some((object, version)) = rows::get(&mut tx, id).await.map_err(unavailable)? else {
             return Ok(None);
         };
-        let session = serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        Ok(Some((session, version)))
+        let object = serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        Ok(Some((object, version)))
+    }
+
+    /// Writes a new object; one that is there stays as it is.
+    async fn keep(&self, id: &str, object: &impl Serialize) -> Result<(), PaymentsError> {
+        let object = serde_json::to_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        rows::insert(&mut tx, id, &object).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    /// Names an object so that the same key is the same object, and nobody can guess it.
+    fn name(&self, kind: &str, key: &str) -> Result<String, PaymentsError> {
+        Ok(format!("{kind}_{}", signature::fingerprint(&self.secret, key).ok_or_else(no_secret)?))
+    }
+
+    /// Finds a provider's account by the page where its bank account is set.
+    async fn account_of_page(&self, page: &str) -> Result<Option<(String, ProviderAccount, i64)>, PaymentsError> {
+        let id = self.name("acct", page)?;
+        Ok(self.load(&id).await?.map(|(account, version)| (id, account, version)))
     }
 
     /// Writes a session that was changed; an error when someone else changed it meanwhile.
@@ -108,8 +146,7 @@ impl Payments for Sandbox {
     }
 
     async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError> {
-        // The same key is the same page, and nobody can guess it.
-        let id = format!("cs_{}", signature::fingerprint(&self.secret, &request.key).ok_or_else(no_secret)?);
+        let id = self.name("cs", &request.key)?;
         let session = Session {
             id: id.clone(),
             reference: request.order.to_string(),
@@ -122,15 +159,12 @@ impl Payments for Sandbox {
             status: Status::Open,
             payment: None,
         };
-        let object = serde_json::to_value(&session).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-        rows::insert(&mut tx, &id, &object).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)?;
+        self.keep(&id, &session).await?;
         Ok(OpenedCheckout { url: format!("{}/sandbox-checkout/{id}/", self.public_url), session: id })
     }
 
     async fn expire_checkout(&self, session: &str) -> Result<(), PaymentsError> {
-        if let Some((mut session, version)) = self.load(session).await? {
+        if let Some((mut session, version)) = self.load::<Session>(session).await? {
             session.expire();
             self.save(&session, version).await?;
         }
@@ -140,7 +174,7 @@ impl Payments for Sandbox {
     async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
         // A payment is named after its session, so it is found without a list of payments.
         let session = reference.replacen("pi_", "cs_", 1);
-        let Some((mut session, version)) = self.load(&session).await? else {
+        let Some((mut session, version)) = self.load::<Session>(&session).await? else {
             return Err(PaymentsError::Refused(format!("there is no payment {reference:?}")));
         };
         if !session.refund() {
@@ -151,17 +185,14 @@ impl Payments for Sandbox {
 
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
         let method_of = request.method_of.replacen("pi_", "cs_", 1);
-        let Some((first, _)) = self.load(&method_of).await? else {
+        let Some((first, _)) = self.load::<Session>(&method_of).await? else {
             return Err(ChargeError::Declined("There is no such card.".to_owned()));
         };
-        let id = format!("cs_{}", signature::fingerprint(&self.secret, &request.key).ok_or_else(no_secret)?);
+        let id = self.name("cs", &request.key)?;
         let again = first
             .charge_again(id.clone(), request.order.to_string(), request.amount, request.description)
             .map_err(ChargeError::Declined)?;
-        let object = serde_json::to_value(&again).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-        rows::insert(&mut tx, &id, &object).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)?;
+        self.keep(&id, &again).await?;
         // Whoever was first has charged; the same key is answered the same.
         match self.load(&id).await? {
             Some((Session { payment: Some(payment), .. }, _)) => {
@@ -195,10 +226,50 @@ impl Payments for Sandbox {
 }
 
 #[async_trait]
+impl Payouts for Sandbox {
+    async fn open_account(&self, request: PayoutAccountRequest) -> Result<OpenedPayoutAccount, PaymentsError> {
+        let page = self.name("pp", &format!("payouts of {}", request.provider))?;
+        let reference = self.name("acct", &page)?;
+        let account = ProviderAccount { name: request.name, return_url: request.return_url, bank: None };
+        self.keep(&reference, &account).await?;
+        Ok(OpenedPayoutAccount { url: format!("{}/sandbox-payouts/{page}/", self.public_url), reference })
+    }
+
+    async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError> {
+        let Some((ProviderAccount { bank, .. }, _)) = self.load(reference).await? else {
+            return Err(PaymentsError::Refused(format!("there is no account {reference:?}")));
+        };
+        Ok(match bank {
+            Some(bank) => PayoutAccountStatus { ready: true, destination: bank.label(), due: Vec::new() },
+            None => PayoutAccountStatus { due: vec!["Your bank account.".to_owned()], ..Default::default() },
+        })
+    }
+
+    async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError> {
+        let PayoutRequest { key, account, amount, description } = request;
+        let Some((ProviderAccount { bank, .. }, _)) = self.load(&account).await? else {
+            return Err(PaymentsError::Refused(format!("there is no account {account:?}")).into());
+        };
+        let failure = match bank {
+            Some(bank) => bank.refuses,
+            None => Some("There is no bank account yet.".to_owned()),
+        };
+        let reference = self.name("tr", &key)?;
+        self.keep(&reference, &Transfer { account, amount, description, failure }).await?;
+        // Whoever was first has paid; the same key is answered the same.
+        match self.load::<Transfer>(&reference).await? {
+            Some((Transfer { failure: None, .. }, _)) => Ok(PaidOut { reference }),
+            Some((Transfer { failure: Some(why), .. }, _)) => Err(PayoutError::Refused(why)),
+            None => Err(PaymentsError::Refused(format!("the payout {reference:?} is gone")).into()),
+        }
+    }
+}
+
+#[async_trait]
 impl SandboxPage for Sandbox {
     async fn view(&self, session: &str) -> Result<Option<SandboxCheckoutView>, PaymentsError> {
         let now = self.clock.now().seconds();
-        Ok(self.load(session).await?.map(|(session, _)| SandboxCheckoutView {
+        Ok(self.load(session).await?.map(|(session, _): (Session, i64)| SandboxCheckoutView {
             open: session.is_open(now),
             session: session.id,
             description: session.description,
@@ -212,7 +283,7 @@ impl SandboxPage for Sandbox {
     async fn pay(&self, session: &str, card: &SandboxCard) -> Result<SandboxPaid, SandboxRefused> {
         let failed = |error: PaymentsError| SandboxRefused::Failed(error.to_string());
         let now = self.clock.now();
-        let (mut session, version) = self
+        let (mut session, version): (Session, i64) = self
             .load(session)
             .await
             .map_err(failed)?
@@ -225,7 +296,7 @@ impl SandboxPage for Sandbox {
             Attempt::Paid => {
                 if let Err(error) = self.save_paid(&session, version).await {
                     // Another page of the same visit may have been faster: then it is paid.
-                    match self.load(&session.id).await.map_err(failed)? {
+                    match self.load::<Session>(&session.id).await.map_err(failed)? {
                         Some((faster, _)) if faster.payment.is_some() => session = faster,
                         _ => return Err(failed(error)),
                     }
@@ -248,9 +319,42 @@ impl SandboxPage for Sandbox {
     }
 
     async fn paid_event(&self, session: &str) -> Result<(Vec<u8>, String), PaymentsError> {
-        match self.load(session).await? {
+        match self.load::<Session>(session).await? {
             Some((session, _)) if session.payment.is_some() => self.event(COMPLETED, &session),
             _ => Err(PaymentsError::Refused(format!("the visit {session:?} was never paid"))),
+        }
+    }
+
+    async fn payout_account(&self, page: &str) -> Result<Option<SandboxPayoutView>, PaymentsError> {
+        Ok(self.account_of_page(page).await?.map(|(_, account, _)| SandboxPayoutView {
+            page: page.to_owned(),
+            provider: account.name,
+            merchant: self.merchant.clone(),
+            destination: account.bank.map(|bank| bank.label()).unwrap_or_default(),
+            return_url: account.return_url,
+        }))
+    }
+
+    async fn set_bank(&self, page: &str, bank: &SandboxBank) -> Result<String, SandboxRefused> {
+        let failed = |error: PaymentsError| SandboxRefused::Failed(error.to_string());
+        let (id, mut account, version) = self
+            .account_of_page(page)
+            .await
+            .map_err(failed)?
+            .ok_or_else(|| SandboxRefused::Closed("There is no such page.".to_owned()))?;
+        let bank = Bank::parse(&bank.holder, &bank.routing, &bank.account)
+            .map_err(|error| SandboxRefused::Form(error.field, error.message.to_owned()))?;
+        account.bank = Some(bank);
+        let object = serde_json::to_value(&account).map_err(|error| SandboxRefused::Failed(error.to_string()))?;
+        let save = async {
+            let mut tx = self.store.write(Scope::System).await?;
+            let same = rows::update(&mut tx, &id, &object, version).await?;
+            tx.commit().await?;
+            Ok(same)
+        };
+        match save.await.map_err(|error| failed(unavailable(error)))? {
+            true => Ok(account.return_url),
+            false => Err(SandboxRefused::Failed("The account was changed at the same time; look again.".to_owned())),
         }
     }
 }

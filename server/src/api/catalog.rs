@@ -109,7 +109,10 @@ pub(super) struct Plan {
     max_amount: Option<i64>,
     resources_count: i64,
     organization_groups: Vec<Value>,
+    /// What is paid besides the price.
     components: Vec<Value>,
+    /// For how many days it can be tried before the first payment.
+    trial_days: i64,
     offering: String,
     /// By component: what one unit costs.
     prices: Value,
@@ -125,9 +128,9 @@ pub(super) fn plan_of(ctx: &Ctx, view: &PlanView) -> Plan {
         name: view.name.clone(),
         description: view.description.clone(),
         article_code: String::new(),
-        unit: "month".to_owned(),
+        unit: view.interval.to_string(),
         unit_price: view.price.decimal(),
-        init_price: 0,
+        init_price: view.terms.price(view.price).once().minor,
         switch_price: 0,
         minimal_price: view.price.decimal(),
         currency: view.price.currency.to_string(),
@@ -135,11 +138,19 @@ pub(super) fn plan_of(ctx: &Ctx, view: &PlanView) -> Plan {
         requests_per_minute: view.requests_per_minute,
         archived: view.archived,
         is_active: !view.archived,
-        kind: if view.monthly_quota.is_some() { "usage-limited" } else { "fixed" }.to_owned(),
+        kind: if view.terms.price(view.price).is_metered() {
+            "usage"
+        } else if view.monthly_quota.is_some() {
+            "usage-limited"
+        } else {
+            "fixed"
+        }
+        .to_owned(),
         max_amount: None,
         resources_count: 0,
         organization_groups: Vec::new(),
-        components: Vec::new(),
+        components: view.terms.parts.iter().map(|part| json!(part)).collect(),
+        trial_days: view.trial_days,
         offering: url_of(ctx, "marketplace-public-offerings", view.offering_id),
         prices: json!({"subscription": view.price.decimal()}),
         future_prices: json!({}),

@@ -8,6 +8,7 @@ use domain::view::order::{NewOrder, OrderView, SubscriptionView};
 use domain::{OrderId, SubscriptionId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use services::orders::Switched;
 use services::{Ctx, orders, subscriptions};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -397,13 +398,18 @@ async fn switch_plan(
     Body(body): Body<SwitchPlan>,
 ) -> ApiResult<Response> {
     let id = path_id("subscription", &uuid)?;
-    let view = orders::switch_plan(&state.ctx, &who.principal, id, reference("plan", &body.plan)?, None).await?;
-    Ok(Json(json!({"order_uuid": view.id.to_string(), "checkout_url": view.checkout_url})).into_response())
+    let plan = reference("plan", &body.plan)?;
+    Ok(Json(match orders::switch_plan(&state.ctx, &who.principal, id, plan, None).await? {
+        Switched::Ordered(view) => json!({"order_uuid": view.id.to_string(), "checkout_url": view.checkout_url}),
+        // There is nothing to pay and nothing to wait for: it holds when the period is over that is paid.
+        Switched::From(from) => json!({"order_uuid": null, "checkout_url": null, "scheduled_for": from.rfc3339()}),
+    })
+    .into_response())
 }
 
 /// Orders the end of a subscription.
 #[utoipa::path(post, path = "/api/marketplace-resources/{uuid}/terminate/", tag = "orders", responses((status = 200), (status = 404), (status = 409)))]
 async fn terminate(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
     let view = orders::terminate(&state.ctx, &who.principal, path_id("subscription", &uuid)?).await?;
-    Ok(Json(json!({"order_uuid": view.id.to_string()})).into_response())
+    Ok(Json(json!({"order_uuid": view.id.to_string(), "checkout_url": view.checkout_url})).into_response())
 }

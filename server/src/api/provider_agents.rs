@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use domain::pricing::{Interval, Part, Terms};
 use domain::state::SubmissionState;
 use domain::view::agent::{AgentView, FlowReport, FlowVersionView, NewAgent, RemoteRuntime};
 use domain::view::provider::{OfferingEdit, OfferingForm, PlanForm};
@@ -417,6 +418,7 @@ async fn publish(
             price: Money::new(cents(price)?, Currency::Usd),
             monthly_quota: body.free_tier_calls,
             requests_per_minute: None,
+            terms: Terms::default(),
         };
         provider::save_plan(&state.ctx, &who.principal, offering.id, form).await?;
     }
@@ -638,6 +640,18 @@ struct PlanRequest {
     monthly_quota: Option<i64>,
     #[serde(default)]
     requests_per_minute: Option<i64>,
+    /// How often it is paid: `month` or `year`.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    interval: Interval,
+    /// For how many days it can be tried before the first payment.
+    #[serde(default)]
+    trial_days: i64,
+    /// What is paid besides: parts of the kinds `once`, `per_unit`, `graduated`, `volume`, `package` and `quota`, by
+    /// the meters `calls`, `input_tokens` and `output_tokens`. A unit's price is in billionths of a minor unit.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    components: Vec<Part>,
 }
 
 /// Makes a plan.
@@ -653,6 +667,7 @@ async fn create_plan(State(state): State<AppState>, who: Who, Body(body): Body<P
         price: Money::new(cents(body.unit_price)?, currency.unwrap_or(Currency::Usd)),
         monthly_quota: body.monthly_quota,
         requests_per_minute: body.requests_per_minute,
+        terms: Terms { interval: body.interval, trial_days: body.trial_days, parts: body.components },
     };
     let view = provider::save_plan(&state.ctx, &who.principal, reference("offering", &body.offering)?, form).await?;
     Ok((StatusCode::CREATED, Json(plan_of(&state.ctx, &view))).into_response())

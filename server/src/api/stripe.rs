@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::SubscriptionId;
 use domain::state::{Entitlement, SubscriptionState};
-use domain::view::money::PlanChange;
+use domain::view::money::{PlanChange, StatementView};
 use domain::view::order::SubscriptionView;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiResult;
 use super::list::ListQuery;
-use super::wire::{Body, Who, path_id};
+use super::wire::{Body, Who, path_id, reference};
 use crate::http::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -26,6 +26,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(cancel))
         .routes(routes!(resume))
         .routes(routes!(preview))
+        .routes(routes!(change_plan))
+        .routes(routes!(keep_plan))
+        .routes(routes!(usage_bill))
 }
 
 fn view(view: SubscriptionView) -> Value {
@@ -54,6 +57,8 @@ fn view(view: SubscriptionView) -> Value {
         "unpaid_order_uuid": period.as_ref().and_then(|period| period.unpaid_order),
         "amount": view.price.decimal(),
         "currency": view.price.currency,
+        "interval": view.interval,
+        "pending_change": period.as_ref().and_then(|period| period.next_plan.clone()),
         "quantity": 1,
     })
 }
@@ -125,9 +130,82 @@ async fn preview(
             "credit": change.credit.decimal(),
             "debit": change.debit.decimal(),
             "amount_due": change.now.decimal(),
+            "interval": change.interval,
+            "holds_from": change.from.map(domain::Timestamp::rfc3339),
         })
     };
     list.answer_all(changes.into_iter().map(row).collect())
+}
+
+/// The plan that is wanted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeBody {
+    /// The plan's address or identifier.
+    plan: String,
+    /// What was shown as charged now, in minor units; another amount is a conflict, and nothing is ordered.
+    #[serde(default)]
+    amount_due_minor: Option<i64>,
+}
+
+/// Changes the plan: a dearer one is paid and holds now, a cheaper one holds when the period is over.
+#[utoipa::path(post, path = "/api/stripe-subscriptions/{uuid}/change_plan/", tag = "money", request_body = ChangeBody,
+    responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 409)))]
+async fn change_plan(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<ChangeBody>,
+) -> ApiResult<Response> {
+    let id: SubscriptionId = path_id("subscription", &uuid)?;
+    let plan = reference("plan", &body.plan)?;
+    let switched = orders::switch_plan(&state.ctx, &who.principal, id, plan, body.amount_due_minor).await?;
+    let now = subscriptions::get(&state.ctx, &who.principal, id).await?;
+    let mut answer = view(now);
+    if let orders::Switched::Ordered(order) = switched {
+        answer["order_uuid"] = json!(order.id);
+        answer["checkout_url"] = json!(order.checkout_url);
+    }
+    Ok(Json(answer).into_response())
+}
+
+/// Takes back that a subscription goes on with another plan.
+#[utoipa::path(post, path = "/api/stripe-subscriptions/{uuid}/keep_plan/", tag = "money",
+    responses((status = 200), (status = 403), (status = 404), (status = 409)))]
+async fn keep_plan(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let id: SubscriptionId = path_id("subscription", &uuid)?;
+    billing::keep_plan(&state.ctx, &who.principal, id).await?;
+    answer(&state, &who, id).await
+}
+
+/// Answers what was used and what it costs, line by line: what runs, and each statement that was closed.
+#[utoipa::path(get, path = "/api/stripe-subscriptions/{uuid}/usage_bill/", tag = "money",
+    responses((status = 200), (status = 404)))]
+async fn usage_bill(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let bill = billing::usage_bill(&state.ctx, &who.principal, path_id("subscription", &uuid)?).await?;
+    let next = bill.next.map(|(amount, at)| json!({"amount": amount.decimal(), "at": at.rfc3339()}));
+    Ok(Json(json!({
+        "currency": bill.running.amount.currency,
+        "running": statement(bill.running),
+        "next": next,
+        "closed": bill.closed.into_iter().map(statement).collect::<Vec<_>>(),
+    }))
+    .into_response())
+}
+
+fn statement(view: StatementView) -> Value {
+    let line =
+        |line: &domain::pricing::Line| json!({"text": line.text, "how": line.how, "amount": line.amount.decimal()});
+    json!({
+        "number": view.number,
+        "plan_name": view.plan,
+        "start": view.from.rfc3339(),
+        "end": view.until.rfc3339(),
+        "lines": view.lines.iter().map(line).collect::<Vec<_>>(),
+        "amount": view.amount.decimal(),
+        "order_uuid": view.order_id,
+        "hash": view.hash,
+    })
 }
 
 async fn answer(state: &AppState, who: &Who, id: SubscriptionId) -> Result<Response, super::error::ApiError> {

@@ -35,6 +35,7 @@ impl Story {
             knowledge: fakes.ctx.knowledge.clone(),
             web: fakes.web.clone(),
             payments: rail.clone(),
+            payouts: Some(rail.clone()),
             sandbox: Some(rail.clone()),
             mailer: fakes.mailer.clone(),
             settings: Settings { public_url: url, argon2_memory_kib: 8, ..Settings::default() },

@@ -102,6 +102,8 @@ impl Site {
             command
                 .current_dir(&place)
                 .env("CMP_TELEMETRY__METRICS_LISTEN", "")
+                // No journey can wait for two weeks until a provider may be paid.
+                .env("CMP_SITE__HOLD_DAYS", "0")
                 .env_remove("CMP_MAIL__SMTP_URL")
                 .env_remove("DATABASE_URL")
                 .env("CMP_OPERATOR_PASSWORD", PASSWORD)

@@ -9,6 +9,8 @@ use server_fn::codec::GetUrl;
 
 use crate::error::UiError;
 use crate::links;
+use crate::pages::sheet::PressButton;
+use crate::ui::live;
 use crate::ui::prelude::*;
 
 /// A subscription, and the plans that it can be switched to.
@@ -35,11 +37,14 @@ pub async fn subscriptions(organization: String) -> Result<Vec<Line>, UiError> {
         let plans = changes
             .into_iter()
             .map(|change| {
-                let now =
-                    if change.now.is_zero() { "nothing to pay now".to_owned() } else { format!("{} now", change.now) };
+                let now = match change.from {
+                    Some(from) => format!("from {} on", from.day()),
+                    None if change.now.is_zero() => "nothing to pay now".to_owned(),
+                    None => format!("{} now", change.now),
+                };
                 // The price is sent along, so that nobody pays what they were not shown.
                 let value = format!("{}:{}", change.plan_id, change.now.minor);
-                (value, format!("{} — {} a month, {now}", change.name, change.price))
+                (value, format!("{} — {} a {}, {now}", change.name, change.price, change.interval))
             })
             .collect();
         lines.push(Line { subscription, plans });
@@ -50,16 +55,23 @@ pub async fn subscriptions(organization: String) -> Result<Vec<Line>, UiError> {
 /// Orders another plan, and leads to the order.
 #[server(prefix = "/ui", endpoint = "subscription/switch")]
 pub async fn switch_plan(subscription: String, plan: String) -> Result<(), UiError> {
+    use services::orders::Switched;
+
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
     let id = here::id("subscription", &subscription)?;
     let (plan, shown) = plan.split_once(':').unwrap_or((&plan, ""));
     let plan = here::id("plan", plan)?;
-    let order = services::orders::switch_plan(&ctx, &who, id, plan, shown.parse().ok()).await.map_err(here::fail)?;
-    match order.checkout_url {
-        Some(url) => here::redirect_to_checkout(&url),
-        None => here::redirect(&links::order(order.id)),
+    match services::orders::switch_plan(&ctx, &who, id, plan, shown.parse().ok()).await.map_err(here::fail)? {
+        Switched::Ordered(order) => match order.checkout_url {
+            Some(url) => here::redirect_to_checkout(&url),
+            None => here::redirect(&links::order(order.id)),
+        },
+        Switched::From(_) => {
+            let now = services::subscriptions::get(&ctx, &who, id).await.map_err(here::fail)?;
+            here::redirect(&links::with_notice(&links::organization(now.organization_id, "resources/"), "plan-later"));
+        }
     }
     Ok(())
 }
@@ -72,6 +84,11 @@ pub async fn end_subscription(subscription: String) -> Result<(), UiError> {
     let (ctx, who) = here::asking()?;
     let id = here::id("subscription", &subscription)?;
     let order = services::orders::terminate(&ctx, &who, id).await.map_err(here::fail)?;
+    if let Some(url) = order.checkout_url {
+        // What was used is paid first.
+        here::redirect_to_checkout(&url);
+        return Ok(());
+    }
     here::redirect(&links::with_notice(
         &links::organization(order.organization_id, "resources/"),
         "subscription-ended",
@@ -112,6 +129,7 @@ struct Forms {
     end: FormAction,
     cancel: FormAction,
     resume: FormAction,
+    keep: FormAction,
 }
 
 /// What an organization has subscribed to.
@@ -123,9 +141,11 @@ pub fn SubscriptionsPage() -> impl IntoView {
         end: FormAction::of::<EndSubscription>(),
         cancel: FormAction::of::<CancelSubscription>(),
         resume: FormAction::of::<ResumeSubscription>(),
+        keep: FormAction::of::<PressButton>(),
     };
-    let Forms { switch, end, cancel, resume } = forms;
-    let all = [switch, end, cancel, resume];
+    let Forms { switch, end, cancel, resume, keep } = forms;
+    live::load_answer(keep);
+    let all = [switch, end, cancel, resume, keep];
     let changed = move || all.iter().map(|form| form.version().get()).sum::<usize>();
     let organization = move || params.read().get("organization").unwrap_or_default();
     let found = read_again(changed, move || Subscriptions { organization: organization() });
@@ -152,14 +172,15 @@ pub fn SubscriptionsPage() -> impl IntoView {
 }
 
 fn card(line: Line, forms: &Forms) -> AnyView {
-    let Forms { switch, end, cancel, resume } = *forms;
+    let Forms { switch, end, cancel, resume, keep } = *forms;
     let Line { subscription, plans } = line;
     let id = subscription.id.to_string();
     let form = FormState::of(switch);
     let changeable = matches!(subscription.state, SubscriptionState::Ok | SubscriptionState::Erred);
     let badge = view! { <SubscriptionBadge state=subscription.state/> }.into_any();
-    let (switch_id, end_id) = (id.clone(), id.clone());
+    let (switch_id, end_id, keep_id) = (id.clone(), id.clone(), id.clone());
     let compare = links::organization(subscription.organization_id, &format!("resources/{id}/compare/"));
+    let bill = links::organization(subscription.organization_id, &format!("resources/{id}/usage/"));
     let switching = (changeable && !plans.is_empty()).then(|| {
         let id = switch_id;
         view! {
@@ -168,7 +189,7 @@ fn card(line: Line, forms: &Forms) -> AnyView {
                 <SelectField form name="plan" label="Another plan" options=plans id=format!("plan-{id}")/>
                 <Submit label="Switch" look=Look::Secondary pending=form.pending/>
             </PostForm>
-            <p class="muted tiny">"Of a dearer plan the rest of this month is paid now, less what is left of yours. A cheaper one holds at once; nothing is paid back. "<a href=compare>"What would last month have cost on each?"</a></p>
+            <p class="muted tiny">"Of a dearer plan the rest of this period is paid now, less what is left of yours. A cheaper one holds when the period is over. "<a class="btn-link" href=compare>"What would last month have cost on each?"</a></p>
         }
     });
     let period = subscription.period.clone();
@@ -184,19 +205,31 @@ fn card(line: Line, forms: &Forms) -> AnyView {
         }
         .into_any()
     });
+    let plan_name = subscription.plan_name.clone();
+    let keeping = period.as_ref().and_then(|period| period.next_plan.as_ref()).is_some().then(|| {
+        view! {
+            <PostForm action=keep>
+                <input type="hidden" name="what" value="keep-plan"/>
+                <input type="hidden" name="id" value=keep_id/>
+                <Submit label=format!("Keep {plan_name}") look=Look::Secondary class="btn--sm"/>
+            </PostForm>
+        }
+        .into_any()
+    });
     let paid = period.as_ref().map(|period| {
-        let text = match (&period.unpaid_order, ends) {
-            (Some(_), _) => String::new(),
-            (None, true) => format!("Ends on {}", period.until),
-            (None, false) => format!("Renews on {}", period.until),
+        let text = match (&period.unpaid_order, ends, &period.next_plan) {
+            (Some(_), ..) => String::new(),
+            (None, true, _) => format!("Ends on {}", period.until),
+            (None, false, None) => format!("Renews on {}", period.until),
+            (None, false, Some(plan)) => format!("{plan} from {} on", period.until),
         };
         view! { <span class="muted small">{text}</span> }.into_any()
     });
     let overdue = period.as_ref().and_then(|period| period.unpaid_order).map(|order| {
         let text = if period.as_ref().is_some_and(|period| period.entitlement.is_usable()) {
-            "This month is not paid yet. The agent goes on answering for a week."
+            "This period is not paid yet. The agent goes on answering for a week."
         } else {
-            "This month is not paid, and the agent answers nobody until it is."
+            "Something is not paid, and the agent answers nobody until it is."
         };
         view! { <Alert kind=Kind::Warn text action=view! { <LinkButton href=links::order(order) label="Pay" class="btn--sm"/> }.into_any()/> }.into_any()
     });
@@ -205,7 +238,7 @@ fn card(line: Line, forms: &Forms) -> AnyView {
         let cancel_id = id.clone();
         let with_period = (usable && !ends).then(|| {
             view! {
-                <p>"At the end of the month that is paid: it goes on until then, and you can change your mind."</p>
+                <p>"At the end of the period that is paid: it goes on until then, and you can change your mind."</p>
                 <PostForm action=cancel class="stack">
                     <input type="hidden" name="subscription" value=cancel_id/>
                     <Submit label="End it with the month" look=Look::Secondary/>
@@ -216,7 +249,7 @@ fn card(line: Line, forms: &Forms) -> AnyView {
         view! {
             <Dialog id=format!("end-{id}") opener="End it" opener_class="btn btn--danger btn--sm" title="End this subscription?">
                 {with_period}
-                <p>"Or now: the agent stops answering, and its keys stop working. What is paid for this month is not given back."</p>
+                <p>"Or now: the agent stops answering, and its keys stop working. What is paid for this period is not given back; what was used and is billed by use is paid first."</p>
                 <PostForm action=end class="stack">
                     <input type="hidden" name="subscription" value=id.clone()/>
                     <Submit label="End it now" look=Look::DangerSolid/>
@@ -234,9 +267,10 @@ fn card(line: Line, forms: &Forms) -> AnyView {
             <div class="stack">
                 {problem}
                 {overdue}
-                <div class="row row--between"><span><strong>{subscription.plan_name.clone()}</strong>" · "{subscription.price.to_string()}" a month "{paid}</span><span class="row row--sm">{open}{resuming}{ending}</span></div>
+                <div class="row row--between"><span><strong>{subscription.plan_name.clone()}</strong>" · "{format!("{} a {} ", subscription.price, subscription.interval)}{paid}</span><span class="row row--sm">{open}{keeping}{resuming}{ending}</span></div>
                 <Meter label="Calls this month" used=subscription.used limit=subscription.monthly_quota/>
                 {switching}
+                <p class="tiny"><a class="btn-link" href=bill>"Usage bill"</a></p>
             </div>
         </Card>
     }

@@ -46,16 +46,24 @@ fn PlanCard(plan: PlanView, on_sale: bool, capabilities: Vec<Capability>) -> imp
         capabilities.contains(&Capability::Chat).then(|| "Chat for your site".to_owned()),
         capabilities.contains(&Capability::Api).then(|| "API keys".to_owned()),
     ];
+    let besides = plan.besides.iter().cloned();
     let points = points
         .into_iter()
         .flatten()
+        .chain(besides)
         .map(|point| view! { <li><Icon sign=Sign::Check/><span>{point}</span></li> })
         .views();
-    let label = if plan.price.is_zero() { format!("Start {}", plan.name) } else { format!("Choose {}", plan.name) };
+    let label = if plan.trial_days > 0 {
+        format!("Try {}", plan.name)
+    } else if plan.price.is_zero() {
+        format!("Start {}", plan.name)
+    } else {
+        format!("Choose {}", plan.name)
+    };
     view! {
         <article class="card plan">
             <div class="stack stack--sm"><h3>{plan.name}</h3><p class="muted small">{plan.description}</p></div>
-            <p class="plan__price">{plan.price.to_string()}<small>" / month"</small></p>
+            <p class="plan__price">{plan.price.to_string()}<small>{format!(" / {}", plan.interval)}</small></p>
             <ul class="plan__list">{points}</ul>
             {on_sale.then(|| view! { <LinkButton href=links::buy(plan.id) label look=Look::Secondary class="btn--block"/> }.into_any())}
         </article>
@@ -88,7 +96,7 @@ fn Compare(plans: Vec<PlanView>, capabilities: Vec<Capability>) -> impl IntoView
                     <caption class="sr">"Plans compared"</caption>
                     <thead><tr><td></td>{heads}</tr></thead>
                     <tbody>
-                        {row("Price of a month", &|plan| plan.price.to_string())}
+                        {row("Price", &|plan| format!("{} / {}", plan.price, plan.interval))}
                         {row("Calls a month", &|plan| plan.monthly_quota.map_or_else(|| "no limit".to_owned(), fmt::count))}
                         {row("Calls a minute", &|plan| fmt::count(plan.requests_per_minute))}
                         {has}

@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_arguments, reason = "a server function takes one for each field of its form")]
 
 use domain::Currency;
+use domain::pricing::Interval;
 use domain::state::OfferingState;
 use domain::view::provider::OfferingEdit;
 use leptos::prelude::*;
@@ -68,8 +69,16 @@ pub async fn save_plan(
     plan_description: String,
     price: String,
     currency: String,
+    interval: String,
     monthly_quota: String,
+    calls_price: String,
+    read_price: String,
+    written_price: String,
+    once_price: String,
+    trial_days: String,
 ) -> Result<(), UiError> {
+    use domain::pricing::{BILLIONTHS, Meter, Part, Terms, UnitPrice};
+
     use crate::server_context as here;
 
     let (ctx, who) = here::asking()?;
@@ -84,13 +93,45 @@ pub async fn save_plan(
             Some(text.parse().map_err(|_| here::fail(UiError::invalid("monthly_quota", "must be a whole number")))?)
         }
     };
+    let interval = interval.parse().map_err(|_| here::fail(UiError::invalid("interval", "must be month or year")))?;
+    let trial_days = match trial_days.trim() {
+        "" => 0,
+        text => {
+            text.parse().map_err(|_| here::fail(UiError::invalid("trial_days", "must be a whole number of days")))?
+        }
+    };
+    let amount = |field: &str, text: &str| match text.trim() {
+        "" => Ok(None),
+        text => domain::Money::from_decimal(text, currency)
+            .map(|money| Some(money.minor))
+            .ok_or_else(|| here::fail(UiError::invalid(field, "must be an amount like 3 or 0.50"))),
+    };
+    // A minor unit for so many calls or tokens, in billionths of one for each.
+    let unit = |minor: i64, lot: i64| UnitPrice(minor.saturating_mul(BILLIONTHS / lot));
+    let mut parts = Vec::new();
+    if let Some(amount) = amount("once_price", &once_price)? {
+        parts.push(Part::Once { amount });
+    }
+    if let Some(minor) = amount("calls_price", &calls_price)? {
+        let beyond = unit(minor, 1_000);
+        parts.push(Part::Quota { meter: Meter::Calls, included: monthly_quota.unwrap_or(0), beyond });
+    }
+    for (field, text, meter) in
+        [("read_price", &read_price, Meter::InputTokens), ("written_price", &written_price, Meter::OutputTokens)]
+    {
+        if let Some(minor) = amount(field, text)? {
+            parts.push(Part::PerUnit { meter, unit: unit(minor, 1_000_000) });
+        }
+    }
     let form = domain::view::provider::PlanForm {
         id: None,
         name: plan_name,
         description: plan_description,
         price,
-        monthly_quota,
+        // What is beyond the calls that are included costs something, and so is not refused.
+        monthly_quota: if calls_price.trim().is_empty() { monthly_quota } else { None },
         requests_per_minute: None,
+        terms: Terms { interval, trial_days, parts },
     };
     services::provider::save_plan(&ctx, &who, id, form)
         .await
@@ -292,6 +333,7 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
         .cloned()
         .map(|row| {
             let quota = row.monthly_quota.map_or_else(|| "no limit".to_owned(), |quota| format!("{} calls", fmt::count(quota)));
+            let besides: String = row.besides.iter().map(|words| format!(" · {words}")).collect();
             let (offering, plan) = (edit.id.to_string(), row.id.to_string());
             let end = if row.archived {
                 view! { <Badge text="Off sale"/> }.into_any()
@@ -307,7 +349,7 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
             };
             view! {
                 <li class="row row--between row--nowrap">
-                    <div><strong>{row.name}</strong><p class="muted small">{row.price.to_string()}" a month · "{quota}</p></div>
+                    <div><strong>{row.name}</strong><p class="muted small">{format!("{} a {} · {quota}", row.price, row.interval)}{besides}</p></div>
                     {end}
                 </li>
             }
@@ -315,6 +357,7 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
         .views();
     let currencies =
         Currency::ALL.iter().map(|currency| (currency.to_string(), currency.to_string())).collect::<Vec<_>>();
+    let intervals = Interval::ALL.iter().map(|each| (each.to_string(), format!("each {each}"))).collect::<Vec<_>>();
     view! {
         <Card title="Plans" text="A price never changes for those who have it: take a plan off sale and make a new one.">
             <div class="stack">
@@ -323,9 +366,15 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
                     <FormAlert form/>
                     <input type="hidden" name="id" value=id/>
                     <Field form name="plan_name" label="Plan" placeholder="Starter" required=true maxlength=60/>
-                    <Field form name="price" label="Price of a month" placeholder="29" required=true inputmode="decimal"/>
+                    <Field form name="price" label="Price" placeholder="29" required=true inputmode="decimal"/>
+                    <SelectField form name="interval" label="Paid" options=intervals value="month"/>
                     <SelectField form name="currency" label="Currency" options=currencies value="USD"/>
                     <Field form name="monthly_quota" label="Calls a month" placeholder="1000" inputmode="numeric" hint="Empty means without a limit."/>
+                    <Field form name="calls_price" label="Price of 1,000 calls beyond them" placeholder="0.50" inputmode="decimal" hint="Empty: calls beyond them are not answered."/>
+                    <Field form name="read_price" label="Price of a million tokens read" placeholder="3" inputmode="decimal"/>
+                    <Field form name="written_price" label="Price of a million tokens written" placeholder="15" inputmode="decimal"/>
+                    <Field form name="once_price" label="Price of setting it up, once" placeholder="49" inputmode="decimal"/>
+                    <Field form name="trial_days" label="Days to try it free" placeholder="14" inputmode="numeric"/>
                     <Field form name="plan_description" label="In a sentence" maxlength=200/>
                     <Submit label="Add the plan" look=Look::Secondary pending=form.pending/>
                 </PostForm>

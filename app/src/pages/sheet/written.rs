@@ -1,14 +1,16 @@
 //! What the pages of figures say.
 
 use domain::ledger::{AccountCode, TransactionKind};
-use domain::state::{EarningState, InvoiceKind};
+use domain::state::{EarningState, InvoiceKind, PayoutState};
 use domain::view::money::{
     EarningView, EarningsView, EntryView, InvoiceView, PlanCost, RevenueRow, Simulation, TransactionView,
 };
-use domain::view::sheet::{Cell, CellLook, Figure, Grid, Pages, Sheet};
+use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView, PayoutsView};
+use domain::view::sheet::{Cell, CellLook, Figure, Grid, Pages, Press, Sheet};
 use domain::view::{Page, Paging};
-use domain::{InvoiceId, Money, OrganizationId, SubscriptionId};
+use domain::{Currency, InvoiceId, Money, OrganizationId, PayoutId, SubscriptionId};
 use services::ledger::{self, TransactionFilter};
+use services::payouts;
 use services::{Ctx, Principal};
 
 use crate::error::UiError;
@@ -23,9 +25,13 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
     let paging = Paging::clamped(page.parse().unwrap_or(1), ROWS);
     match of {
         "earnings" => earnings(&ctx, &who, here::id("provider", id)?, paging).await,
+        "usage-bill" => usage_bill(&ctx, &who, here::id("subscription", id)?).await,
         "simulation" => simulation(&ctx, &who, here::id("subscription", id)?).await,
         "invoices" => invoices(&ctx, &who, here::id("organization", id)?, paging).await,
         "invoice" => invoice(&ctx, &who, here::id("invoice", id)?).await,
+        "payouts" => paid_to(&ctx, &who, here::id("provider", id)?, paging).await,
+        "payout" => payout(&ctx, &who, here::id("payout", id)?, paging).await,
+        "payout-run" => payout_run(&ctx, &who, paging).await,
         "revenue" => revenue(&ctx, &who).await,
         "ledger" => {
             let owner = if owner.is_empty() { None } else { Some(here::id("organization", owner)?) };
@@ -34,6 +40,46 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
         }
         "check" => check(&ctx, &who).await,
         _ => Err(here::fail(services::Error::NotFound("page"))),
+    }
+}
+
+/// Does what a button says; returns where that leads.
+pub(super) async fn press(what: &str, id: &str, value: &str) -> Result<String, UiError> {
+    let (ctx, who) = here::asking()?;
+    let run = |notice: &str| Ok(here::lead_to(links::with_notice(&links::admin("payouts/"), notice)));
+    match what {
+        "payout-account" => {
+            let provider = here::id("provider", id)?;
+            Ok(here::lead_to(payouts::open_account(&ctx, &who, provider).await.map_err(here::fail)?))
+        }
+        "payout-run" => {
+            payouts::run(&ctx, &who).await.map_err(here::fail)?;
+            run("sent")
+        }
+        "payout-again" => {
+            payouts::send_again(&ctx, &who, here::id("payout", id)?).await.map_err(here::fail)?;
+            run("retried")
+        }
+        "payout-hold" => {
+            let why = value.trim();
+            if why.is_empty() {
+                return Err(here::fail(services::Error::invalid("value", "say why: the provider reads it")));
+            }
+            payouts::hold(&ctx, &who, here::id("provider", id)?, why).await.map_err(here::fail)?;
+            run("saved")
+        }
+        "payout-release" => {
+            payouts::hold(&ctx, &who, here::id("provider", id)?, "").await.map_err(here::fail)?;
+            run("saved")
+        }
+        "keep-plan" => {
+            let subscription = here::id("subscription", id)?;
+            services::billing::keep_plan(&ctx, &who, subscription).await.map_err(here::fail)?;
+            let now = services::subscriptions::get(&ctx, &who, subscription).await.map_err(here::fail)?;
+            let page = links::organization(now.organization_id, "resources/");
+            Ok(here::lead_to(links::with_notice(&page, "goes-on")))
+        }
+        _ => Err(here::fail(services::Error::NotFound("button"))),
     }
 }
 
@@ -75,7 +121,7 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
         title: "Revenue".to_owned(),
         text: "Each sale: what the buyer paid, what the marketplace keeps, and what is yours.".to_owned(),
         figures,
-        links: vec![table],
+        links: vec![table, Cell::text("Payouts").to(links::provider(provider, "payouts/"))],
         grids: vec![Grid {
             title: "Sales".to_owned(),
             head: heads(&[
@@ -95,6 +141,7 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
             pages,
             ..Grid::default()
         }],
+        ..Sheet::default()
     })
 }
 
@@ -121,6 +168,189 @@ fn earning(sale: EarningView) -> Vec<Cell> {
         Cell::new(state, look),
         Cell::new(from, CellLook::When),
     ]
+}
+
+async fn paid_to(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: Paging) -> Result<Sheet, UiError> {
+    let view = payouts::overview(ctx, who, provider, paging).await.map_err(here::fail)?;
+    let PayoutsView { account, may_change, available, in_transit, paid, payouts, .. } = view;
+    let label = match &account {
+        Some(account) if account.ready => "Change where you are paid to",
+        _ => "Say where you are paid to",
+    };
+    let minimum = Money::new(view.minimum, available.first().map_or(Currency::Usd, |money| money.currency));
+    let pages = Some(pages(&payouts));
+    Ok(Sheet {
+        title: "Payouts".to_owned(),
+        text: "Where your earnings go, and what has gone there.".to_owned(),
+        figures: vec![
+            figure("Available", fmt::amounts(&available), format!("Goes out with the next run, from {minimum} on")),
+            figure("On its way", fmt::amounts(&in_transit), "Set apart, and not refunded from any more"),
+            figure("Paid in all", fmt::amounts(&paid), ""),
+        ],
+        links: vec![Cell::text("Earnings").to(links::provider(provider, "revenue/"))],
+        presses: may_change.then(|| Press::new("payout-account", provider, label)).into_iter().collect(),
+        grids: vec![
+            destination(account, may_change),
+            Grid {
+                title: "Payouts".to_owned(),
+                head: heads(&["Sent", "Amount", "To", "State", ""]),
+                rows: payouts.rows.into_iter().map(|row| payout_row(row, false)).collect(),
+                empty: "Nothing was paid out yet.".to_owned(),
+                pages,
+                ..Grid::default()
+            },
+        ],
+    })
+}
+
+/// Writes where a provider is paid to, and what stands in the way.
+fn destination(account: Option<PayoutAccountView>, may_change: bool) -> Grid {
+    let mut rows = Vec::new();
+    let empty = if may_change {
+        "Nowhere yet. Say where you are paid to, and what is available goes out with the next run."
+    } else {
+        "Nowhere yet. An owner of the organization can say where."
+    };
+    if let Some(PayoutAccountView { destination, ready, due, held, waits_until, .. }) = account {
+        let (state, look) = if ready { ("Ready", CellLook::Good) } else { ("Not finished", CellLook::Warn) };
+        let place = if destination.is_empty() { "Not known yet".to_owned() } else { destination };
+        rows.push(vec![Cell::new(state, look), Cell::text(place)]);
+        rows.extend(due.into_iter().map(|what| vec![Cell::new("Still wanted", CellLook::Warn), Cell::text(what)]));
+        if let Some(until) = waits_until {
+            let text = format!("It is a new account: the first payout to it goes out from {} on.", until.readable());
+            rows.push(vec![Cell::new("Waits", CellLook::Warn), Cell::text(text)]);
+        }
+        if !held.is_empty() {
+            rows.push(vec![Cell::new("Held back", CellLook::Bad), Cell::text(held)]);
+        }
+    }
+    Grid {
+        title: "Where to".to_owned(),
+        head: heads(&["State", "Account"]),
+        rows,
+        empty: empty.to_owned(),
+        ..Grid::default()
+    }
+}
+
+fn payout_state(state: PayoutState) -> Cell {
+    match state {
+        PayoutState::Sending => Cell::new("On its way", CellLook::Warn),
+        PayoutState::Paid => Cell::new("Paid", CellLook::Good),
+        PayoutState::Failed => Cell::new("Came back", CellLook::Bad),
+    }
+}
+
+/// Writes a payout, for its provider or for an operator.
+fn payout_row(row: PayoutView, operator: bool) -> Vec<Cell> {
+    let page = links::provider(row.provider_id, &format!("payouts/{}/", row.id));
+    let page = if operator { links::admin(&format!("payouts/{}/", row.id)) } else { page };
+    let mut cells = vec![Cell::new(row.created.readable(), CellLook::When).to(page)];
+    if operator {
+        cells.push(Cell::text(row.provider));
+    }
+    cells.extend([Cell::number(row.amount), Cell::text(row.destination), payout_state(row.state)]);
+    cells.push(match row.state {
+        PayoutState::Sending if operator => Cell::press(Press::new("payout-again", row.id, "Ask again")),
+        _ => Cell::text(row.failure),
+    });
+    cells
+}
+
+async fn payout(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Result<Sheet, UiError> {
+    let view = payouts::statement(ctx, who, id, paging).await.map_err(here::fail)?;
+    let row = view.payout;
+    let operator = who.viewer().is_some_and(|viewer| viewer.user.operator);
+    let all = if operator { links::admin("payouts/") } else { links::provider(row.provider_id, "payouts/") };
+    let pages = Some(pages(&view.lines));
+    let what = match row.state {
+        PayoutState::Sending => "is on its way".to_owned(),
+        PayoutState::Paid => format!("was paid on {} ({})", row.settled.unwrap_or(row.created).day(), row.reference),
+        PayoutState::Failed => format!("came back: {}", row.failure),
+    };
+    Ok(Sheet {
+        title: format!("Payout of {}", row.amount),
+        text: format!("To {} of {}. It {what}.", row.provider, row.destination),
+        links: vec![Cell::text("All payouts").to(all)],
+        grids: vec![Grid {
+            title: "What it is made of".to_owned(),
+            text: "Everything that became available since the payout before it, and what went back of it.".to_owned(),
+            head: heads(&["When", "What", "Buyer", "Gross", "Yours"]),
+            rows: view.lines.rows.into_iter().map(payout_line).collect(),
+            pages,
+            ..Grid::default()
+        }],
+        ..Sheet::default()
+    })
+}
+
+fn payout_line(line: PayoutLine) -> Vec<Cell> {
+    let what = Cell::text(format!("{}: {}", kind_words(line.kind), line.memo));
+    vec![
+        Cell::new(line.when.readable(), CellLook::When),
+        match line.order_id {
+            Some(order) => what.to(links::order(order)),
+            None => what,
+        },
+        Cell::text(line.buyer),
+        Cell::number(line.gross.map(|gross| gross.to_string()).unwrap_or_default()),
+        Cell::number(line.amount),
+    ]
+}
+
+async fn payout_run(ctx: &Ctx, who: &Principal, paging: Paging) -> Result<Sheet, UiError> {
+    let plan = payouts::plan(ctx, who).await.map_err(here::fail)?;
+    let done = payouts::list(ctx, who, paging).await.map_err(here::fail)?;
+    let due = plan.rows.iter().filter(|row| row.obstacle.is_empty()).count();
+    let total = fmt::amounts(&plan.total);
+    let label =
+        format!("Pay {total} to {}", fmt::plural(i64::try_from(due).unwrap_or(i64::MAX), "provider", "providers"));
+    let done_pages = Some(pages(&done));
+    let row = |row: PayoutPlanRow| {
+        let state = if row.obstacle.is_empty() {
+            Cell::new("Will be paid", CellLook::Good)
+        } else {
+            Cell::new(if row.held { "Held back" } else { "Not now" }, CellLook::Warn)
+        };
+        let press = match (row.has_account, row.held) {
+            (false, _) => Cell::default(),
+            (true, true) => Cell::press(Press::new("payout-release", row.provider_id, "Go on")),
+            (true, false) => Cell::press(Press::new("payout-hold", row.provider_id, "Hold back").asking("Why")),
+        };
+        vec![
+            Cell::text(row.provider).to(links::public_provider(row.provider_id)),
+            Cell::number(row.amount),
+            Cell::text(row.destination),
+            state,
+            Cell::text(row.obstacle),
+            press,
+        ]
+    };
+    Ok(Sheet {
+        title: "Payouts".to_owned(),
+        text: "What a run would pay now; nothing is sent before you press the button.".to_owned(),
+        links: vec![Cell::text("The ledger").to(links::admin("ledger/"))],
+        presses: (due > 0).then(|| Press::new("payout-run", "", label)).into_iter().collect(),
+        grids: vec![
+            Grid {
+                title: "Available to providers".to_owned(),
+                head: heads(&["Provider", "Available", "To", "State", "Why not", ""]),
+                rows: plan.rows.into_iter().map(row).collect(),
+                empty: "Nothing is available to anyone. What is earned is held back first, so that a refund finds it."
+                    .to_owned(),
+                ..Grid::default()
+            },
+            Grid {
+                title: "Paid out".to_owned(),
+                head: heads(&["Sent", "Provider", "Amount", "To", "State", ""]),
+                rows: done.rows.into_iter().map(|row| payout_row(row, true)).collect(),
+                empty: "Nothing was paid out yet.".to_owned(),
+                pages: done_pages,
+                ..Grid::default()
+            },
+        ],
+        ..Sheet::default()
+    })
 }
 
 async fn simulation(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<Sheet, UiError> {
@@ -161,6 +391,61 @@ async fn simulation(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<Sh
             empty: "This product has no plans any more.".to_owned(),
             ..Grid::default()
         }],
+        ..Sheet::default()
+    })
+}
+
+async fn usage_bill(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<Sheet, UiError> {
+    let view = services::billing::usage_bill(ctx, who, id).await.map_err(here::fail)?;
+    let mut figures =
+        vec![figure("Used until now", view.running.amount.to_string(), "What it would cost if the period ended now")];
+    if let Some((amount, at)) = view.next {
+        figures.push(figure(
+            "Besides, next",
+            amount.to_string(),
+            format!("On {}, for the period that begins", at.day()),
+        ));
+    }
+    let line =
+        |line: domain::pricing::Line| vec![Cell::text(line.text), Cell::text(line.how), Cell::number(line.amount)];
+    let columns = || heads(&["What", "How", "Amount"]);
+    let mut grids = vec![Grid {
+        title: "Since the last bill".to_owned(),
+        text: format!("On the plan {}, since {}.", view.running.plan, view.running.from.readable()),
+        head: columns(),
+        rows: view.running.lines.into_iter().map(line).collect(),
+        empty: "Nothing that is used costs anything on this plan.".to_owned(),
+        ..Grid::default()
+    }];
+    grids.extend(view.closed.into_iter().map(|closed| {
+        let mut rows: Vec<Vec<Cell>> = closed.lines.into_iter().map(line).collect();
+        let total = Cell::text("Total");
+        let total = match closed.order_id {
+            Some(order) => total.to(links::order(order)),
+            None => total,
+        };
+        rows.push(vec![total, Cell::text(""), Cell::number(closed.amount)]);
+        Grid {
+            title: format!("Statement {}", closed.number),
+            text: format!(
+                "On the plan {}, from {} to {}. Seal {}.",
+                closed.plan,
+                closed.from.readable(),
+                closed.until.readable(),
+                &closed.hash[..closed.hash.len().min(12)]
+            ),
+            head: columns(),
+            rows,
+            ..Grid::default()
+        }
+    }));
+    Ok(Sheet {
+        title: "Usage bill".to_owned(),
+        text: format!("What was used of “{}”, and what that costs.", view.subscription_name),
+        figures,
+        links: vec![Cell::text("Subscriptions").to(links::organization(view.organization_id, "resources/"))],
+        grids,
+        ..Sheet::default()
     })
 }
 
@@ -275,6 +560,7 @@ async fn revenue(ctx: &Ctx, who: &Principal) -> Result<Sheet, UiError> {
             empty: "Nothing is sold yet.".to_owned(),
             ..Grid::default()
         }],
+        ..Sheet::default()
     })
 }
 
@@ -327,17 +613,24 @@ async fn books(ctx: &Ctx, who: &Principal, filter: TransactionFilter, paging: Pa
     })
 }
 
-/// Writes a transaction as a row a line; its number, time and subject stand on the first.
-fn transaction(view: TransactionView) -> Vec<Vec<Cell>> {
-    let TransactionView { number, kind, memo, occurred, entries, .. } = view;
-    let what = match kind {
+const fn kind_words(kind: TransactionKind) -> &'static str {
+    match kind {
         TransactionKind::Sale => "Sale",
         TransactionKind::Unmatched => "Payment without an order",
         TransactionKind::Fee => "Fee",
         TransactionKind::Release => "Released",
         TransactionKind::RefundDue => "Refund decided",
         TransactionKind::RefundPaid => "Refund made",
-    };
+        TransactionKind::PayoutReserved => "Payout set apart",
+        TransactionKind::PayoutPaid => "Payout made",
+        TransactionKind::PayoutFailed => "Payout came back",
+    }
+}
+
+/// Writes a transaction as a row a line; its number, time and subject stand on the first.
+fn transaction(view: TransactionView) -> Vec<Vec<Cell>> {
+    let TransactionView { number, kind, memo, occurred, entries, .. } = view;
+    let what = kind_words(kind);
     let line = |(place, entry): (usize, EntryView)| {
         let EntryView { account, owner, amount, .. } = entry;
         let first = place == 0;

@@ -42,6 +42,10 @@ pub struct Figures {
     pub kept: Vec<Money>,
     /// Payments that are on their way back, by currency.
     pub refunding: Vec<Money>,
+    /// Payouts that the rail has made, by currency.
+    pub paid_out: Vec<Money>,
+    /// Each provider's payouts that are under way.
+    pub in_transit: Vec<(OrganizationId, Money)>,
 }
 
 /// One thing that must hold.
@@ -55,7 +59,7 @@ pub struct Finding {
 
 /// Compares the two sides.
 pub fn findings(figures: &Figures) -> Vec<Finding> {
-    let facts = [&figures.commission, &figures.tax, &figures.kept, &figures.refunding];
+    let facts = [&figures.commission, &figures.tax, &figures.kept, &figures.refunding, &figures.paid_out];
     let currencies: BTreeSet<Currency> = figures
         .balances
         .iter()
@@ -68,7 +72,10 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
         Side { rule: "Commission is that of the sales that stand", problems: Vec::new() },
         Side { rule: "Taxes to pay are those of the sales that stand", problems: Vec::new() },
         Side { rule: "What is due to buyers is what is on its way back", problems: Vec::new() },
-        Side { rule: "What the rail holds is what was taken and not given back, less its fees", problems: Vec::new() },
+        Side {
+            rule: "What the rail holds is what was taken and neither given back nor paid out, less its fees",
+            problems: Vec::new(),
+        },
     ];
     for &currency in &currencies {
         let sum: i128 = figures
@@ -87,7 +94,8 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
             (of(AccountCode::RefundsDue), total(&figures.refunding, currency)),
             (
                 of(AccountCode::RailBalance) + of(AccountCode::RailFees),
-                total(&figures.kept, currency) + total(&figures.refunding, currency),
+                total(&figures.kept, currency) + total(&figures.refunding, currency)
+                    - total(&figures.paid_out, currency),
             ),
         ];
         for (side, (ledger, facts)) in sides.iter_mut().zip(pairs) {
@@ -100,16 +108,23 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
         .balances
         .iter()
         .filter_map(|balance| Some((balance.owner?, balance.amount.currency)))
-        .chain(figures.held_back.iter().map(|(owner, money)| (*owner, money.currency)))
+        .chain(figures.held_back.iter().chain(&figures.in_transit).map(|(owner, money)| (*owner, money.currency)))
         .collect();
+    let mut transit = Side { rule: "Each provider’s payouts under way are in its account", problems: Vec::new() };
     let mut negative = Vec::new();
     for &(owner, currency) in &owners {
-        let mine = figures.held_back.iter().filter(|(id, _)| *id == owner).map(|(_, money)| *money);
-        let facts = total(&mine.collect::<Vec<_>>(), currency);
         let name = format!(" of {owner}");
-        held.compare(balance(figures, AccountCode::ProviderPending, Some(owner), currency), facts, currency, &name);
-        for account in [AccountCode::ProviderPending, AccountCode::ProviderAvailable, AccountCode::ProviderReceivable] {
-            let minor = balance(figures, account, Some(owner), currency);
+        let of = |account| balance(figures, account, Some(owner), currency);
+        held.compare(of(AccountCode::ProviderPending), of_owner(&figures.held_back, owner, currency), currency, &name);
+        let under_way = of_owner(&figures.in_transit, owner, currency);
+        transit.compare(of(AccountCode::ProviderInTransit), under_way, currency, &name);
+        for account in [
+            AccountCode::ProviderPending,
+            AccountCode::ProviderAvailable,
+            AccountCode::ProviderInTransit,
+            AccountCode::ProviderReceivable,
+        ] {
+            let minor = of(account);
             if minor < 0 {
                 negative.push(format!("{account} of {owner} is {minor} minor units of {currency}"));
             }
@@ -119,7 +134,7 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
         Finding { rule: "All debits equal all credits", problems: equal },
         Finding { rule: "No account of a provider is below zero", problems: negative },
     ];
-    sides.push(held);
+    sides.extend([held, transit]);
     all.extend(sides.into_iter().map(|side| Finding { rule: side.rule, problems: side.problems }));
     all
 }
@@ -145,4 +160,9 @@ fn balance(figures: &Figures, account: AccountCode, owner: Option<OrganizationId
 
 fn total(amounts: &[Money], currency: Currency) -> i128 {
     amounts.iter().filter(|money| money.currency == currency).map(|money| i128::from(money.minor)).sum()
+}
+
+fn of_owner(amounts: &[(OrganizationId, Money)], owner: OrganizationId, currency: Currency) -> i128 {
+    let mine = amounts.iter().filter(|(id, money)| *id == owner && money.currency == currency);
+    mine.map(|(_, money)| i128::from(money.minor)).sum()
 }

@@ -44,14 +44,46 @@ pub struct Released {
 
 /// Returns the lines of an earning that is no longer held back: first it settles what the provider owes.
 pub fn release(net: Money, owed: i64, provider: OrganizationId) -> (Vec<Posting>, Released) {
-    let settled = Money::new(net.minor.min(owed.max(0)), net.currency);
-    let available = Money::new(net.minor - settled.minor, net.currency);
+    becomes_available(ProviderAccount::Pending, net, owed, provider)
+}
+
+/// Moves a provider's money from one of its accounts to what may be paid out, after what it owes.
+fn becomes_available(
+    from: ProviderAccount,
+    amount: Money,
+    owed: i64,
+    provider: OrganizationId,
+) -> (Vec<Posting>, Released) {
+    let settled = Money::new(amount.minor.min(owed.max(0)), amount.currency);
+    let available = Money::new(amount.minor - settled.minor, amount.currency);
     let lines = vec![
-        Posting::debit(Account::Provider(ProviderAccount::Pending, provider), net),
+        Posting::debit(Account::Provider(from, provider), amount),
         Posting::credit(Account::Provider(ProviderAccount::Receivable, provider), settled),
         Posting::credit(Account::Provider(ProviderAccount::Available, provider), available),
     ];
     (lines, Released { settled, available })
+}
+
+/// Returns the lines of earnings that are set apart to be paid out, so that nothing else can use them.
+pub fn payout_reserved(amount: Money, provider: OrganizationId) -> Vec<Posting> {
+    vec![
+        Posting::debit(Account::Provider(ProviderAccount::Available, provider), amount),
+        Posting::credit(Account::Provider(ProviderAccount::InTransit, provider), amount),
+    ]
+}
+
+/// Returns the lines of a payout that the rail has made.
+pub fn payout_paid(amount: Money, provider: OrganizationId) -> Vec<Posting> {
+    vec![
+        Posting::debit(Account::Provider(ProviderAccount::InTransit, provider), amount),
+        Posting::credit(platform(PlatformAccount::RailBalance), amount),
+    ]
+}
+
+/// Returns the lines of a payout that the rail has not made: what the provider came to owe meanwhile is settled
+/// first, and the rest is available again.
+pub fn payout_failed(amount: Money, owed: i64, provider: OrganizationId) -> Vec<Posting> {
+    becomes_available(ProviderAccount::InTransit, amount, owed, provider).0
 }
 
 /// Where an earning's money is when its sale goes back.

@@ -1,10 +1,12 @@
 //! The bill of a period.
 
+use serde::{Deserialize, Serialize};
+
 use super::{BILLIONTHS, Interval, LARGEST, Meter, Part, Price, Tier, UnitPrice};
-use crate::Money;
+use crate::{Currency, Money};
 
 /// What was used in a period.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Answered calls.
     pub calls: i64,
@@ -15,6 +17,15 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Returns what was used since an earlier count; never less than nothing.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            calls: (self.calls - before.calls).max(0),
+            input_tokens: (self.input_tokens - before.input_tokens).max(0),
+            output_tokens: (self.output_tokens - before.output_tokens).max(0),
+        }
+    }
+
     /// Returns how much was used of what a meter counts; never less than nothing.
     pub fn of(self, meter: Meter) -> i64 {
         let used = match meter {
@@ -27,7 +38,7 @@ impl Usage {
 }
 
 /// One line of a bill.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// What is paid for, in words.
     pub text: String,
@@ -60,7 +71,7 @@ pub fn bill(price: &Price, usage: Usage, first: bool) -> Bill {
 
 fn line(price: &Price, part: &Part, usage: Usage, first: bool) -> Option<Line> {
     let money = |minor: i64| Money::new(minor, price.currency);
-    let each = |unit: UnitPrice| written(unit, price);
+    let each = |unit: UnitPrice| written(unit, price.currency);
     let line = |text: String, how: String, minor: i64| Some(Line { text, how, amount: money(minor) });
     match part {
         Part::Fixed { amount } => {
@@ -147,8 +158,8 @@ fn priced(parts: &[(i64, UnitPrice)]) -> i64 {
 }
 
 /// Writes the price of a unit: `$0.002`, with as many decimals as it has.
-fn written(unit: UnitPrice, price: &Price) -> String {
-    let sign = price.currency.sign();
+pub(super) fn written(unit: UnitPrice, currency: Currency) -> String {
+    let sign = currency.sign();
     // A minor unit is a hundredth, so a billionth of it has eleven decimals.
     let (whole, rest) = (unit.0 / (100 * BILLIONTHS), unit.0 % (100 * BILLIONTHS));
     let decimals = format!("{rest:011}");
@@ -170,7 +181,7 @@ fn words(meter: Meter, used: i64) -> String {
 }
 
 /// Writes 12345 as `12,345`.
-fn count(number: i64) -> String {
+pub(super) fn count(number: i64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

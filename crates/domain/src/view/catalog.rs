@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pricing::{Interval, Terms};
 use crate::{
     CategoryId, Money, OfferingId, OrganizationId, PlanId, ReviewId, Timestamp,
     state::{Capability, OfferingState, ProviderState},
@@ -109,7 +110,7 @@ pub struct PlanView {
     pub name: String,
     /// One sentence.
     pub description: String,
-    /// The price of a month.
+    /// What is paid each period.
     pub price: Money,
     /// How many calls a month are in it; nothing means without a limit.
     pub monthly_quota: Option<i64>,
@@ -117,6 +118,15 @@ pub struct PlanView {
     pub requests_per_minute: i64,
     /// Whether it can no longer be ordered.
     pub archived: bool,
+    /// How long a period is.
+    pub interval: Interval,
+    /// For how many days it can be tried before the first payment.
+    pub trial_days: i64,
+    /// What is paid besides the price, a sentence a part.
+    pub besides: Vec<String>,
+    /// The same, to be worked with; the browser does not need it.
+    #[serde(skip)]
+    pub terms: Terms,
 }
 
 /// A review.

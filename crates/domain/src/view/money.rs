@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{AccountCode, TransactionKind};
+use crate::pricing::Interval;
 use crate::state::{EarningState, InvoiceKind};
 use crate::view::Page;
 use crate::{
@@ -284,8 +285,12 @@ pub struct PlanChange {
     pub plan_id: PlanId,
     /// By name.
     pub name: String,
-    /// What a month of it costs.
+    /// What a period of it costs.
     pub price: Money,
+    /// How long a period of it is.
+    pub interval: Interval,
+    /// When it holds from, where not at once: after the period that is paid.
+    pub from: Option<Timestamp>,
     /// What the rest of the month was worth on the old plan; below zero, as it goes back.
     pub credit: Money,
     /// What the rest of the month costs on this one.
@@ -309,4 +314,42 @@ pub struct PlanCost {
     pub refused: i64,
     /// What the month would have cost.
     pub total: Money,
+}
+
+/// What was used of a subscription, and what that costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsageBill {
+    /// Of which subscription.
+    pub subscription_id: SubscriptionId,
+    /// Whose.
+    pub organization_id: OrganizationId,
+    /// What its buyer calls it.
+    pub subscription_name: String,
+    /// What was used since the last closing, and what it would cost if it were closed now.
+    pub running: StatementView,
+    /// What is due besides when the period ends, and when that is.
+    pub next: Option<(Money, Timestamp)>,
+    /// The closed ones, newest first.
+    pub closed: Vec<StatementView>,
+}
+
+/// What was used from one closing to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatementView {
+    /// Its number, from 1; 0 for what still runs.
+    pub number: i64,
+    /// By the prices of which plan, by name.
+    pub plan: String,
+    /// When it began.
+    pub from: Timestamp,
+    /// When it was closed.
+    pub until: Timestamp,
+    /// The bill, line by line.
+    pub lines: Vec<crate::pricing::Line>,
+    /// What it comes to.
+    pub amount: Money,
+    /// The order that asks for it.
+    pub order_id: Option<OrderId>,
+    /// The seal; empty for what still runs.
+    pub hash: String,
 }

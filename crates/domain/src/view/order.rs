@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pricing::Interval;
 use crate::{
     ConfigId, Money, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId, SubscriptionId, Timestamp,
     state::{Entitlement, OrderKind, OrderState, PaymentState, SubscriptionState},
@@ -108,8 +109,10 @@ pub struct SubscriptionView {
     pub plan_id: PlanId,
     /// Its plan, by name.
     pub plan_name: String,
-    /// What a month costs.
+    /// What a period costs at least.
     pub price: Money,
+    /// How long a period is.
+    pub interval: Interval,
     /// Calls in a month; nothing means without a limit.
     pub monthly_quota: Option<i64>,
     /// Calls made this month.
@@ -141,6 +144,8 @@ pub struct PeriodView {
     pub cancel_at_period_end: bool,
     /// The order of the next period, while it waits to be paid.
     pub unpaid_order: Option<OrderId>,
+    /// The plan, by name, that it goes on with; nothing where that is the same.
+    pub next_plan: Option<String>,
 }
 
 /// Money that was taken.
@@ -196,6 +201,21 @@ pub struct SandboxCheckoutView {
     pub success_url: String,
     /// Where the buyer goes to leave.
     pub cancel_url: String,
+}
+
+/// What the sandbox rail's page shows where a provider says where it is paid to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SandboxPayoutView {
+    /// The rail's name for the page.
+    pub page: String,
+    /// Who is paid, by name.
+    pub provider: String,
+    /// By whom.
+    pub merchant: String,
+    /// What is known, `Bank account •••• 6789`; empty before anything is.
+    pub destination: String,
+    /// Where the provider goes to leave.
+    pub return_url: String,
 }
 
 /// A buyer's first page.

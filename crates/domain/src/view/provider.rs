@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pricing::Terms;
 use crate::{
     AgentId, FlowVersionId, Money, OfferingId, OrganizationId, PlanId,
     state::{OfferingState, ProviderState},
@@ -97,12 +98,14 @@ pub struct PlanForm {
     pub name: String,
     /// Up to 200 characters.
     pub description: String,
-    /// The price of a month.
+    /// What is paid each period.
     pub price: Money,
     /// Calls a month; nothing means without a limit.
     pub monthly_quota: Option<i64>,
     /// Calls a minute; 60 where it is left out.
     pub requests_per_minute: Option<i64>,
+    /// How often it is paid, and what besides.
+    pub terms: Terms,
 }
 
 /// A provider's first page.

@@ -16,8 +16,35 @@ pub struct Sheet {
     pub figures: Vec<Figure>,
     /// Links beside the heading: where to, and what they say.
     pub links: Vec<Cell>,
+    /// What can be done about all of it, beside the links.
+    pub presses: Vec<Press>,
     /// Its tables, in order.
     pub grids: Vec<Grid>,
+}
+
+/// Something that can be done: a button, with a line of text where one is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    /// What is done, a word that the server knows.
+    pub what: String,
+    /// About which thing.
+    pub id: String,
+    /// What the button says.
+    pub label: String,
+    /// What is asked for beside it; empty where nothing is.
+    pub ask: String,
+}
+
+impl Press {
+    /// Makes a button.
+    pub fn new(what: &str, id: impl ToString, label: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), id: id.to_string(), label: label.into(), ask: String::new() }
+    }
+
+    /// Asks for a line of text beside the button.
+    pub fn asking(self, ask: impl Into<String>) -> Self {
+        Self { ask: ask.into(), ..self }
+    }
 }
 
 /// A number on a tile.
@@ -68,6 +95,8 @@ pub struct Cell {
     pub look: CellLook,
     /// Where they lead; may be empty.
     pub href: String,
+    /// What can be done there, after the words.
+    pub press: Option<Press>,
 }
 
 /// How a cell looks.
@@ -100,12 +129,17 @@ impl Cell {
 
     /// Makes a cell that looks like something.
     pub fn new(text: impl ToString, look: CellLook) -> Self {
-        Self { text: text.to_string(), look, href: String::new() }
+        Self { text: text.to_string(), look, ..Self::default() }
     }
 
     /// Makes a cell of a number or an amount.
     pub fn number(number: impl ToString) -> Self {
         Self::new(number, CellLook::Number)
+    }
+
+    /// Makes a cell of a button.
+    pub fn press(press: Press) -> Self {
+        Self { press: Some(press), ..Self::default() }
     }
 
     /// Makes the cell lead somewhere.

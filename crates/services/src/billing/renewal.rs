@@ -1,12 +1,13 @@
 //! What happens when a period is over.
 
-use domain::pricing::{self, Price, Usage};
+use domain::pricing::Interval;
 use domain::state::{Entitlement, OrderKind, OrderState, PaymentState, SubscriptionState};
-use domain::{Money, OrderId, PaymentId, SubscriptionId, Timestamp, UserId};
+use domain::view::catalog::PlanView;
+use domain::{Money, OrderId, PaymentId, PlanId, SubscriptionId, Timestamp, UserId};
 use store::billings::{self as rows, BillingRow};
 use store::orders::{self, NewOrder, OrderRow, PaymentRow};
 use store::subscriptions::{self, SubscriptionRow};
-use store::{Scope, Tx};
+use store::{Scope, Tx, catalog, statements};
 
 use super::{drop_renewal, tell_gateway};
 use crate::access::on_behalf;
@@ -86,24 +87,54 @@ async fn period_over(
         // Something is under way; the next sweep finds how it went.
         _ => return Ok(Next::Nothing),
     }
-    if row.cancel_at_period_end {
-        let buyer = buyer(tx, row).await?;
-        flow::end_with_period(tx, subscription, buyer, "The month is over, and it was canceled.", now).await?;
-        return Ok(Next::Nothing);
+    let used = plan_of(tx, subscription.plan_id).await?;
+    let next = match row.next_plan_id {
+        Some(id) => plan_of(tx, id).await?,
+        None => used.clone(),
+    };
+    if used.terms.price(used.price).is_metered() || next.terms.price(next.price).is_metered() {
+        super::close(tx, row, &used, now).await?;
     }
-    let price = Price::monthly(Money::new(subscription.price_minor, subscription.currency));
-    let total = pricing::bill(&price, Usage::default(), false).total;
-    if total.is_zero() {
-        rows::update(tx, &next_period(row, now)).await?;
-        return Ok(Next::Nothing);
-    }
+    let owed = statements::owed(tx, row.subscription_id, subscription.currency).await?;
     let created_by = buyer(tx, row).await?;
+    if row.cancel_at_period_end && owed.is_zero() {
+        flow::end_with_period(tx, subscription, created_by, "The period is over, and it was canceled.", now).await?;
+        return Ok(Next::Nothing);
+    }
+    let mut row = row.clone();
+    if row.next_plan_id.is_some() {
+        subscriptions::set_plan(tx, row.subscription_id, next.id, now).await?;
+        if next.interval != used.interval {
+            // Years are not counted on from months.
+            row = BillingRow { anchor: row.period_end, periods: 0, ..row };
+        }
+        row.next_plan_id = None;
+        // Another plan has another quota.
+        tell_gateway(tx, &row, now).await?;
+    }
+    let total = if row.cancel_at_period_end {
+        // The last bill: what was used, and nothing in advance.
+        owed
+    } else {
+        let price = next.terms.price(next.price);
+        // What is paid once is paid after trying, too.
+        let once = if row.period_start.plus_days(next.trial_days) == row.period_end && row.periods == 0 {
+            price.once().minor
+        } else {
+            0
+        };
+        Money::new(price.fixed().minor + once + owed.minor, price.currency)
+    };
+    if total.is_zero() {
+        rows::update(tx, &next_period(&row, next.interval, now)).await?;
+        return Ok(Next::Nothing);
+    }
     let order = NewOrder {
         id: OrderId(fresh_id()),
         project: subscription.project_id,
         provider: subscription.provider_id,
         offering: subscription.offering_id,
-        plan: subscription.plan_id,
+        plan: next.id,
         old_plan: None,
         subscription: Some(row.subscription_id),
         kind: OrderKind::Renew,
@@ -116,17 +147,32 @@ async fn period_over(
     };
     let tenant = on_behalf(row.organization_id);
     orders::insert(tx, tenant, &order).await?;
-    orders::insert_step(tx, tenant, fresh_id(), order.id, order.state, "The next month began.", now).await?;
+    statements::ask(tx, row.subscription_id, order.currency, order.id).await?;
+    let note = if row.cancel_at_period_end { "What was used is due." } else { "The next period began." };
+    orders::insert_step(tx, tenant, fresh_id(), order.id, order.state, note, now).await?;
+    // One that was canceled answers no more, whether its last bill is paid or not.
+    let (entitlement, grace_until) = if row.cancel_at_period_end {
+        (Entitlement::Suspended, now.plus_days(END_DAYS))
+    } else {
+        (Entitlement::Grace, now.plus_days(GRACE_DAYS))
+    };
     let asked = BillingRow {
-        entitlement: Entitlement::Grace,
-        grace_until: Some(now.plus_days(GRACE_DAYS)),
+        entitlement,
+        grace_until: Some(grace_until),
         renewal_order_id: Some(order.id),
         attempts: 0,
         next_attempt_at: Some(now),
-        ..row.clone()
+        ..row
     };
     rows::update(tx, &asked).await?;
+    if asked.cancel_at_period_end {
+        tell_gateway(tx, &asked, now).await?;
+    }
     unpaid(ctx, tx, &asked, order.id, now).await
+}
+
+async fn plan_of(tx: &mut Tx, id: PlanId) -> Result<PlanView> {
+    catalog::plan(tx, id).await?.ok_or(Error::NotFound("plan"))
 }
 
 /// Looks after an order that is not paid yet: tries again, suspends, ends.
@@ -164,7 +210,7 @@ async fn unpaid(ctx: &Ctx, tx: &mut Tx, row: &BillingRow, order: OrderId, now: T
     };
     let Some(method) = method else {
         rows::update(tx, &BillingRow { next_attempt_at: None, ..row.clone() }).await?;
-        flow::letters::to_pay(ctx, tx, &order, "There is no card to charge for it.", now).await?;
+        flow::letters::to_pay(ctx, tx, &order, row.entitlement, "There is no card to charge for it.", now).await?;
         return Ok(Next::Nothing);
     };
     let request = ChargeRequest {
@@ -197,7 +243,7 @@ async fn charge(ctx: &Ctx, id: SubscriptionId, request: ChargeRequest, attempt: 
             let tenant = on_behalf(row.organization_id);
             let note = format!("The payment failed: {why}");
             orders::insert_step(&mut tx, tenant, fresh_id(), order.id, order.state, &note, now).await?;
-            flow::letters::to_pay(ctx, &mut tx, &order, &why, now).await?;
+            flow::letters::to_pay(ctx, &mut tx, &order, row.entitlement, &why, now).await?;
         }
         Err(ChargeError::Rail(error)) => {
             tracing::warn!(order.id = %order.id, %error, "the payment rail charged nothing; it is asked again");
@@ -244,26 +290,39 @@ pub(crate) async fn paid(tx: &mut Tx, order: &OrderRow, note: &str, now: Timesta
     let Some(row) = row else {
         return Err(Error::Conflict("The subscription that this pays for has ended.".to_owned()));
     };
+    if row.cancel_at_period_end {
+        // It was the last bill.
+        let over = BillingRow { renewal_order_id: None, next_attempt_at: None, grace_until: None, ..row.clone() };
+        rows::update(tx, &over).await?;
+        flow::finish_renewal(tx, order, note, now).await?;
+        let subscription =
+            subscriptions::get(tx, id, now.month_start()).await?.ok_or(Error::NotFound("subscription"))?;
+        let buyer = buyer(tx, &row).await?;
+        return flow::end_with_period(tx, &subscription, buyer, "It was canceled, and its last bill is paid.", now)
+            .await;
+    }
+    let interval = plan_of(tx, order.plan_id).await?.interval;
     let payment = orders::kept_payments(tx, order.id).await?.last().map(|payment| payment.id);
-    let next = BillingRow { method_payment_id: payment.or(row.method_payment_id), ..next_period(&row, now) };
+    let next = BillingRow { method_payment_id: payment.or(row.method_payment_id), ..next_period(&row, interval, now) };
     rows::update(tx, &next).await?;
     tell_gateway(tx, &next, now).await?;
     flow::finish_renewal(tx, order, note, now).await
 }
 
 /// Returns the period after this one. One that was suspended begins anew: what was not answered is not paid for.
-fn next_period(row: &BillingRow, now: Timestamp) -> BillingRow {
+fn next_period(row: &BillingRow, interval: Interval, now: Timestamp) -> BillingRow {
+    let months = interval.months();
     let (anchor, mut periods) =
         if row.entitlement == Entitlement::Suspended { (now, 1) } else { (row.anchor, row.periods + 1) };
-    // Months that went by while nobody asked, as when the program stood still, are not asked for.
-    while anchor.plus_months(periods) <= now {
+    // Periods that went by while nobody asked, as when the program stood still, are not asked for.
+    while anchor.plus_months(periods * months) <= now {
         periods += 1;
     }
     BillingRow {
         anchor,
         periods,
-        period_start: anchor.plus_months(periods - 1),
-        period_end: anchor.plus_months(periods),
+        period_start: anchor.plus_months((periods - 1) * months),
+        period_end: anchor.plus_months(periods * months),
         entitlement: Entitlement::Granted,
         grace_until: None,
         renewal_order_id: None,

@@ -1,8 +1,9 @@
 //! What a month would have cost on each plan.
 
-use domain::pricing::{self, Price, Usage};
+use domain::pricing::{self, Usage};
+use domain::view::catalog::PlanView;
 use domain::view::money::{PlanCost, Simulation};
-use domain::{Day, Permission, SubscriptionId, Timestamp};
+use domain::{Day, Money, Permission, SubscriptionId, Timestamp};
 use store::Scope;
 use store::{catalog, configs, gateway as calls, subscriptions as rows};
 
@@ -37,7 +38,7 @@ pub async fn simulate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<
         .into_iter()
         .filter(|plan| plan.id == row.plan_id || (!plan.archived && plan.price.currency == row.currency))
         .map(|plan| PlanCost {
-            total: pricing::bill(&Price::monthly(plan.price), used, false).total,
+            total: monthly_cost(&plan, used),
             refused: plan.monthly_quota.map_or(0, |quota| (used.calls - quota).max(0)),
             yours: plan.id == row.plan_id,
             monthly_quota: plan.monthly_quota,
@@ -56,4 +57,11 @@ pub async fn simulate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<
         output_tokens: used.output_tokens,
         costs,
     })
+}
+
+/// Returns what a month with so much use costs; of what is paid by the year, a twelfth.
+fn monthly_cost(plan: &PlanView, used: Usage) -> Money {
+    let price = plan.terms.price(plan.price);
+    let fixed = price.fixed().minor / price.interval.months();
+    Money::new(fixed + pricing::bill(&price.metered(), used, false).total.minor, price.currency)
 }

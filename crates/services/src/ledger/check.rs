@@ -19,6 +19,7 @@ pub async fn check(ctx: &Ctx, who: &Principal) -> Result<LedgerCheck> {
     let broken = rows::broken(&mut tx, book).await?;
     let unposted = rows::unposted(&mut tx, book, 10).await?;
     let gaps = store::invoices::gaps(&mut tx).await?;
+    let mismatched = store::payouts::mismatched(&mut tx, book).await?;
     drop(tx);
     let mut findings: Vec<LedgerFinding> = findings(&figures)
         .into_iter()
@@ -43,6 +44,10 @@ pub async fn check(ctx: &Ctx, who: &Principal) -> Result<LedgerCheck> {
     findings.push(LedgerFinding {
         rule: "Invoices and credit notes are numbered without gaps".to_owned(),
         problems: gaps.into_iter().map(|series| format!("the series {series} is not")).collect(),
+    });
+    findings.push(LedgerFinding {
+        rule: "Each payout is the sum of what it pays".to_owned(),
+        problems: mismatched.into_iter().map(|id| format!("payout {id} is not")).collect(),
     });
     Ok(LedgerCheck { book: book.to_owned(), at: ctx.now().readable(), findings })
 }

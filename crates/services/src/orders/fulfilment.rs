@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::state::{CheckoutState, OrderKind, OrderState, SubscriptionState, Tone, WidgetPosition, WidgetTheme};
 use domain::view::config::ConfigSettings;
 use domain::{ConfigId, OrderId, SubscriptionId, Timestamp, UserId};
+use store::billings::{self, BillingRow};
 use store::orders::{self as rows, OrderRow};
 use store::subscriptions::{self, NewSubscription, SubscriptionRow};
 use store::{Scope, Tx, agents, catalog, configs, gateway, offerings};
@@ -73,6 +74,7 @@ pub(crate) async fn fulfil(ctx: &Ctx, id: OrderId, attempts: i64) -> Result<()> 
         OrderKind::Update => {
             let now = ctx.now();
             let mut tx = ctx.store.write(Scope::System).await?;
+            close_old_plan(&mut tx, &row, subscription, now).await?;
             subscriptions::set_plan(&mut tx, subscription, row.plan_id, now).await?;
             move_subscription(&mut tx, subscription, SubscriptionState::Ok, "", now).await?;
             billing::use_method_of(&mut tx, &row, subscription).await?;
@@ -87,6 +89,20 @@ pub(crate) async fn fulfil(ctx: &Ctx, id: OrderId, attempts: i64) -> Result<()> 
             finish(ctx, tx, &row, "The subscription has ended.", now).await
         }
     }
+}
+
+/// Closes what was used on the plan that is left, where what is used costs something on either.
+async fn close_old_plan(tx: &mut Tx, row: &OrderRow, subscription: SubscriptionId, now: Timestamp) -> Result<()> {
+    let (Some(old), Some(billing)) = (row.old_plan_id, billings::get(tx, subscription).await?) else {
+        return Ok(());
+    };
+    let old = catalog::plan(tx, old).await?.ok_or(Error::NotFound("plan"))?;
+    let new = catalog::plan(tx, row.plan_id).await?.ok_or(Error::NotFound("plan"))?;
+    if old.terms.price(old.price).is_metered() || new.terms.price(new.price).is_metered() {
+        billing::close(tx, &billing, &old, now).await?;
+    }
+    // Who orders another plan now does not wait for one that was to come.
+    Ok(billings::update(tx, &BillingRow { next_plan_id: None, ..billing }).await?)
 }
 
 async fn provision(ctx: &Ctx, row: &OrderRow, subscription: SubscriptionId, attempts: i64) -> Result<()> {
@@ -166,7 +182,7 @@ pub(crate) async fn end_with_period(
 pub(crate) async fn finish_renewal(tx: &mut Tx, row: &OrderRow, note: &str, now: Timestamp) -> Result<()> {
     step(tx, row, OrderState::Executing, note, "", now).await?;
     let row = rows::get(tx, row.id).await?.ok_or(Error::NotFound("order"))?;
-    step(tx, &row, OrderState::Done, "The next month is paid.", "", now).await
+    step(tx, &row, OrderState::Done, "It is paid.", "", now).await
 }
 
 /// Cancels the order of a next period that nobody has paid.

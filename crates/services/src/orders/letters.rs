@@ -1,5 +1,6 @@
 //! What people are written about orders, so that nobody has to look every day.
 
+use domain::state::Entitlement;
 use domain::{Email, Money, Timestamp};
 use store::Tx;
 use store::orders::OrderRow;
@@ -39,14 +40,22 @@ pub(super) async fn failed(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, why: &str, no
     send(tx, &row.created_by_email, subject, text, now).await
 }
 
-/// Tells the buyer that the next month could not be charged, and where to pay it.
-pub(crate) async fn to_pay(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, why: &str, now: Timestamp) -> Result<()> {
+/// Tells the buyer that a period, or what was used in one, could not be charged, and where to pay it.
+pub(crate) async fn to_pay(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    row: &OrderRow,
+    entitlement: Entitlement,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
     let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
     let amount = Money::new(row.amount_minor, row.currency);
     let subject = format!("{amount} for {} could not be charged", row.name);
     let text = format!(
-        "The next month of {} has begun, and {amount} could not be charged: {why}\n\nPay it here, with any card:\n{page}\n\nThe agent goes on answering for a week.\n",
-        row.name
+        "{amount} is due for {}, and could not be charged: {why}\n\nPay it here, with any card:\n{page}\n{}",
+        row.name,
+        if entitlement == Entitlement::Grace { "\nThe agent goes on answering for a week.\n" } else { "" }
     );
     send(tx, &row.created_by_email, subject, text, now).await
 }
@@ -57,7 +66,7 @@ pub(crate) async fn suspended(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, now: Times
     let amount = Money::new(row.amount_minor, row.currency);
     let subject = format!("{} is suspended", row.name);
     let text = format!(
-        "{} is not paid for this month and answers nobody now. It answers again as soon as {amount} is paid, and a new month begins on that day:\n{page}\n\nAfter two more weeks the subscription ends.\n",
+        "{} is not paid for this period and answers nobody now. It answers again as soon as {amount} is paid, and a new period begins on that day:\n{page}\n\nAfter two more weeks the subscription ends.\n",
         row.name
     );
     send(tx, &row.created_by_email, subject, text, now).await

@@ -5,13 +5,15 @@
 
 use domain::state::{OfferingState, OrderKind, OrderState, SubscriptionState};
 use domain::view::order::{NewOrder, OrderView};
-use domain::{OrderId, OrganizationId, Permission, PlanId, SubscriptionId};
+use domain::{OrderId, OrganizationId, Permission, PlanId, SubscriptionId, Timestamp};
+use store::billings::BillingRow;
 use store::orders as rows;
-use store::{Scope, Tx, billings, catalog, organizations, subscriptions};
+use store::{Scope, Tx, billings, catalog, organizations, statements, subscriptions};
 
 use super::{checkout, get, paid};
 use crate::access::{Principal, on_behalf};
-use crate::billing;
+use crate::audit;
+use crate::billing::{self, Worked};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
@@ -55,6 +57,7 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
     );
     checks.done()?;
 
+    let (amount, _) = billing::first_payment(&mut tx, order.organization_id, &plan).await?;
     let new = rows::NewOrder {
         id: OrderId(fresh_id()),
         project,
@@ -66,16 +69,25 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
         kind: OrderKind::Create,
         state: OrderState::PendingConsumer,
         name,
-        amount_minor: plan.price.minor,
-        currency: plan.price.currency,
+        amount_minor: amount.minor,
+        currency: amount.currency,
         created_by: member.user,
         now,
     };
     begin(ctx, who, tx, order.organization_id, new).await
 }
 
-/// Orders another plan for a subscription: for a dearer one the rest of the month is paid now, a cheaper one holds at
-/// once.
+/// What became of the wish for another plan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Switched {
+    /// It was ordered, and holds once it is paid.
+    Ordered(Box<OrderView>),
+    /// It holds from then on, when the period is over that is paid.
+    From(Timestamp),
+}
+
+/// Orders another plan for a subscription: for a dearer one the rest of the period is paid now; a cheaper one, or one
+/// that is paid in other periods, holds when the period is over that is paid.
 ///
 /// `expected` is what its buyer was shown; anything else is a conflict, and nothing is ordered.
 pub async fn switch_plan(
@@ -84,7 +96,7 @@ pub async fn switch_plan(
     id: SubscriptionId,
     plan: PlanId,
     expected: Option<i64>,
-) -> Result<OrderView> {
+) -> Result<Switched> {
     let (mut tx, row) = changeable(ctx, who, id, Change::Switch).await?;
     if row.state != SubscriptionState::Ok {
         return Err(not_now(row.state));
@@ -101,10 +113,18 @@ pub async fn switch_plan(
         return Err(Error::invalid("plan", "is in another currency than the plan that you have"));
     }
     let now = ctx.now();
-    let period = billings::get(&mut tx, id).await?.map(|row| (row.period_start, row.period_end));
-    let due = billing::charged(&row, wanted.price, period, now);
+    let period = billings::get(&mut tx, id).await?;
+    let Worked { due, from, .. } = billing::worked_out(&row, wanted, period.as_ref(), now);
     if expected.is_some_and(|expected| expected != due.minor) {
         return Err(Error::Conflict(format!("The switch costs {due} now, and not what you were shown; look again.")));
+    }
+    if let (Some(from), Some(period)) = (from, period) {
+        let later = BillingRow { next_plan_id: Some(wanted.id), ..period };
+        billings::update(&mut tx, &later).await?;
+        let (user, of) = (Some(who.user()?.user.id), Some(row.organization_id));
+        audit::note(ctx, &mut tx, user, of, "subscription.switch", &id.to_string(), &wanted.name).await?;
+        tx.commit().await?;
+        return Ok(Switched::From(from));
     }
     let new = rows::NewOrder {
         id: OrderId(fresh_id()),
@@ -122,12 +142,13 @@ pub async fn switch_plan(
         created_by: who.user()?.user.id,
         now,
     };
-    begin(ctx, who, tx, row.organization_id, new).await
+    Ok(Switched::Ordered(Box::new(begin(ctx, who, tx, row.organization_id, new).await?)))
 }
 
-/// Orders the end of a subscription, which takes effect at once.
+/// Orders the end of a subscription, which takes effect at once, or as soon as what was used of it is paid.
 pub async fn terminate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<OrderView> {
-    let (tx, row) = changeable(ctx, who, id, Change::End).await?;
+    let (mut tx, row) = changeable(ctx, who, id, Change::End).await?;
+    let due = billing::due_at_end(&mut tx, &row, ctx.now()).await?;
     let new = rows::NewOrder {
         id: OrderId(fresh_id()),
         project: row.project_id,
@@ -139,8 +160,8 @@ pub async fn terminate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result
         kind: OrderKind::Terminate,
         state: OrderState::PendingConsumer,
         name: row.name.clone(),
-        amount_minor: 0,
-        currency: row.currency,
+        amount_minor: due.minor,
+        currency: due.currency,
         created_by: who.user()?.user.id,
         now: ctx.now(),
     };
@@ -207,9 +228,12 @@ async fn begin(
         OrderKind::Create => "Ordered.",
         OrderKind::Update => "A switch of plan was ordered.",
         OrderKind::Terminate => "The end was ordered.",
-        OrderKind::Renew => "The next month began.",
+        OrderKind::Renew => "The next period began.",
     };
     rows::insert_step(&mut tx, on_behalf(organization), fresh_id(), new.id, new.state, note, new.now).await?;
+    if let (OrderKind::Terminate, Some(subscription)) = (new.kind, new.subscription) {
+        statements::ask(&mut tx, subscription, new.currency, new.id).await?;
+    }
     if new.amount_minor == 0 {
         let row = rows::get(&mut tx, new.id).await?.ok_or(Error::NotFound("order"))?;
         paid(ctx, &mut tx, &row, "Nothing to pay.", new.now).await?;

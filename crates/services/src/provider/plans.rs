@@ -30,7 +30,7 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
     let mut checks = Checks::default();
     let name = checks.line("name", &form.name, 1, 60);
     let description = checks.text("description", &form.description, 0, 200);
-    checks.require((0..=100_000_000).contains(&form.price.minor), "price", "must be from 0 to 1,000,000 a month");
+    checks.require((0..=100_000_000).contains(&form.price.minor), "price", "must be from 0 to 1,000,000");
     checks.require(
         form.monthly_quota.is_none_or(|quota| (1..=1_000_000_000).contains(&quota)),
         "monthly_quota",
@@ -48,7 +48,11 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
         price: form.price,
         monthly_quota: form.monthly_quota,
         requests_per_minute,
+        terms: form.terms,
     };
+    if let Err(problem) = terms.terms.check() {
+        checks.require(false, "terms", &problem.to_string());
+    }
 
     let mut tx = ctx.store.write(member.tenant).await?;
     let state = rows::lock(&mut tx, member.tenant, offering).await?.ok_or(Error::NotFound("offering"))?;
@@ -83,7 +87,8 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
             }
             let same_terms = before.price == terms.price
                 && before.monthly_quota == terms.monthly_quota
-                && before.requests_per_minute == terms.requests_per_minute;
+                && before.requests_per_minute == terms.requests_per_minute
+                && before.terms == terms.terms;
             if same_terms || !rows::plan_is_in_use(&mut tx, id).await? {
                 rows::update_plan(&mut tx, member.tenant, id, &terms).await?;
                 id

@@ -7,7 +7,9 @@ mod day;
 mod deciding;
 mod ledger;
 mod machine;
+mod payouts;
 mod placing;
+mod pricing;
 mod provisioning;
 mod reading;
 mod renewing;
@@ -107,6 +109,7 @@ impl Shop {
             price,
             monthly_quota: None,
             requests_per_minute: None,
+            terms: domain::pricing::Terms::default(),
         };
         provider::save_plan(&t.ctx, &self.seller.who, self.offered.offering, plan).await.unwrap().id
     }

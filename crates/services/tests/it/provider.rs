@@ -49,6 +49,7 @@ fn plan(name: &str, minor: i64) -> PlanForm {
         price: Money::new(minor, Currency::Usd),
         monthly_quota: Some(100),
         requests_per_minute: None,
+        terms: domain::pricing::Terms::default(),
     }
 }
 

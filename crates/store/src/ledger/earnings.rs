@@ -142,6 +142,22 @@ pub async fn earning_of_payment(tx: &mut Tx, payment: PaymentId) -> Result<Optio
     .await
 }
 
+/// Finds an earning.
+pub async fn earning(tx: &mut Tx, id: EarningId) -> Result<Option<EarningRow>, Error> {
+    tx.query(
+        "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
+                b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
+                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at
+         FROM earnings e
+         JOIN organizations p ON p.id = e.provider_id
+         JOIN organizations b ON b.id = e.organization_id
+         WHERE e.id = $1",
+    )
+    .bind(id)
+    .fetch_optional()
+    .await
+}
+
 /// Lists earnings, newest first: of one provider or of all.
 pub async fn earnings(
     tx: &mut Tx,

@@ -1,10 +1,10 @@
 //! What the books say.
 
 use domain::ledger::{AccountCode, Balance, Figures, TransactionKind};
-use domain::state::{EarningState, PaymentState};
+use domain::state::{EarningState, PaymentState, PayoutState};
 use domain::{Currency, LedgerTransactionId, Money, OrganizationId, PaymentId, Timestamp};
 
-use crate::{Either, Error, Tx};
+use crate::{Either, Error, Tx, payouts};
 
 /// A transaction without its lines.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -336,5 +336,7 @@ pub async fn facts(tx: &mut Tx, book: &str) -> Result<Figures, Error> {
         tax: shares.iter().map(|&(currency, _, minor)| Money::new(minor, currency)).collect(),
         kept: in_state(PaymentState::Succeeded),
         refunding: in_state(PaymentState::Refunding),
+        paid_out: payouts::sums(tx, book, PayoutState::Paid).await?.into_iter().map(|(_, money)| money).collect(),
+        in_transit: payouts::sums(tx, book, PayoutState::Sending).await?,
     })
 }

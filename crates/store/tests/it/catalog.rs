@@ -93,6 +93,7 @@ fn terms(minor: i64) -> PlanTerms<'static> {
         price: Money::new(minor, Currency::Usd),
         monthly_quota: Some(1000),
         requests_per_minute: 60,
+        terms: domain::pricing::Terms::default(),
     }
 }
 

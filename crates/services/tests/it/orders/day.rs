@@ -102,6 +102,7 @@ async fn live(t: &TestCtx, visits: &[Visit]) -> Vec<Value> {
                 price: dollars(minor),
                 monthly_quota: None,
                 requests_per_minute: None,
+                terms: domain::pricing::Terms::default(),
             };
             let plan = provider::save_plan(&t.ctx, &seller.who, offered.offering, plan).await.unwrap();
             plans.push((plan.id, minor));

@@ -21,6 +21,9 @@ enum Happening {
     RuntimeFails,
     RuntimeRefuses,
     RailFails,
+    EarningsReleased,
+    PayoutsRun,
+    BankRefuses(bool),
     JobsRun,
 }
 
@@ -36,6 +39,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::RuntimeFails),
         1 => Just(Happening::RuntimeRefuses),
         1 => Just(Happening::RailFails),
+        1 => Just(Happening::EarningsReleased),
+        2 => Just(Happening::PayoutsRun),
+        1 => any::<bool>().prop_map(Happening::BankRefuses),
         3 => Just(Happening::JobsRun),
     ]
 }
@@ -63,6 +69,12 @@ async fn happen(t: &TestCtx, shop: &Shop, order: &OrderView, happening: Happenin
         Happening::RuntimeFails => t.runtime.fail_provisioning(RuntimeError::Failed("restarting".to_owned())),
         Happening::RuntimeRefuses => t.runtime.fail_provisioning(RuntimeError::Refused("no such model".to_owned())),
         Happening::RailFails => t.payments.fail_next(PaymentsError::Unavailable("away".to_owned())),
+        Happening::EarningsReleased => {
+            t.clock.advance_seconds(15 * 24 * 3600);
+            services::jobs::sweep(&t.ctx).await.unwrap();
+        }
+        Happening::PayoutsRun => drop(services::payouts::run(&t.ctx, &t.operator().await).await),
+        Happening::BankRefuses(refuses) => t.payments.refuse_payouts(refuses.then_some("The account is closed.")),
         Happening::JobsRun => drop(t.run_jobs().await),
     }
 }
@@ -102,9 +114,12 @@ async fn check(t: &TestCtx, shop: &Shop, order: &OrderView) {
     let sold: i64 = stand.map(|payment| payment.amount.minor).sum();
     let balances = services::ledger::balances(&t.ctx, &operator).await.unwrap();
     let of = |account| balances.iter().filter(|row| row.account == account).map(|row| row.amount.minor).sum::<i64>();
-    assert_eq!(of(AccountCode::RailBalance) + of(AccountCode::RailFees), sold);
+    let paid_out: i64 = t.payments.paid_out().iter().map(|payout| payout.amount.minor).sum();
+    assert_eq!(of(AccountCode::RailBalance) + of(AccountCode::RailFees), sold - paid_out);
     assert_eq!(of(AccountCode::Commission), sold / 5);
-    assert_eq!(of(AccountCode::ProviderAvailable) + of(AccountCode::ProviderPending), sold - sold / 5);
+    let earned = of(AccountCode::ProviderAvailable) + of(AccountCode::ProviderPending);
+    assert_eq!(earned - of(AccountCode::ProviderReceivable), sold - sold / 5 - paid_out);
+    assert_eq!(of(AccountCode::ProviderInTransit), 0);
     assert_eq!(of(AccountCode::RefundsDue), 0);
 }
 
@@ -121,6 +136,7 @@ async fn stories(seed: u8, careful: bool) {
         let story = prop::collection::vec(happening(), 1..14).new_tree(&mut runner).unwrap().current();
         on_every_ctx(async |t| {
             let shop = if careful { Shop::careful(&t).await } else { Shop::open(&t).await };
+            payouts::bank(&t, &shop, "Bank account •••• 6789").await;
             let order = shop.buy(&t).await;
             for &step in &story {
                 happen(&t, &shop, &order, step).await;

@@ -1,0 +1,247 @@
+//! Paying providers: where to, what, and what became of it.
+//!
+//! A payout pays all that is available to a provider in one currency. It is set apart in the ledger first, in the
+//! transaction that writes it down, and the rail is asked by a job, under a key of its own. So nothing can be paid
+//! twice, wherever the process dies, and what is on its way cannot be refunded from meanwhile.
+//!
+//! What a newcomer gets wrong: whoever changes this takes the provider's account first, then the book.
+
+mod run;
+
+use domain::ledger::AccountCode;
+use domain::state::ProviderState;
+use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutStatement, PayoutView, PayoutsView};
+use domain::view::{Page, Paging};
+use domain::{EarningId, Email, Money, OrganizationId, PayoutId, Permission, Timestamp};
+use store::ledger as books;
+use store::payouts::{self as rows, AccountRow, LineRow, PayoutRow};
+use store::{Json, Scope, Tx, organizations};
+
+use crate::access::Principal;
+use crate::audit;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::ports::{Mail, PayoutAccountRequest, Payouts};
+
+pub use run::{hold, plan, run, send_again};
+pub(crate) use run::{send, sweep};
+
+/// For how many days nothing is paid to a destination that has replaced another: whoever has stolen an account
+/// would be paid, and its owner has to have the time to read the letter.
+const NEW_DESTINATION_DAYS: i64 = 2;
+
+/// Returns the port, or says that there is none.
+fn port(ctx: &Ctx) -> Result<&dyn Payouts> {
+    let missing = || Error::Conflict("The payment rail of this marketplace pays no providers.".to_owned());
+    ctx.payouts.as_deref().ok_or_else(missing)
+}
+
+/// Returns the rail's page where a provider says where it is paid to, opening its account the first time.
+pub async fn open_account(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result<String> {
+    let member = who.member(provider, Permission::ManagePayouts)?;
+    let port = port(ctx)?;
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let application = store::providers::application(&mut tx, provider).await?;
+    if application.is_none_or(|row| row.state != ProviderState::Approved) {
+        return Err(Error::Forbidden("this organization is not approved to sell"));
+    }
+    let organization = organizations::get(&mut tx, provider).await?.ok_or(Error::NotFound("organization"))?;
+    drop(tx);
+    let request = PayoutAccountRequest {
+        provider,
+        name: organization.name,
+        email: organization.email,
+        return_url: format!("{}/providers/{provider}/payouts/", ctx.settings.public_url),
+    };
+    let opened = port.open_account(request).await.map_err(|error| {
+        tracing::warn!(organization.id = %provider, %error, "the payment rail opened no account");
+        Error::Upstream("The payment rail’s page cannot be opened now; try again in a minute.".to_owned())
+    })?;
+    let now = ctx.now();
+    let row = AccountRow {
+        provider_id: provider,
+        book: ctx.payments.rail().to_owned(),
+        reference: opened.reference,
+        destination: String::new(),
+        ready: false,
+        due: Json(Vec::new()),
+        held: String::new(),
+        created_at: now,
+        changed_at: Timestamp(0),
+    };
+    let mut tx = ctx.store.write(Scope::System).await?;
+    rows::insert_account(&mut tx, &row).await?;
+    let subject = provider.to_string();
+    audit::note(ctx, &mut tx, Some(member.user), Some(provider), "payout.account", &subject, "").await?;
+    tx.commit().await?;
+    Ok(opened.url)
+}
+
+/// Asks the rail how a provider's account stands, and writes it down.
+async fn look_again(ctx: &Ctx, known: AccountRow) -> Result<AccountRow> {
+    let Some(port) = ctx.payouts.as_deref() else { return Ok(known) };
+    let status = match port.account(&known.reference).await {
+        Ok(status) => status,
+        Err(error) => {
+            // What was known last is better than no page.
+            tracing::warn!(organization.id = %known.provider_id, %error, "the payment rail did not say how an account stands");
+            return Ok(known);
+        }
+    };
+    let fresh =
+        AccountRow { destination: status.destination, ready: status.ready, due: Json(status.due), ..known.clone() };
+    if fresh == known {
+        return Ok(known);
+    }
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    // Two pages may ask at once, and a letter is enough.
+    books::take_hold(&mut tx, &known.book).await?;
+    let before = rows::account(&mut tx, &known.book, known.provider_id).await?.unwrap_or(known);
+    let mut fresh = AccountRow { held: before.held.clone(), changed_at: before.changed_at, ..fresh };
+    if before.destination != fresh.destination {
+        if !before.destination.is_empty() {
+            fresh.changed_at = now;
+        }
+        tell_of_destination(ctx, &mut tx, &fresh, now).await?;
+    }
+    rows::update_account(&mut tx, &fresh).await?;
+    tx.commit().await?;
+    ctx.jobs_wake.notify_one();
+    Ok(fresh)
+}
+
+async fn tell_of_destination(ctx: &Ctx, tx: &mut Tx, row: &AccountRow, now: Timestamp) -> Result<()> {
+    let page = format!("{}/providers/{}/payouts/", ctx.settings.public_url, row.provider_id);
+    let text = format!(
+        "What you earn at {} is paid to this from now on:\n\n{}\n\nIf that was not you, change your password and write to us at once. Where it has replaced another account, nothing is paid to it for {NEW_DESTINATION_DAYS} days:\n{page}\n",
+        ctx.settings.site_name, row.destination
+    );
+    letter(tx, row.provider_id, format!("You are paid to {} now", row.destination), text, now).await
+}
+
+/// Writes to a provider; one without an address gets no letter.
+async fn letter(tx: &mut Tx, provider: OrganizationId, subject: String, text: String, now: Timestamp) -> Result<()> {
+    let organization = organizations::get(tx, provider).await?.ok_or(Error::NotFound("organization"))?;
+    let Ok(to) = organization.email.parse::<Email>() else { return Ok(()) };
+    jobs::enqueue(tx, &Job::Mail(Mail { to, subject, text }), now, now, None).await
+}
+
+/// Returns until when nothing is paid to a destination that is new.
+fn waits_until(changed: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let until = changed.plus_days(NEW_DESTINATION_DAYS);
+    (changed != Timestamp(0) && until > now).then_some(until)
+}
+
+/// Returns where a provider is paid to, and what was paid, newest first.
+pub async fn overview(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: Paging) -> Result<PayoutsView> {
+    let member = who.member(provider, Permission::ViewBilling)?;
+    let may_change = who.member(provider, Permission::ManagePayouts).is_ok() && ctx.payouts.is_some();
+    let paging = Paging::clamped(paging.page, paging.page_size);
+    let book = ctx.payments.rail();
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let account = rows::account(&mut tx, book, provider).await?;
+    drop(tx);
+    let account = match account {
+        Some(row) => Some(look_again(ctx, row).await?),
+        None => None,
+    };
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let balances = books::balances(&mut tx, book, Some(provider)).await?;
+    let of = |account: AccountCode| -> Vec<Money> {
+        let mine = balances.iter().filter(|balance| balance.account == account && balance.amount.minor != 0);
+        mine.map(|balance| balance.natural()).collect()
+    };
+    let total = rows::count(&mut tx, book, Some(provider)).await?;
+    let found = rows::list(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
+    let now = ctx.now();
+    Ok(PayoutsView {
+        account: account.map(|row| PayoutAccountView {
+            waits_until: waits_until(row.changed_at, now),
+            reference: row.reference,
+            destination: row.destination,
+            ready: row.ready,
+            due: row.due.0,
+            held: row.held,
+        }),
+        may_change,
+        available: of(AccountCode::ProviderAvailable),
+        in_transit: of(AccountCode::ProviderInTransit),
+        paid: rows::paid(&mut tx, book, provider).await?,
+        minimum: ctx.settings.payout_minimum,
+        payouts: Page {
+            rows: found.into_iter().map(view).collect(),
+            total,
+            page: paging.page,
+            page_size: paging.page_size,
+        },
+    })
+}
+
+fn view(row: PayoutRow) -> PayoutView {
+    PayoutView {
+        amount: row.amount(),
+        id: row.id,
+        provider_id: row.provider_id,
+        provider: row.provider_name,
+        destination: row.destination,
+        state: row.state,
+        reference: row.reference,
+        failure: row.failure,
+        created: row.created_at,
+        settled: row.settled_at,
+    }
+}
+
+/// Returns a payout with what it pays, to its provider and to operators.
+pub async fn statement(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Result<PayoutStatement> {
+    let operator = who.user()?.user.operator;
+    let paging = Paging::clamped(paging.page, paging.page_size);
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let payout = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("payout"))?;
+    if !operator {
+        who.member(payout.provider_id, Permission::ViewBilling).map_err(|error| error.hiding("payout"))?;
+    }
+    let total = rows::count_lines(&mut tx, &payout).await?;
+    let mut lines = Vec::new();
+    for row in rows::lines(&mut tx, &payout, paging.page_size, paging.offset()).await? {
+        lines.push(line(&mut tx, &payout, row).await?);
+    }
+    Ok(PayoutStatement {
+        payout: view(payout),
+        lines: Page { rows: lines, total, page: paging.page, page_size: paging.page_size },
+    })
+}
+
+async fn line(tx: &mut Tx, payout: &PayoutRow, row: LineRow) -> Result<PayoutLine> {
+    // Earnings are released under their own name, and refunded under their payment's.
+    let earning = match (row.source.parse::<EarningId>(), row.source.parse()) {
+        (Ok(earning), Ok(payment)) => match books::earning(tx, earning).await? {
+            Some(earning) => Some(earning),
+            None => books::earning_of_payment(tx, payment).await?,
+        },
+        _ => None,
+    };
+    Ok(PayoutLine {
+        number: row.number,
+        kind: row.kind,
+        memo: row.memo,
+        when: row.occurred_at,
+        order_id: earning.as_ref().map(|earning| earning.order_id),
+        gross: earning.as_ref().map(|earning| Money::new(earning.gross_minor, earning.currency)),
+        buyer: earning.map(|earning| earning.organization_name).unwrap_or_default(),
+        amount: Money::new(row.minor, payout.currency),
+    })
+}
+
+/// Lists payouts to everyone, newest first.
+pub async fn list(ctx: &Ctx, who: &Principal, paging: Paging) -> Result<Page<PayoutView>> {
+    who.operator()?;
+    let paging = Paging::clamped(paging.page, paging.page_size);
+    let book = ctx.payments.rail();
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let total = rows::count(&mut tx, book, None).await?;
+    let found = rows::list(&mut tx, book, None, paging.page_size, paging.offset()).await?;
+    Ok(Page { rows: found.into_iter().map(view).collect(), total, page: paging.page, page_size: paging.page_size })
+}

@@ -1,0 +1,189 @@
+//! Paying providers: where to, what was paid, and the run that pays.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView};
+use domain::{Money, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use services::payouts;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiResult;
+use super::list::ListQuery;
+use super::wire::{Body, Who, path_id};
+use crate::http::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(of_provider))
+        .routes(routes!(account, open_account))
+        .routes(routes!(hold))
+        .routes(routes!(list))
+        .routes(routes!(plan))
+        .routes(routes!(run))
+        .routes(routes!(statement))
+}
+
+fn amounts(amounts: Vec<Money>) -> Vec<Value> {
+    amounts.into_iter().map(|money| json!({"amount": money.decimal(), "currency": money.currency})).collect()
+}
+
+fn payout(view: PayoutView) -> Value {
+    json!({
+        "uuid": view.id,
+        "customer_uuid": view.provider_id,
+        "customer_name": view.provider,
+        "amount": view.amount.decimal(),
+        "currency": view.amount.currency,
+        "destination": view.destination,
+        "state": view.state,
+        "backend_id": view.reference,
+        "error_message": view.failure,
+        "created": view.created.rfc3339(),
+        "settled": view.settled.map(Timestamp::rfc3339),
+    })
+}
+
+/// Lists what was paid out to a provider, newest first.
+#[utoipa::path(get, path = "/api/marketplace-service-providers/{uuid}/payouts/", tag = "money",
+    responses((status = 200), (status = 404)))]
+async fn of_provider(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let id = path_id("provider", &uuid)?;
+    let view = payouts::overview(&state.ctx, &who.principal, id, list.paging).await?;
+    list.answer(view.payouts.map(payout))
+}
+
+/// Answers where a provider is paid to, what the payment rail still wants, and what waits to be paid.
+#[utoipa::path(get, path = "/api/marketplace-service-providers/{uuid}/payout_account/", tag = "money",
+    responses((status = 200), (status = 404)))]
+async fn account(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let id = path_id("provider", &uuid)?;
+    let view = payouts::overview(&state.ctx, &who.principal, id, list.paging).await?;
+    let account = |account: PayoutAccountView| {
+        json!({
+            "backend_id": account.reference,
+            "destination": account.destination,
+            "ready": account.ready,
+            "currently_due": account.due,
+            "held": account.held,
+            "waits_until": account.waits_until.map(Timestamp::rfc3339),
+        })
+    };
+    Ok(Json(json!({
+        "account": view.account.map(account),
+        "available": amounts(view.available),
+        "in_transit": amounts(view.in_transit),
+        "paid": amounts(view.paid),
+        "minimum": view.minimum,
+    }))
+    .into_response())
+}
+
+/// Opens a provider's account at the payment rail, and answers the page where it says where it is paid to; that page
+/// is for its owners alone.
+#[utoipa::path(post, path = "/api/marketplace-service-providers/{uuid}/payout_account/", tag = "money",
+    responses((status = 200), (status = 403), (status = 404), (status = 409), (status = 502)))]
+async fn open_account(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let id = path_id("provider", &uuid)?;
+    let url = payouts::open_account(&state.ctx, &who.principal, id).await?;
+    Ok(Json(json!({"onboarding_url": url})).into_response())
+}
+
+/// Why payouts are held back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HoldBody {
+    /// What the provider reads; empty to go on paying.
+    reason: String,
+}
+
+/// Holds a provider's payouts back, or goes on with them.
+#[utoipa::path(post, path = "/api/marketplace-service-providers/{uuid}/payout_hold/", tag = "money",
+    request_body = HoldBody, responses((status = 200), (status = 400), (status = 403), (status = 404)))]
+async fn hold(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<HoldBody>,
+) -> ApiResult<Response> {
+    let id = path_id("provider", &uuid)?;
+    payouts::hold(&state.ctx, &who.principal, id, &body.reason).await?;
+    Ok(Json(json!({"held": body.reason.trim()})).into_response())
+}
+
+/// Lists payouts to every provider, newest first.
+#[utoipa::path(get, path = "/api/marketplace-payouts/", tag = "money", responses((status = 200), (status = 403)))]
+async fn list(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
+    list.answer(payouts::list(&state.ctx, &who.principal, list.paging).await?.map(payout))
+}
+
+/// Answers what a run would pay now, and to whom nothing and why; it changes nothing.
+#[utoipa::path(get, path = "/api/marketplace-payouts/plan/", tag = "money", responses((status = 200), (status = 403)))]
+async fn plan(State(state): State<AppState>, who: Who) -> ApiResult<Response> {
+    let plan = payouts::plan(&state.ctx, &who.principal).await?;
+    let row = |row: PayoutPlanRow| {
+        json!({
+            "customer_uuid": row.provider_id,
+            "customer_name": row.provider,
+            "amount": row.amount.decimal(),
+            "currency": row.amount.currency,
+            "destination": row.destination,
+            "will_be_paid": row.obstacle.is_empty(),
+            "obstacle": row.obstacle,
+        })
+    };
+    let rows: Vec<Value> = plan.rows.into_iter().map(row).collect();
+    Ok(Json(json!({"rows": rows, "total": amounts(plan.total)})).into_response())
+}
+
+/// Pays every provider to whom something is due.
+#[utoipa::path(post, path = "/api/marketplace-payouts/run/", tag = "money",
+    responses((status = 202), (status = 403), (status = 409)))]
+async fn run(State(state): State<AppState>, who: Who) -> ApiResult<Response> {
+    let count = payouts::run(&state.ctx, &who.principal).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"payouts": count}))).into_response())
+}
+
+/// Answers a payout with what it is made of.
+#[utoipa::path(get, path = "/api/marketplace-payouts/{uuid}/", tag = "money",
+    responses((status = 200), (status = 404)))]
+async fn statement(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let id = path_id("payout", &uuid)?;
+    let view = payouts::statement(&state.ctx, &who.principal, id, list.paging).await?;
+    let line = |line: PayoutLine| {
+        json!({
+            "number": line.number,
+            "kind": line.kind,
+            "description": line.memo,
+            "created": line.when.rfc3339(),
+            "order_uuid": line.order_id,
+            "customer_name": line.buyer,
+            "gross": line.gross.map(Money::decimal),
+            "amount": line.amount.decimal(),
+        })
+    };
+    let mut answer = payout(view.payout);
+    answer["lines"] = view.lines.rows.into_iter().map(line).collect();
+    answer["lines_total"] = json!(view.lines.total);
+    Ok(Json(answer).into_response())
+}
