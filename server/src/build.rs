@@ -62,7 +62,10 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
     let knowledge = Arc::new(embedded_knowledge(config, store.clone(), clock.clone())?);
-    let runtime = RoutedRuntime::new(&config.model, &config.web, &config.langflow)?;
+    let mut runtime = RoutedRuntime::new(&config.model, &config.web, &config.langflow)?;
+    if let Some(embedder) = embedder(config)? {
+        runtime = runtime.with_embedder(embedder);
+    }
     let runtime = Arc::new(runtime.with_knowledge(knowledge.clone()));
     let secret = webhook_secret(&store).await?;
     let merchant = config.site.name.clone();
@@ -106,13 +109,21 @@ fn embedded_knowledge(config: &Config, store: Store, clock: Arc<dyn Clock>) -> a
         let reranker = HttpReranker::new(base_url, api_key.clone(), model).context("rerank.base_url")?;
         knowledge = knowledge.with_reranker(Arc::new(reranker));
     }
+    Ok(match embedder(config)? {
+        Some(embedder) => knowledge.with_embedder(embedder),
+        None => knowledge,
+    })
+}
+
+/// Returns the model that says what texts mean, if there is one.
+pub fn embedder(config: &Config) -> anyhow::Result<Option<Arc<OpenAiEmbedder>>> {
     let EndpointSection { base_url, api_key, model } = &config.embedding;
     if base_url.is_empty() {
-        return Ok(knowledge);
+        return Ok(None);
     }
     anyhow::ensure!(!model.is_empty(), "embedding.model: name the model that embedding.base_url is to be asked for");
     let embedder = OpenAiEmbedder::new(base_url, api_key.clone(), model).context("embedding.base_url")?;
-    Ok(knowledge.with_embedder(Arc::new(embedder)))
+    Ok(Some(Arc::new(embedder)))
 }
 
 /// Returns what reads buyers' files: this program again, in processes of their own.

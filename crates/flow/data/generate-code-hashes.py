@@ -4,7 +4,7 @@
 The engine runs a component natively only when the SHA-256 of its source (first 12 digits, Langflow's own
 `code_hash`) is in that table. Only hashes are kept; no source is committed.
 
-    pip download --no-deps -d wheels langflow-base==1.13.0 lfx==1.13.0 …
+    pip download --no-deps -d wheels langflow-base==1.13.0 lfx==1.13.0 lfx-openai==0.2.1 …
     python3 generate-code-hashes.py wheels/*.whl > code-hashes.json
 
 To make another component native, add its type (and the older names for it) to TYPES and run this again
@@ -86,6 +86,30 @@ TYPES = {
     "IDGenerator": ["IDGenerator", "IDGeneratorComponent"],
     "Pass": ["Pass", "PassMessageComponent"],
     "SmartRouter": ["SmartRouter", "SmartRouterComponent"],
+    "LLMSelectorComponent": ["LLMSelectorComponent", "LLMRouterComponent"],
+    "GuardrailValidatorV2": ["GuardrailValidatorV2", "GuardrailsV2Component", "GuardrailValidator", "GuardrailsComponent"],
+    "EmbeddingModel": ["EmbeddingModel", "EmbeddingModelComponent"],
+    "OpenAIEmbeddings": ["OpenAIEmbeddings", "OpenAIEmbeddingsComponent"],
+    "OllamaEmbeddings": ["OllamaEmbeddings", "OllamaEmbeddingsComponent"],
+    "FAISS": ["FAISS", "FaissVectorStoreComponent"],
+    "Chroma": ["Chroma", "ChromaVectorStoreComponent"],
+    "TextEmbedderComponent": ["TextEmbedderComponent"],
+    "EmbeddingSimilarityComponent": ["EmbeddingSimilarityComponent"],
+    "Operations": ["Operations", "OperationsComponent"],
+    "DataToDataFrame": ["DataToDataFrame", "DataToDataFrameComponent"],
+    "ParseDataFrame": ["ParseDataFrame", "ParseDataFrameComponent"],
+    "ExtractaKey": ["ExtractaKey", "ExtractDataKeyComponent"],
+    "FilterDataValues": ["FilterDataValues", "DataFilterComponent"],
+    "JSONCleaner": ["JSONCleaner"],
+    "Directory": ["Directory", "DirectoryComponent"],
+    "WikipediaComponent": ["WikipediaComponent"],
+}
+# What the packages of vendors have; whatever else is called like a component there is none of Langflow's.
+OF_VENDORS = {
+    "AnthropicModel", "ArXivComponent", "AzureOpenAIModel", "Chroma", "DeepSeekModelComponent", "FAISS",
+    "GoogleGenerativeAIModel", "GroqModel", "LMStudioModel", "MistralModel", "NovitaModel", "OllamaEmbeddings",
+    "OllamaModel", "OpenAIEmbeddings", "OpenAIModel", "OpenRouterComponent", "SambaNovaModel", "SearchComponent",
+    "TavilySearchComponent", "WikipediaComponent",
 }
 TYPE_OF = {name: kind for kind, names in TYPES.items() for name in names}
 
@@ -125,12 +149,17 @@ def nodes_in(flow):
 
 
 def sources(wheel):
+    # Since 1.10 the components of vendors are in packages of their own, `lfx-openai`; in `lfx-bundles` each has a directory.
+    is_bundle = re.search(r"(^|/)lfx_[a-z_]+-", wheel) is not None
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
-            if "/components/" in name and name.endswith(".py") and "/deactivated/" not in name:
+            if ("/components/" in name or is_bundle) and name.endswith(".py") and "/deactivated/" not in name:
                 source = archive.read(name).decode()
                 for kind in types_in(source):
-                    yield kind, source
+                    if not is_bundle or kind in OF_VENDORS:
+                        yield kind, source
+            elif is_bundle:
+                continue
             elif name.endswith(".json") and ("/starter_projects/" in name or "/templates/flows/" in name):
                 yield from nodes_in(json.loads(archive.read(name)))
             elif name.endswith("_assets/component_index.json"):

@@ -117,6 +117,8 @@ pub enum NeedKind {
     Variable,
     /// A knowledge base.
     KnowledgeBase,
+    /// A model that turns texts into numbers.
+    Embedding,
     /// Access to the web.
     Web,
     /// A file.
@@ -149,6 +151,7 @@ impl std::fmt::Display for Need {
             NeedKind::Variable => write!(out, "a value for the variable {name}"),
             NeedKind::KnowledgeBase if name.is_empty() => write!(out, "a knowledge base"),
             NeedKind::KnowledgeBase => write!(out, "the knowledge base {name}"),
+            NeedKind::Embedding => write!(out, "an embedding model"),
             NeedKind::Web => write!(out, "access to the web"),
             NeedKind::File if name.is_empty() => write!(out, "a file to read"),
             NeedKind::File => write!(out, "the file {name}"),

@@ -16,8 +16,11 @@ mod current_date;
 mod data_operations;
 mod dataframe_operations;
 mod file;
+mod guardrails;
+mod json_cleaner;
 mod knowledge;
 mod language_model;
+mod llm_selector;
 mod load_text;
 mod loop_items;
 mod mcp;
@@ -25,11 +28,13 @@ mod memory;
 mod memory_base;
 mod message_to_data;
 mod models;
+mod operations;
 mod parse_data;
 mod parser;
 mod pass;
 mod prompt;
 mod records;
+mod rows;
 mod save_to_file;
 mod search_api;
 mod small_data;
@@ -44,13 +49,19 @@ mod text_operations;
 mod text_output;
 mod type_converter;
 mod url;
+mod vector_store;
 mod vendor_model;
 mod web_search;
 mod webhook;
+mod wikipedia;
 
 use async_trait::async_trait;
 
-use self::{search_api::SearchApi, vendor_model::VendorModel};
+use self::{
+    search_api::SearchApi,
+    vector_store::{EmbeddingModel, VectorStore},
+    vendor_model::VendorModel,
+};
 use crate::{
     check::Need,
     engine::{Call, ComponentError, OutputMessage},
@@ -87,10 +98,19 @@ static ALL: &[&dyn Component] = &[
     &memory::Memory,
     &memory_base::MemoryBase,
     &knowledge::Knowledge,
+    &EmbeddingModel { types: &["EmbeddingModel", "EmbeddingModelComponent"] },
+    &EmbeddingModel { types: &["OpenAIEmbeddings", "OpenAIEmbeddingsComponent"] },
+    &EmbeddingModel { types: &["OllamaEmbeddings", "OllamaEmbeddingsComponent"] },
+    &VectorStore { types: &["FAISS", "FaissVectorStoreComponent"], found: 4 },
+    &VectorStore { types: &["Chroma", "ChromaVectorStoreComponent"], found: 10 },
+    &vector_store::TextEmbedder,
+    &vector_store::EmbeddingSimilarity,
     &structured_output::StructuredOutput,
     &batch_run::BatchRun,
     &conditional_router::ConditionalRouter,
     &smart_router::SmartRouter,
+    &llm_selector::LlmSelector,
+    &guardrails::Guardrails,
     &pass::Pass,
     &loop_items::Loop,
     &parser::Parser,
@@ -100,6 +120,7 @@ static ALL: &[&dyn Component] = &[
     &message_to_data::MessageToData,
     &split_text::SplitText,
     &text_operations::TextOperations,
+    &operations::Operations,
     &data_operations::DataOperations,
     &dataframe_operations::DataFrameOperations,
     &small_data::SelectData,
@@ -111,8 +132,14 @@ static ALL: &[&dyn Component] = &[
     &records::MergeData,
     &load_text::LoadCsv,
     &load_text::LoadJson,
+    &rows::DataToTable,
+    &rows::ParseTable,
+    &rows::ExtractKey,
+    &rows::FilterValues,
+    &json_cleaner::JsonCleaner,
     &pass::IdGenerator,
     &file::File,
+    &file::Directory,
     &save_to_file::SaveToFile,
     &calculator::Calculator,
     &calculator::CalculatorTool,
@@ -124,6 +151,7 @@ static ALL: &[&dyn Component] = &[
     &web_search::RssReader,
     &api_request::ApiRequest,
     &arxiv::ArXiv,
+    &wikipedia::Wikipedia,
     &tavily::Tavily,
     &SearchApi {
         types: &["SearchComponent"],

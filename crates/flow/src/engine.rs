@@ -33,6 +33,7 @@ pub use self::{
     trace::{StepTrace, StepValue, TraceDetail},
 };
 use crate::{
+    embed::Embedder,
     flow::Flow,
     memory::{MemoryStore, NoMemory},
     model::{ModelError, ModelResolver, ModelSet, Usage},
@@ -47,6 +48,7 @@ pub struct Engine {
     models: Arc<dyn ModelResolver>,
     web: Arc<dyn Web>,
     databases: Arc<dyn Databases>,
+    embedder: Option<Arc<dyn Embedder>>,
     limits: Limits,
     accepts_reviewed: bool,
     clock: fn() -> SystemTime,
@@ -59,6 +61,7 @@ impl Engine {
             models,
             web: Arc::new(NoWeb),
             databases: Arc::new(NoDatabases),
+            embedder: None,
             limits: Limits::default(),
             accepts_reviewed: false,
             clock: system_time,
@@ -79,6 +82,12 @@ impl Engine {
     /// Lets components ask these databases.
     pub fn with_databases(mut self, databases: Arc<dyn Databases>) -> Self {
         self.databases = databases;
+        self
+    }
+
+    /// Lets components turn texts into numbers; without it, vector stores compare words.
+    pub fn with_embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
         self
     }
 

@@ -7,6 +7,7 @@
 
 mod check;
 mod components;
+mod embed;
 mod engine;
 mod flow;
 mod import;
@@ -21,6 +22,7 @@ mod value;
 mod web;
 
 pub use check::{Need, NeedKind, NodeClass, NodeReport, Report, Verdict, check};
+pub use embed::{EmbedError, Embedder};
 pub use engine::{
     Engine, Event, EventSink, Limit, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest,
     StepTrace, StepValue, TraceDetail, WrittenFile,

@@ -102,6 +102,8 @@ pub enum Value {
     Model(Arc<Resolved>),
     /// Tools, handed on to be called by an agent.
     Tools(Vec<Arc<Tool>>),
+    /// The host's embedding model, handed on to be asked by another component.
+    Embeddings,
 }
 
 impl Value {
@@ -175,7 +177,7 @@ impl Value {
             Self::Data(data) => Json::Object(data.data.clone()),
             Self::Table(table) => table.records(),
             Self::List(list) => list.iter().map(Self::to_json).collect(),
-            Self::Model(_) | Self::Tools(_) => Json::Null,
+            Self::Model(_) | Self::Tools(_) | Self::Embeddings => Json::Null,
         }
     }
 
@@ -197,7 +199,7 @@ impl Value {
             Self::Data(data) => data.text(),
             Self::Table(table) => markdown(table),
             Self::List(list) => list.iter().map(Self::as_text).collect::<Vec<_>>().join("\n"),
-            Self::Model(_) | Self::Tools(_) => String::new(),
+            Self::Model(_) | Self::Tools(_) | Self::Embeddings => String::new(),
         }
     }
 
@@ -212,7 +214,7 @@ impl Value {
             }
             Self::Table(table) => markdown(table),
             Self::List(list) => list.iter().map(Self::shown).collect::<Vec<_>>().join("\n"),
-            Self::Model(_) | Self::Tools(_) => String::new(),
+            Self::Model(_) | Self::Tools(_) | Self::Embeddings => String::new(),
         }
     }
 
@@ -238,7 +240,7 @@ impl Value {
             Self::Json(Json::Null) => true,
             Self::Json(Json::String(text)) => text.is_empty(),
             Self::Json(Json::Array(list)) => list.is_empty(),
-            Self::Json(_) | Self::Model(_) => false,
+            Self::Json(_) | Self::Model(_) | Self::Embeddings => false,
             Self::Tools(tools) => tools.is_empty(),
             Self::Message(message) => message.text.is_empty(),
             Self::Data(data) => data.data.is_empty(),
@@ -257,6 +259,7 @@ impl Value {
             Self::List(_) => "list",
             Self::Model(_) => "model",
             Self::Tools(_) => "tools",
+            Self::Embeddings => "embeddings",
         }
     }
 
@@ -268,7 +271,7 @@ impl Value {
             Self::Data(data) => map_bytes(&data.data),
             Self::Table(table) => table.rows.iter().map(map_bytes).sum(),
             Self::List(list) => list.iter().map(Self::bytes).sum(),
-            Self::Model(_) => 64,
+            Self::Model(_) | Self::Embeddings => 64,
             Self::Tools(tools) => tools.len() * 256,
         }
     }

@@ -39,6 +39,13 @@ impl RoutedRuntime {
         self
     }
 
+    /// Lets flows that our engine runs ask the model that documents are searched with.
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: Arc<dyn knowledge::Embedder>) -> Self {
+        self.engine = self.engine.with_embedder(embedder);
+        self
+    }
+
     fn of(&self, flow: &serde_json::Value) -> Result<&dyn AgentRuntime, RuntimeError> {
         match &self.langflow {
             _ if !langflow::is_for_langflow(flow) => Ok(&self.engine),

@@ -9,10 +9,10 @@ use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
 use domain::view::knowledge::{Citation, FoundPassage};
 use domain::view::trace::{TraceStep, TraceValue};
 use flow::{
-    Anthropic, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass, Ollama,
-    OpenAiCompatible, Passage, RetrieveError, Retriever, RunError, TurnsMemory, Verdict, WebPolicy,
+    Anthropic, EmbedError, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass,
+    Ollama, OpenAiCompatible, Passage, RetrieveError, Retriever, RunError, TurnsMemory, Verdict, WebPolicy,
 };
-use knowledge::Language;
+use knowledge::{Embedder, Language};
 use services::ports::{
     AgentRuntime, ImportRefused, ImportedFlow, KnowledgeBase, KnowledgeQuery, KnowledgeSource, Provision, RunEvent,
     RunOutput, RunRequest, RuntimeChoice, RuntimeError, TraceDetail,
@@ -51,6 +51,21 @@ pub fn engine(model: &ModelSection, web: &WebSection) -> anyhow::Result<Engine> 
     Ok(if web.enabled { engine.with_web(Arc::new(GuardedWeb::new(policy(web))?)) } else { engine })
 }
 
+/// The model that documents are searched with, for flows.
+#[derive(Debug)]
+pub struct Meanings(pub Arc<dyn Embedder>);
+
+#[async_trait]
+impl flow::Embedder for Meanings {
+    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut vectors = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(knowledge::embed::BATCH) {
+            vectors.extend(self.0.embed(batch).await.map_err(|error| EmbedError(error.to_string()))?);
+        }
+        Ok(vectors)
+    }
+}
+
 /// What the operator's settings let flows read.
 fn policy(web: &WebSection) -> WebPolicy {
     WebPolicy {
@@ -87,6 +102,13 @@ impl EmbeddedRuntime {
     #[must_use]
     pub fn with_knowledge(mut self, knowledge: Arc<dyn KnowledgeBase>) -> Self {
         self.knowledge = Some(knowledge);
+        self
+    }
+
+    /// Lets flows ask the model that documents are searched with.
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.engine = self.engine.with_embedder(Arc::new(Meanings(embedder)));
         self
     }
 

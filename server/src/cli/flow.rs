@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -90,7 +91,10 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let flow: Flow = flow::parse(&bytes)?.single()?.flow;
-    let engine = runtime::engine(&config.model, &config.web)?;
+    let mut engine = runtime::engine(&config.model, &config.web)?;
+    if let Some(embedder) = crate::build::embedder(config)? {
+        engine = engine.with_embedder(Arc::new(runtime::Meanings(embedder)));
+    }
     let request = flow::RunRequest::new(input, session);
     let output = engine.run(&flow, request, &Printed { live: !as_json }, CancellationToken::new()).await?;
     if as_json {

@@ -90,8 +90,19 @@ fn python_with_lfx() -> Result<PathBuf> {
 fn environment_with_lfx() -> Result<PathBuf> {
     environment("lfx", |python| {
         let mut pip = Command::new(python);
-        // The last three are what some of its components import and it does not bring along.
-        pip.args(["-m", "pip", "install", "--quiet", "lfx==1.13.0", "lfx-openai", "tabulate", "trustcall", "lxml"]);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "lfx==1.13.0",
+            "lfx-openai",
+            "lfx-ollama",
+            "lfx-arxiv",
+            "lfx-bundles",
+        ]);
+        // What some of its components import and it does not bring along.
+        pip.args(["tabulate", "trustcall", "lxml", "faiss-cpu", "langchain-community", "json-repair"]);
         vec![pip]
     })
 }

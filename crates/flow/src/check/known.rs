@@ -23,26 +23,22 @@ const NEVER: [&str; 16] = [
     "PythonAstREPLTool",
 ];
 
-const WEB: [&str; 6] =
-    ["WikipediaAPI", "WikipediaComponent", "GoogleSearchAPI", "SerpAPI", "WikidataAPI", "YfinanceComponent"];
+const WEB: [&str; 5] = ["WikipediaAPI", "GoogleSearchAPI", "SerpAPI", "WikidataAPI", "YfinanceComponent"];
 const KNOWLEDGE: [&str; 2] = ["KnowledgeIngestion", "KBIngestion"];
-const VECTORS: [&str; 14] = [
+const VECTORS: [&str; 9] = [
     "AstraDB",
     "AstraVectorStoreComponent",
-    "FAISS",
-    "Chroma",
     "Pinecone",
     "QdrantVectorStoreComponent",
     "Weaviate",
     "pgvector",
     "Milvus",
     "Redis",
-    "EmbeddingModel",
-    "OpenAIEmbeddings",
-    "OllamaEmbeddings",
     "AstraDBGraph",
 ];
-const OTHERS: [&str; 2] = ["RunFlow", "SubFlow"];
+const OTHERS: [&str; 3] = ["RunFlow", "SubFlow", "FlowTool"];
+const WAITING: [&str; 1] = ["HumanInput"];
+const SIGNALS: [&str; 2] = ["Listen", "Notify"];
 
 /// Says why a node must not run at all; none when it is not one of those.
 pub(super) fn never(node: &Node, component: &str) -> Option<(String, String)> {
@@ -72,13 +68,26 @@ pub(super) fn unsupported(component: &str) -> (String, String) {
         )
     } else if VECTORS.contains(&component) {
         (
-            "it is a vector store or embedding, which this engine does not have",
-            format!("Use Knowledge instead; documents that a buyer adds are searched by it. Or {}", &REMOTE[3..]),
+            "it keeps its index in a service that this engine does not know",
+            format!(
+                "Use Knowledge, FAISS or Chroma instead; documents that a buyer adds are searched by them. Or {}",
+                &REMOTE[3..]
+            ),
         )
     } else if OTHERS.contains(&component) {
         (
             "it reaches beyond this flow, which this engine does not do",
             format!("Put what it does into this flow, {REMOTE}"),
+        )
+    } else if WAITING.contains(&component) {
+        (
+            "it waits until a person has answered, and a run here ends with its answer",
+            format!("Let the flow ask, and go on with what the person says next, {REMOTE}"),
+        )
+    } else if SIGNALS.contains(&component) {
+        (
+            "it is connected by a name and not by a line, so nobody sees what waits for what",
+            format!("Connect the components with a line instead, {REMOTE}"),
         )
     } else {
         ("this engine does not have this component", format!("Replace it by one that runs here, {REMOTE}"))

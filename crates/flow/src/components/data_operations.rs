@@ -10,7 +10,9 @@ use crate::{
     value::{Data, Value, plain},
 };
 
-const OPERATIONS: [&str; 5] = ["Select Keys", "Combine", "Append or Update", "Remove Keys", "Rename Keys"];
+/// What it can do.
+pub(super) const OPERATIONS: [&str; 6] =
+    ["Select Keys", "Combine", "Append or Update", "Remove Keys", "Rename Keys", "Path Selection"];
 
 #[derive(Debug)]
 pub(super) struct DataOperations;
@@ -40,7 +42,8 @@ impl Component for DataOperations {
     }
 }
 
-fn operate(call: &Call<'_>, operation: &str) -> Result<Map<String, Json>, String> {
+/// Does an operation on records.
+pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Map<String, Json>, String> {
     let inputs = &call.inputs;
     let records: Vec<Map<String, Json>> =
         inputs.value("data").map(Value::items).unwrap_or_default().iter().map(|it| it.to_data().data).collect();
@@ -49,6 +52,10 @@ fn operate(call: &Call<'_>, operation: &str) -> Result<Map<String, Json>, String
     }
     let mut records = records.into_iter();
     let first = records.next().unwrap_or_default();
+    if operation == "Path Selection" {
+        let path = inputs.text("selected_key").unwrap_or_default();
+        return Ok(selected(&Json::Object(first), &path));
+    }
     if records.next().is_some() {
         return Err(format!("{operation} operation is not supported for multiple data objects."));
     }
@@ -85,6 +92,75 @@ fn operate(call: &Call<'_>, operation: &str) -> Result<Map<String, Json>, String
     })
 }
 
+/// Returns what a path leads to: a record, or a record around what it is; of a path that is none why.
+fn selected(from: &Json, path: &str) -> Map<String, Json> {
+    let of = |key: &str, value: Json| Map::from_iter([(key.to_owned(), value)]);
+    match steps(path) {
+        None => of("error", Json::String(format!("{path:?} is not a path"))),
+        Some(steps) => match at(from, &steps) {
+            Some(Json::Object(record)) => record.clone(),
+            Some(other) => of("result", other.clone()),
+            None => of("result", Json::Null),
+        },
+    }
+}
+
+/// One step of a path.
+enum Step {
+    Key(String),
+    /// From the end where it is negative.
+    Place(i64),
+}
+
+/// Reads the paths that Studio offers, `.a.b[0]["c d"]`; expressions of jq beyond them are none.
+fn steps(path: &str) -> Option<Vec<Step>> {
+    let mut rest = path.trim();
+    if !rest.starts_with(['.', '[']) {
+        return None;
+    }
+    let mut steps = Vec::new();
+    while !rest.is_empty() {
+        if let Some(inside) = rest.strip_prefix('[').or_else(|| rest.strip_prefix(".[")) {
+            let (inside, after) = match inside.strip_prefix('"') {
+                Some(key) => {
+                    let (key, after) = key.split_once("\"]")?;
+                    steps.push(Step::Key(key.to_owned()));
+                    ("", after)
+                }
+                None => inside.split_once(']')?,
+            };
+            if !inside.is_empty() {
+                steps.push(Step::Place(inside.trim().parse().ok()?));
+            }
+            rest = after;
+            continue;
+        }
+        let key = rest.strip_prefix('.')?;
+        if key.is_empty() && steps.is_empty() {
+            return Some(steps);
+        }
+        let end = key.find(['.', '[']).unwrap_or(key.len());
+        let (key, after) = key.split_at(end);
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        if key.is_empty() || !key.chars().all(is_name) {
+            return None;
+        }
+        steps.push(Step::Key(key.to_owned()));
+        rest = after;
+    }
+    Some(steps)
+}
+
+fn at<'j>(from: &'j Json, steps: &[Step]) -> Option<&'j Json> {
+    steps.iter().try_fold(from, |json, step| match (step, json) {
+        (Step::Key(key), json) => json.get(key),
+        (Step::Place(place), Json::Array(list)) if *place < 0 => {
+            list.len().checked_sub(usize::try_from(place.unsigned_abs()).ok()?).and_then(|at| list.get(at))
+        }
+        (Step::Place(place), json) => json.get(usize::try_from(*place).ok()?),
+    })
+}
+
 /// Gives each key another name, or none and takes it out, all the way down; JSON that we read is never deep.
 fn renamed(data: Map<String, Json>, name: &dyn Fn(&str) -> Option<String>) -> Map<String, Json> {
     fn inside(value: Json, name: &dyn Fn(&str) -> Option<String>) -> Json {
@@ -117,4 +193,25 @@ fn combined(mut all: Map<String, Json>, more: Map<String, Json>) -> Map<String, 
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_leads_into_a_record() {
+        let from = json!({"a": {"b": [{"c d": 1}, 2]}, "e": {"f": true}});
+        let of = |path: &str| Json::Object(selected(&from, path));
+        assert_eq!(of(".e"), json!({"f": true}));
+        assert_eq!(of(r#".a.b[0]["c d"]"#), json!({"result": 1}));
+        assert_eq!(of(".a.b[-1]"), json!({"result": 2}));
+        assert_eq!(of(".a.x"), json!({"result": null}));
+        assert_eq!(of("."), from);
+        for wrong in ["a", ".a | keys", ".a[", ".a..b", ""] {
+            assert!(of(wrong).get("error").is_some(), "{wrong}");
+        }
+    }
 }

@@ -12,7 +12,8 @@ use crate::{
     value::{Value, python},
 };
 
-const OPERATIONS: [&str; 11] = [
+/// What it can do.
+pub(super) const OPERATIONS: [&str; 11] = [
     "Add Column",
     "Concatenate",
     "Drop Column",
@@ -56,7 +57,8 @@ impl Component for DataFrameOperations {
     }
 }
 
-fn operate(call: &Call<'_>, operation: &str) -> Result<Vec<Row>, String> {
+/// Does an operation on a table.
+pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Vec<Row>, String> {
     let inputs = &call.inputs;
     let given = inputs.value("df");
     let mut rows = match (given, operation) {

@@ -83,6 +83,42 @@ impl Component for File {
     }
 }
 
+/// Directory: all files that the caller gave to the run, or those of some types. No directory is read.
+#[derive(Debug)]
+pub(super) struct Directory;
+
+#[async_trait]
+impl Component for Directory {
+    fn types(&self) -> &'static [&'static str] {
+        &["Directory", "DirectoryComponent"]
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["dataframe"]
+    }
+
+    fn needs(&self, node: &Node) -> Vec<Need> {
+        vec![Need { kind: NeedKind::File, name: String::new(), detail: String::new(), nodes: vec![node.id.clone()] }]
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        let types: Vec<String> = call.inputs.texts("types").iter().map(|it| it.to_lowercase()).collect();
+        let mut rows = Vec::new();
+        for (name, content) in &call.request().files {
+            let end = name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
+            if !types.is_empty() && !types.contains(&end) {
+                continue;
+            }
+            match text_of(name, content) {
+                Ok(text) => rows.push(Data::of_json(json!({"file_path": base(name), "text": text})).data),
+                Err(_) if call.inputs.flag("silent_errors", false) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Outputs::one("dataframe", Value::table(rows)))
+    }
+}
+
 /// Reads the paths of a file field: one, several, or none.
 fn names(value: &Json) -> Vec<String> {
     match value {

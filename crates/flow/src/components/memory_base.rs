@@ -64,7 +64,8 @@ impl Component for MemoryBase {
     }
 }
 
-fn words(text: &str) -> HashSet<String> {
+/// Returns the words of a text that are long enough to mean something.
+pub(super) fn words(text: &str) -> HashSet<String> {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2);
     words.map(str::to_lowercase).collect()
 }

@@ -55,24 +55,12 @@ impl Component for TextOperations {
             Some(Value::Json(json)) => chosen(Some(json)),
             _ => None,
         };
-        let result = operate(call, operation.as_deref().unwrap_or_default()).map_err(ComponentError::Failed)?;
-        let text = match &result {
-            Done::Text(text) => text.clone(),
-            Done::Counts(counts) => python(&Json::Object(counts.clone())),
-            Done::Rows(rows) => Value::table(rows.clone()).as_text(),
-        };
-        let data = match &result {
-            Done::Counts(counts) => counts.clone(),
-            Done::Text(_) | Done::Rows(_) => Map::new(),
-        };
-        let rows = match result {
-            Done::Rows(rows) => rows,
-            Done::Text(_) | Done::Counts(_) => Vec::new(),
-        };
-        let mut outputs = Outputs::one("text", Value::text(text.clone()));
-        outputs.add("message", Value::text(text));
-        outputs.add("data", Value::data(Data::new(data)));
-        outputs.add("dataframe", Value::table(rows));
+        let done = operate(call, operation.as_deref().unwrap_or_default()).map_err(ComponentError::Failed)?;
+        let [text, data, rows] = done.into_values();
+        let mut outputs = Outputs::one("text", text.clone());
+        outputs.add("message", text);
+        outputs.add("data", data);
+        outputs.add("dataframe", rows);
         Ok(outputs)
     }
 }
@@ -86,13 +74,32 @@ pub(super) fn chosen(value: Option<&Json>) -> Option<String> {
     one.get("name").unwrap_or(one).as_str().map(str::to_owned).filter(|it| !it.is_empty())
 }
 
-enum Done {
+/// What an operation on a text gives.
+pub(super) enum Done {
     Text(String),
     Counts(Map<String, Json>),
     Rows(Vec<Map<String, Json>>),
 }
 
-fn operate(call: &Call<'_>, operation: &str) -> Result<Done, String> {
+impl Done {
+    /// Returns it as a message, as a record and as rows; what it is not is empty.
+    pub(super) fn into_values(self) -> [Value; 3] {
+        let text = match &self {
+            Self::Text(text) => text.clone(),
+            Self::Counts(counts) => python(&Json::Object(counts.clone())),
+            Self::Rows(rows) => Value::table(rows.clone()).as_text(),
+        };
+        let (data, rows) = match self {
+            Self::Text(_) => (Map::new(), Vec::new()),
+            Self::Counts(counts) => (counts, Vec::new()),
+            Self::Rows(rows) => (Map::new(), rows),
+        };
+        [Value::text(text), Value::data(Data::new(data)), Value::table(rows)]
+    }
+}
+
+/// Does an operation on a text.
+pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Done, String> {
     let inputs = &call.inputs;
     let text = inputs.text("text_input").unwrap_or_default();
     let number = |name: &str| usize::try_from(inputs.count(name).unwrap_or(100)).unwrap_or(usize::MAX);

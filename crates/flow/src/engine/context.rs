@@ -34,6 +34,8 @@ use crate::{
 const PASSAGES: usize = 6;
 /// How many messages of history are given to a model that asks for them.
 const HISTORY: usize = 12;
+/// How many texts one request to an embedding model carries.
+const EMBEDDED_AT_ONCE: usize = 64;
 /// How long it may take to tell of the steps that a run's end cut off.
 const TELLING: Duration = Duration::from_millis(200);
 
@@ -162,6 +164,14 @@ impl<'r> Context<'r> {
     pub(super) fn iterate(&self) -> Result<(), RunError> {
         if self.iterations.fetch_add(1, Ordering::Relaxed) >= self.limits.loop_iterations {
             return Err(RunError::Limit(Limit::LoopIterations(self.limits.loop_iterations)));
+        }
+        Ok(())
+    }
+
+    /// Counts a question to a model.
+    fn ask_model(&self) -> Result<(), ComponentError> {
+        if self.model_calls.fetch_add(1, Ordering::Relaxed) >= self.limits.model_calls {
+            return Err(limit(Limit::ModelCalls(self.limits.model_calls)));
         }
         Ok(())
     }
@@ -304,24 +314,40 @@ impl<'c> Call<'c> {
     pub(crate) async fn complete(
         &self,
         model: &Resolved,
+        request: ModelRequest,
+    ) -> Result<ModelAnswer, ComponentError> {
+        self.ask(model, request, self.speaks, self.streams()).await
+    }
+
+    /// Asks a model about what the person does not hear, though the component speaks.
+    pub(crate) async fn consider(
+        &self,
+        model: &Resolved,
+        request: ModelRequest,
+    ) -> Result<ModelAnswer, ComponentError> {
+        self.ask(model, request, false, false).await
+    }
+
+    async fn ask(
+        &self,
+        model: &Resolved,
         mut request: ModelRequest,
+        speaks: bool,
+        streams: bool,
     ) -> Result<ModelAnswer, ComponentError> {
         let context = self.context;
-        let calls = context.model_calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if calls > context.limits.model_calls {
-            return Err(limit(Limit::ModelCalls(context.limits.model_calls)));
-        }
+        context.ask_model()?;
         request.model.clone_from(&model.model);
         request.question.clone_from(&context.request.input);
-        request.stream |= self.streams();
-        if self.speaks {
+        request.stream |= streams;
+        if speaks {
             request.persona = context.request.persona.clone();
             request.knowledge = context.knowledge().await?;
             if model.provider.wants_history() {
                 request.history = context.before(HISTORY).await?;
             }
         }
-        let sink = Tokens { context, streams: self.streams() };
+        let sink = Tokens { context, streams };
         let asked = context.elapsed();
         let answer = model.provider.complete(&request, &sink).await;
         {
@@ -346,6 +372,41 @@ impl<'c> Call<'c> {
             return Err(limit(Limit::AnswerBytes(context.limits.held_bytes)));
         }
         Ok(answer)
+    }
+
+    /// Tells whether there is a model that turns texts into numbers.
+    pub(crate) fn can_embed(&self) -> bool {
+        self.context.engine.embedder.is_some()
+    }
+
+    /// Turns texts into numbers, in their order; each request of [`EMBEDDED_AT_ONCE`] counts as a question to a model.
+    pub(crate) async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ComponentError> {
+        let context = self.context;
+        let Some(embedder) = &context.engine.embedder else {
+            return Err(ComponentError::Failed("no embedding model is set up here".into()));
+        };
+        let mut vectors: Vec<Vec<f32>> = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(EMBEDDED_AT_ONCE) {
+            context.ask_model()?;
+            let asked = context.elapsed();
+            let answer = embedder.embed(batch).await;
+            {
+                let mut spent = lock(&self.spent);
+                spent.model_calls += 1;
+                spent.model_us = spent.model_us.saturating_add(micros(context.elapsed().saturating_sub(asked)));
+            }
+            let answer = answer.map_err(|error| ComponentError::Failed(error.to_string()))?;
+            if answer.len() != batch.len() {
+                return Err(ComponentError::Failed("the embedding model answered with too few vectors".into()));
+            }
+            context.hold(answer.iter().map(|it| it.len() * size_of::<f32>()).sum()).map_err(ComponentError::Run)?;
+            vectors.extend(answer);
+        }
+        let dimensions = vectors.first().map_or(0, Vec::len);
+        if dimensions == 0 && !texts.is_empty() || vectors.iter().any(|it| it.len() != dimensions) {
+            return Err(ComponentError::Failed("the vectors of the embedding model differ in their dimensions".into()));
+        }
+        Ok(vectors)
     }
 
     /// Hands on a piece of the answer that no model streamed.

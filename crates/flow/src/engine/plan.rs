@@ -263,7 +263,7 @@ impl<'f> Plan<'f> {
             let (from, field) = (*from, edge.field.as_str());
             let of = &self.nodes[from];
             // Only a message is shown as it was said; what is inside of a loop is said more than once.
-            let is_text = matches!(edge.output.as_str(), "text_output" | "response");
+            let is_text = matches!(edge.output.as_str(), "text_output" | "response" | "output");
             let streams =
                 field == "input_value" && is_text && of.inside.is_empty() && of.component.kind() == Kind::Model;
             self.nodes[from].streams = streams;

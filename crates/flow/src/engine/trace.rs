@@ -73,7 +73,7 @@ pub struct StepTrace {
 pub struct StepValue {
     /// The field or output.
     pub name: String,
-    /// `message`, `data`, `table`, `list`, `json`, `model` or `tools`.
+    /// `message`, `data`, `table`, `list`, `json`, `model`, `tools` or `embeddings`.
     pub kind: String,
     /// About how many bytes it holds.
     pub bytes: usize,

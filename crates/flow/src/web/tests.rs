@@ -144,3 +144,22 @@ async fn a_name_that_turns_private_is_refused_where_it_would_be_connected_to() {
     // It was looked at once: the addresses that were checked are the ones that are connected to.
     assert_eq!(lookup.0.load(Ordering::SeqCst), 2);
 }
+
+#[tokio::test]
+async fn a_body_that_comes_drop_by_drop_ends_with_the_time_of_the_request() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let mut drops = tokio::time::interval(Duration::from_millis(20));
+        while stream.write_all(b"x").await.is_ok() {
+            drops.tick().await;
+        }
+    });
+    let web = GuardedWeb::new(policy()).unwrap();
+    let error = web.fetch(WebRequest::get(format!("http://{address}/drops"))).await.unwrap_err();
+    assert_eq!(error, WebError::Timeout);
+}

@@ -294,3 +294,102 @@ async fn an_answer_that_breaks_off_is_an_error_and_not_said_twice() {
     assert_eq!(kept.0.into_inner().unwrap(), ["It "]);
     assert_eq!(server.heard().len(), 1);
 }
+
+fn one_answer() -> String {
+    json!({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}).to_string()
+}
+
+#[tokio::test]
+async fn pauses_between_tries_grow() {
+    let busy = || (529, "text/plain", String::new());
+    let server = Server::start(vec![busy(), busy(), (200, "application/json", one_answer())]).await;
+    let pause = Duration::from_millis(20);
+    let model = OpenAiCompatible::new(&server.url, None).unwrap().with_retries(3, pause);
+    let began = std::time::Instant::now();
+    let answer = model.complete(&ModelRequest { model: "m".into(), ..ModelRequest::default() }, &NoTokens).await;
+    assert_eq!(answer.unwrap().text, "ok");
+    assert!(began.elapsed() >= pause * 3, "one pause, and one twice as long");
+}
+
+#[tokio::test]
+async fn who_stays_busy_is_asked_a_few_times_and_then_the_error_says_so() {
+    let busy = |status| (status, "text/plain", String::new());
+    let server = Server::start(vec![busy(500), busy(429), busy(503), (200, "application/json", one_answer())]).await;
+    let model = OpenAiCompatible::new(&server.url, None).unwrap().with_retries(3, Duration::from_millis(1));
+    let request = ModelRequest { model: "m".into(), ..ModelRequest::default() };
+    let error = model.complete(&request, &NoTokens).await.unwrap_err();
+    assert_eq!((error.status, error.retryable, server.heard().len()), (Some(503), true, 3));
+}
+
+#[tokio::test]
+async fn each_provider_tries_again_when_it_is_busy() {
+    let busy = || (429, "application/json", "{}".to_owned());
+    let whole = |body: Value| (200, "application/json", body.to_string());
+    let request = ModelRequest { model: "m".into(), ..ModelRequest::default() };
+    let (tries, pause) = (2, Duration::from_millis(1));
+    let said = json!({"type": "message", "content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn"});
+    let server = Server::start(vec![busy(), whole(said)]).await;
+    let model = Anthropic::new(&server.url, Some(key())).unwrap().with_retries(tries, pause);
+    assert_eq!(model.complete(&request, &NoTokens).await.unwrap().text, "ok");
+    let said = json!({"candidates": [{"content": {"parts": [{"text": "ok"}]}, "finishReason": "STOP"}]});
+    let server = Server::start(vec![busy(), whole(said)]).await;
+    let model = Gemini::new(&server.url, Some(key())).unwrap().with_retries(tries, pause);
+    assert_eq!(model.complete(&request, &NoTokens).await.unwrap().text, "ok");
+    let server = Server::start(vec![busy(), whole(json!({"message": {"content": "ok"}, "done": true}))]).await;
+    let model = Ollama::new(&server.url, None).unwrap().with_retries(tries, pause);
+    assert_eq!(model.complete(&request, &NoTokens).await.unwrap().text, "ok");
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_closes_the_connection_to_the_model() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let leaves = cancel.clone();
+    let endpoint = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let piece = "data: {\"choices\": [{\"delta\": {\"content\": \"word \"}}]}\n\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        stream.write_all(format!("{head}{piece}").as_bytes()).await.unwrap();
+        leaves.cancel();
+        // Whatever else it was sent, then the end.
+        while stream.read(&mut request).await.is_ok_and(|length| length > 0) {}
+    };
+    let engine =
+        flow::Engine::new(Arc::new(flow::ModelSet::new(Arc::new(OpenAiCompatible::new(&url, None).unwrap()), "m")));
+    let asks = crate::parts::flow(
+        vec![
+            crate::parts::node("in", "ChatInput", json!({"input_value": ""})),
+            crate::parts::node("ask", "LanguageModelComponent", json!({"input_value": ""})),
+            crate::parts::node("out", "ChatOutput", json!({"input_value": ""})),
+        ],
+        vec![
+            crate::parts::edge("in.message", "ask.input_value"),
+            crate::parts::edge("ask.text_output", "out.input_value"),
+        ],
+    );
+    let run = engine.run(&asks, flow::RunRequest::new("x", "s"), &flow::NoEvents, cancel);
+    let both = async { tokio::join!(run, endpoint) };
+    let (outcome, ()) = tokio::time::timeout(Duration::from_secs(10), both).await.expect("the connection stays open");
+    assert_eq!(outcome.unwrap_err(), flow::RunError::Cancelled);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_asks_for_minutes_is_not_waited_for() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let refusal = "HTTP/1.1 429 Busy\r\nretry-after: 120\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(refusal.as_bytes()).await.unwrap();
+    };
+    let model = OpenAiCompatible::new(&url, None).unwrap().with_retries(3, Duration::from_millis(1));
+    let request = ModelRequest { model: "m".into(), ..ModelRequest::default() };
+    let asked = async { tokio::join!(model.complete(&request, &NoTokens), endpoint) };
+    let (answer, ()) = tokio::time::timeout(Duration::from_secs(10), asked).await.expect("it waits");
+    assert_eq!(answer.unwrap_err().status, Some(429));
+}
