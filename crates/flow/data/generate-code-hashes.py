@@ -103,6 +103,7 @@ TYPES = {
     "JSONCleaner": ["JSONCleaner"],
     "Directory": ["Directory", "DirectoryComponent"],
     "WikipediaComponent": ["WikipediaComponent"],
+    "RunFlow": ["RunFlow", "RunFlowComponent"],
 }
 # What the packages of vendors have; whatever else is called like a component there is none of Langflow's.
 OF_VENDORS = {

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    components::{self, Kind},
+    components::{
+        self, Kind,
+        run_flow::{self, FlowName},
+    },
     engine::{active_nodes, finds_cycle, is_tool_output},
     flow::{Flow, Node, Position, RemovedSecret},
     tool,
@@ -177,7 +180,7 @@ pub fn check(flow: &Flow) -> Report {
         .iter()
         .zip(&active)
         .map(|(node, runs)| {
-            let Found { class, reason, advice } = classify(flow, node);
+            let Found { class, reason, advice } = classify(flow, node, &flow.flows);
             NodeReport {
                 id: node.id.clone(),
                 display_name: node.display_name.clone(),
@@ -212,8 +215,20 @@ pub fn check(flow: &Flow) -> Report {
     }
 }
 
-/// Says what a node is to this engine, in its flow.
-pub(crate) fn classify(flow: &Flow, node: &Node) -> Found {
+/// Says what a node is to this engine, in its flow; `flows` are those that it may run.
+pub(crate) fn classify(flow: &Flow, node: &Node, flows: &[Flow]) -> Found {
+    let found = of_its_own(flow, node);
+    if found.class == NodeClass::Native
+        && let Some(name) = run_flow::named(node)
+        && let Err((reason, advice)) = Inner::new(flows).runs(node, &name)
+    {
+        return Found { class: NodeClass::Unsupported, reason, advice };
+    }
+    found
+}
+
+/// Says what a node is to this engine, whatever the flow is that it may run.
+fn of_its_own(flow: &Flow, node: &Node) -> Found {
     let canonical = components::canonical_type(&node.component);
     if let Some((reason, advice)) = known::never(node, canonical) {
         return Found { class: NodeClass::Never, reason, advice };
@@ -249,6 +264,57 @@ pub(crate) fn classify(flow: &Flow, node: &Node) -> Found {
             advice: "Use another output or setting of it, or run the flow on a remote Langflow.".into(),
         },
         None => native(),
+    }
+}
+
+/// Looks through the flows that a flow runs, each once.
+struct Inner<'f> {
+    flows: &'f [Flow],
+    /// Those that are being looked through: each is run by the one before it.
+    around: Vec<usize>,
+    fine: Vec<usize>,
+}
+
+impl<'f> Inner<'f> {
+    fn new(flows: &'f [Flow]) -> Self {
+        Self { flows, around: Vec::new(), fine: Vec::new() }
+    }
+
+    /// Says why the flow that a node runs does not run here, and what to do about it.
+    fn runs(&mut self, node: &Node, name: &FlowName) -> Result<(), (String, String)> {
+        let Some(at) = run_flow::find(node, self.flows) else {
+            return Err((
+                format!("the flow {name} that it runs is not in the export"),
+                "Export the project, or both flows together, so that the file holds the flow that it runs, too.".into(),
+            ));
+        };
+        if self.around.contains(&at) {
+            return Err((
+                format!("the flow {name} that it runs leads back to itself"),
+                "Let no flow run one that runs it.".into(),
+            ));
+        }
+        if self.fine.contains(&at) {
+            return Ok(());
+        }
+        let flow = &self.flows[at];
+        if let Some(problem) = problems(flow, &active_nodes(flow, start(flow))).first() {
+            return Err((format!("the flow {name} that it runs does not run: {problem}"), "Mend that flow.".into()));
+        }
+        self.around.push(at);
+        for inner in &flow.nodes {
+            if let Some(next) = run_flow::named(inner) {
+                self.runs(inner, &next)?;
+            }
+            let found = of_its_own(flow, inner);
+            if found.class != NodeClass::Native {
+                let reason = format!("in the flow {name} that it runs, {}: {}", inner.display_name, found.reason);
+                return Err((reason, found.advice));
+            }
+        }
+        self.around.pop();
+        self.fine.push(at);
+        Ok(())
     }
 }
 
@@ -369,7 +435,7 @@ fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
 
 fn needs(flow: &Flow) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
-    for node in &flow.nodes {
+    for node in flow.nodes.iter().chain(flow.flows.iter().flat_map(|it| &it.nodes)) {
         let mut found = match components::find(&node.component) {
             Some(component) => component.needs(node),
             None => known::needs(node, components::canonical_type(&node.component)),

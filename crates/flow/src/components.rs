@@ -35,6 +35,7 @@ mod pass;
 mod prompt;
 mod records;
 mod rows;
+pub(crate) mod run_flow;
 mod save_to_file;
 mod search_api;
 mod small_data;
@@ -169,6 +170,7 @@ static ALL: &[&dyn Component] = &[
         takes: &[("query", "input_value")],
     },
     &sql::Sql,
+    &run_flow::RunFlow,
     &mcp::McpTools,
 ];
 

@@ -26,7 +26,7 @@ pub(crate) use self::{
     context::{Call, ComponentError, ToolUse},
     inputs::Inputs,
     plan::{Plan, active_nodes, finds_cycle, is_tool_output},
-    tweaks::apply as declared,
+    tweaks::{Tweaked as Tweaks, apply as declared},
 };
 pub use self::{
     limits::{Limit, Limits},
@@ -134,7 +134,7 @@ impl Engine {
             return Err(RunError::Input("the message is empty".into()));
         }
         let tweaked = tweaks::apply(flow, &request.tweaks)?;
-        let context = context::Context::new(&request, events, self);
+        let context = context::Context::new(&request, events, self, &flow.flows);
         let work = schedule::run(flow, &plan, &tweaked, &context);
         let outcome = tokio::select! {
             // A caller who is gone must not win against an answer by chance.

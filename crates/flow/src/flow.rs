@@ -10,6 +10,9 @@ use serde_json::Value as Json;
 /// A flow that was imported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flow {
+    /// Its id in Studio, which other flows call it by; empty when the export says none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// Its name in Studio.
     pub name: String,
     /// What its author says of it.
@@ -28,6 +31,9 @@ pub struct Flow {
     /// What the import had to leave out, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The flows of the same export that it runs, and those that these run; none of them has flows itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<Flow>,
 }
 
 impl Flow {

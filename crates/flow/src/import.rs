@@ -9,6 +9,7 @@ mod graph;
 mod groups;
 mod handles;
 mod secrets;
+mod subflows;
 
 use serde_json::Value as Json;
 
@@ -33,6 +34,8 @@ pub mod limits {
     pub const EDGES: usize = 10_000;
     /// The most fields of a node.
     pub const FIELDS: usize = 1_000;
+    /// The most Run Flow components of flows that are imported together.
+    pub const RUNS: usize = 50;
     /// The longest id.
     pub const ID_CHARS: usize = 200;
 }
@@ -54,8 +57,20 @@ pub struct Imported {
 }
 
 impl Import {
-    /// Returns the flow of an upload that must hold exactly one.
+    /// Returns one of the flows with those of the upload that it runs.
+    pub fn whole(&self, at: usize) -> Flow {
+        subflows::whole(&self.flows, at)
+    }
+
+    /// Returns the flow of an upload that must hold exactly one, besides those that it runs.
     pub fn single(mut self) -> Result<Imported, ImportError> {
+        if self.flows.len() > 1
+            && let Some(main) = subflows::main(&self.flows)
+        {
+            let flow = self.whole(main);
+            subflows::check(&flow)?;
+            return Ok(Imported { flow, ..self.flows.swap_remove(main) });
+        }
         match (self.flows.pop(), self.flows.is_empty()) {
             (Some(flow), true) => Ok(flow),
             (last, _) => {

@@ -356,7 +356,12 @@ impl LangflowRuntime {
 #[async_trait]
 impl AgentRuntime for LangflowRuntime {
     async fn import(&self, export: &[u8], _: RuntimeChoice) -> Result<ImportedFlow, ImportRefused> {
-        let (flow::Imported { export, .. }, mut report) = runtime::read(export)?;
+        let (flow::Imported { flow, export }, mut report) = runtime::read(export)?;
+        if !flow.flows.is_empty() {
+            // It is given one flow of the file, and would not find those that this one runs.
+            let why = "this flow runs other flows of the file, and a Langflow server is given one alone";
+            return Err(ImportRefused(why.to_owned()));
+        }
         if report.verdict != FlowClass::Invalid {
             report.remote = RemoteRuntime::Chosen;
         }

@@ -18,8 +18,8 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
     let mut all_native = true;
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let flows = match flow::parse(&bytes) {
-            Ok(import) => import.flows,
+        let import = match flow::parse(&bytes) {
+            Ok(import) => import,
             Err(error) => {
                 all_native = false;
                 if as_json {
@@ -33,7 +33,7 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
                 continue;
             }
         };
-        let reports: Vec<Report> = flows.iter().map(|imported| flow::check(&imported.flow)).collect();
+        let reports: Vec<Report> = (0..import.flows.len()).map(|at| flow::check(&import.whole(at))).collect();
         all_native &= reports.iter().all(|report| report.verdict == Verdict::Native);
         if as_json {
             println!("{}", of_file(file, &reports));

@@ -140,6 +140,7 @@ fn cases() -> Vec<Case> {
             ),
         ),
     ];
+    all.push(case("flows that run two that run two, twenty times", doubling()));
     for tweak in ["code", "tool_code"] {
         all.push(Case { tweak: Some(tweak), ..case("a tweak of code", prompt("{x}")) });
     }
@@ -189,6 +190,22 @@ fn bomb() -> Value {
         edges.push(format!("p{level}.prompt {next}"));
     }
     straight(nodes, &edges.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn doubling() -> Value {
+    let level = |at: usize| {
+        let run = |id: &str| {
+            let mut run =
+                node(id, "RunFlow", json!({"flow_name_selected": format!("level {}", at + 1), "in~input_value": ""}));
+            run["data"]["node"]["outputs"] = json!([{"name": "out~message", "types": ["Message"]}]);
+            run
+        };
+        let edges = ["in.message a.in~input_value", "in.message b.in~input_value", "a.out~message out.input_value"];
+        let mut flow = if at < 20 { straight(vec![run("a"), run("b")], &edges) } else { prompt("{x}") };
+        flow["name"] = json!(format!("level {at}"));
+        flow
+    };
+    json!({"flows": (0..=20).map(level).collect::<Vec<_>>()})
 }
 
 fn prompt(template: &str) -> Value {

@@ -17,6 +17,7 @@ fn main() -> anyhow::Result<()> {
     let rest: Vec<String> = args.collect();
     let figures = match proof.as_str() {
         "bench" => bench::run(&rest)?,
+        "added" => bench::alone(&rest)?,
         "serve" => bench::serve(&rest)?,
         "streams" => bench::streams(&rest)?,
         "coverage" => coverage::run(&rest)?,

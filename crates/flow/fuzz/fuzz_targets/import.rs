@@ -15,6 +15,11 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     assert!((1..=limits::FLOWS).contains(&import.flows.len()), "an import holds flows, and not too many");
+    if let Ok(whole) = import.clone().single() {
+        let runs = whole.flow.flows.iter().map(|it| it.nodes.len()).sum::<usize>() + whole.flow.nodes.len();
+        assert!(runs <= limits::NODES, "a flow is bounded with those that it runs");
+        assert_eq!(check(&whole.flow).nodes.len(), whole.flow.nodes.len(), "each component is in the report");
+    }
     for imported in import.flows {
         let flow = imported.flow;
         assert!(flow.nodes.len() <= limits::NODES && flow.edges.len() <= limits::EDGES, "a flow is bounded");

@@ -36,7 +36,7 @@ const VECTORS: [&str; 9] = [
     "Redis",
     "AstraDBGraph",
 ];
-const OTHERS: [&str; 3] = ["RunFlow", "SubFlow", "FlowTool"];
+const OTHERS: [&str; 2] = ["SubFlow", "FlowTool"];
 const WAITING: [&str; 1] = ["HumanInput"];
 const SIGNALS: [&str; 2] = ["Listen", "Notify"];
 
@@ -76,8 +76,8 @@ pub(super) fn unsupported(component: &str) -> (String, String) {
         )
     } else if OTHERS.contains(&component) {
         (
-            "it reaches beyond this flow, which this engine does not do",
-            format!("Put what it does into this flow, {REMOTE}"),
+            "it runs another flow in a way of older versions, which this engine does not have",
+            format!("Use Run Flow instead, {REMOTE}"),
         )
     } else if WAITING.contains(&component) {
         (

@@ -1,8 +1,9 @@
 //! Table Operations: filters, sorts, columns, rows, and tables put together.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashMap};
 
 use async_trait::async_trait;
+use indexmap::IndexSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Component, Outputs, text_operations::chosen};
@@ -13,13 +14,14 @@ use crate::{
 };
 
 /// What it can do.
-pub(super) const OPERATIONS: [&str; 11] = [
+pub(super) const OPERATIONS: [&str; 12] = [
     "Add Column",
     "Concatenate",
     "Drop Column",
     "Drop Duplicates",
     "Filter",
     "Head",
+    "Merge",
     "Rename Column",
     "Replace Value",
     "Select Columns",
@@ -28,6 +30,9 @@ pub(super) const OPERATIONS: [&str; 11] = [
 ];
 
 type Row = Map<String, Json>;
+
+/// The most rows that two tables may have together.
+const ROWS: usize = 100_000;
 
 #[derive(Debug)]
 pub(super) struct DataFrameOperations;
@@ -60,6 +65,17 @@ impl Component for DataFrameOperations {
 /// Does an operation on a table.
 pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Vec<Row>, String> {
     let inputs = &call.inputs;
+    if operation == "Merge" {
+        let table = |name: &str| inputs.value(name).map(Value::to_rows);
+        return match (table("left_dataframe"), table("right_dataframe")) {
+            (None, _) => Ok(Vec::new()),
+            (Some(left), None) => Ok(left),
+            (Some(left), Some(right)) => {
+                let on = inputs.text("merge_on_column");
+                merged(&left, &right, on.as_deref(), &inputs.text("merge_how").unwrap_or_default())
+            }
+        };
+    }
     let given = inputs.value("df");
     let mut rows = match (given, operation) {
         (Some(value), "Concatenate") => return Ok(value.to_rows()),
@@ -142,6 +158,58 @@ pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Vec<Row>, Stri
     Ok(rows)
 }
 
+/// Puts the rows of two tables together that have the same value in a column, or the same place. What both have in
+/// a column of the same name is the left one's, where it has anything there.
+fn merged(left: &[Row], right: &[Row], on: Option<&str>, how: &str) -> Result<Vec<Row>, String> {
+    let columns = |rows: &[Row]| -> IndexSet<String> { rows.iter().flat_map(Row::keys).cloned().collect() };
+    let (mut all, of_right) = (columns(left), columns(right));
+    if let Some(on) = on
+        && let Some(side) = [("left", &all), ("right", &of_right)].into_iter().find(|(_, it)| !it.contains(on))
+    {
+        return Err(format!("Column '{on}' not found in {} DataFrame", side.0));
+    }
+    all.extend(of_right);
+    let key = |place: usize, row: &Row| match on {
+        Some(on) => match row.get(on).unwrap_or(&Json::Null) {
+            Json::Number(number) => number.as_f64().map(|it| it.to_string()).unwrap_or_default(),
+            value => value.to_string(),
+        },
+        None => place.to_string(),
+    };
+    let places = |rows: &[Row]| {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            places.entry(key(place, row)).or_default().push(place);
+        }
+        places
+    };
+    let (in_left, in_right) = (places(left), places(right));
+    let mut pairs: Vec<(Option<usize>, Option<usize>)> = Vec::new();
+    let (rows, others) = if how == "right" { (right, &in_left) } else { (left, &in_right) };
+    for (place, row) in rows.iter().enumerate() {
+        let found = others.get(&key(place, row));
+        let pair = |other| if how == "right" { (other, Some(place)) } else { (Some(place), other) };
+        match found {
+            Some(found) => pairs.extend(found.iter().map(|it| pair(Some(*it)))),
+            None if how == "inner" || how.is_empty() => {}
+            None => pairs.push(pair(None)),
+        }
+        if pairs.len() > ROWS {
+            return Err(format!("the tables have more than {ROWS} rows together"));
+        }
+    }
+    if how == "outer" {
+        let alone = right.iter().enumerate().filter(|(place, row)| !in_left.contains_key(&key(*place, row)));
+        pairs.extend(alone.map(|(place, _)| (None, Some(place))));
+    }
+    let cell = |row: Option<&Row>, name: &str| row.and_then(|row| row.get(name)).filter(|it| !it.is_null()).cloned();
+    let row = |(l, r): (Option<usize>, Option<usize>)| -> Row {
+        let (l, r) = (l.map(|at| &left[at]), r.map(|at| &right[at]));
+        all.iter().map(|name| (name.clone(), cell(l, name).or_else(|| cell(r, name)).unwrap_or_default())).collect()
+    };
+    Ok(pairs.into_iter().map(row).collect())
+}
+
 /// Numbers are compared as numbers, with what a person typed, too.
 fn same(value: &Json, text: &str) -> bool {
     match (value.as_f64(), text.trim().parse::<f64>()) {
@@ -178,5 +246,32 @@ fn compared(a: Option<&Json>, b: Option<&Json>) -> Ordering {
             (Some(a), Some(b)) => a.total_cmp(&b),
             _ => python(a).cmp(&python(b)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(json: Json) -> Vec<Row> {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn tables_are_put_together_by_a_column_or_by_place() {
+        let left = rows(json!([{"id": 1, "a": "x"}, {"id": 2, "a": null}, {"id": 3, "a": "z"}]));
+        let right =
+            rows(json!([{"id": 2.0, "a": "y", "b": true}, {"id": 1, "a": "-", "b": false}, {"id": 4, "b": null}]));
+        let of = |on: Option<&str>, how: &str| json!(merged(&left, &right, on, how).unwrap());
+        let (one, two) = (json!({"id": 1, "a": "x", "b": false}), json!({"id": 2, "a": "y", "b": true}));
+        let three = json!({"id": 3, "a": "z", "b": null});
+        assert_eq!(of(Some("id"), "inner"), json!([one, two]));
+        assert_eq!(of(Some("id"), "left"), json!([one, two, three]));
+        assert_eq!(of(Some("id"), "right"), json!([two, one, {"id": 4, "a": null, "b": null}]));
+        assert_eq!(of(Some("id"), "outer"), json!([one, two, three, {"id": 4, "a": null, "b": null}]));
+        assert_eq!(of(None, "inner").as_array().unwrap().len(), 3);
+        assert!(merged(&left, &right, Some("b"), "inner").is_err());
+        let many: Vec<Row> = rows(json!([{"id": 1}])).into_iter().cycle().take(400).collect();
+        assert!(merged(&many, &many, Some("id"), "inner").is_err());
     }
 }

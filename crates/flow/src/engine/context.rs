@@ -16,13 +16,16 @@ use serde_json::{Map, Value as Json};
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
-    Engine, Event, EventSink, Inputs, Limit, Limits, OutputMessage, RunError, RunRequest, StepTrace, WrittenFile,
+    Engine, Event, EventSink, Inputs, Limit, Limits, OutputMessage, Plan, RunError, RunRequest, StepTrace, WrittenFile,
     plan::Planned,
+    schedule,
     trace::{Spent, Tracer},
+    tweaks::Tweaked,
 };
 use crate::{
-    flow::Node,
-    memory::{Role, Turn},
+    components::Outputs,
+    flow::{Flow, Node},
+    memory::{NoMemory, Role, Turn},
     model::{ModelAnswer, ModelChoice, ModelError, ModelRequest, Resolved, TokenSink, Usage},
     retrieve::Passage,
     tool::{Tool, shown_to_model},
@@ -46,41 +49,60 @@ pub(crate) struct Context<'r> {
     pub(crate) limits: Limits,
     engine: &'r Engine,
     began: Instant,
+    spent: Arc<Counted>,
+    streamed: Mutex<String>,
+    knowledge: OnceCell<Vec<Passage>>,
+    pub(super) tracer: Tracer,
+    inner_messages: Mutex<Vec<OutputMessage>>,
+    /// The flows that it may run.
+    flows: &'r [Flow],
+    /// Whether a person hears what it says; nobody hears a flow that is a tool.
+    is_heard: bool,
+}
+
+/// What a run took so far, the flows that it runs inside of it included.
+#[derive(Default)]
+struct Counted {
     model_calls: AtomicUsize,
     tool_calls: AtomicUsize,
     iterations: AtomicUsize,
     held: AtomicUsize,
     usage: Mutex<Usage>,
-    streamed: Mutex<String>,
-    knowledge: OnceCell<Vec<Passage>>,
     steps: Mutex<Vec<StepTrace>>,
     /// The steps that have begun and not ended, each with when it began.
     under_way: Mutex<Vec<StepTrace>>,
-    pub(super) tracer: Tracer,
-    inner_messages: Mutex<Vec<OutputMessage>>,
     files: Mutex<Vec<WrittenFile>>,
 }
 
 impl<'r> Context<'r> {
-    pub(super) fn new(request: &'r RunRequest, events: &'r dyn EventSink, engine: &'r Engine) -> Self {
+    pub(super) fn new(
+        request: &'r RunRequest,
+        events: &'r dyn EventSink,
+        engine: &'r Engine,
+        flows: &'r [Flow],
+    ) -> Self {
         Self {
             request,
             events,
             limits: engine.limits,
             engine,
             began: Instant::now(),
-            model_calls: AtomicUsize::new(0),
-            tool_calls: AtomicUsize::new(0),
-            iterations: AtomicUsize::new(0),
-            held: AtomicUsize::new(0),
-            usage: Mutex::default(),
+            spent: Arc::default(),
             streamed: Mutex::default(),
             knowledge: OnceCell::new(),
-            steps: Mutex::default(),
-            under_way: Mutex::default(),
             tracer: Tracer::new(request.trace, &request.variables),
             inner_messages: Mutex::default(),
-            files: Mutex::default(),
+            flows,
+            is_heard: true,
+        }
+    }
+
+    /// Makes the context of a flow that this one runs: another request, and what it takes counts here.
+    fn inside<'i>(&'i self, request: &'i RunRequest, events: &'i dyn EventSink) -> Context<'i> {
+        Context {
+            began: self.began,
+            spent: self.spent.clone(),
+            ..Context::new(request, events, self.engine, self.flows)
         }
     }
 
@@ -89,7 +111,7 @@ impl<'r> Context<'r> {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        *lock(&self.usage)
+        *lock(&self.spent.usage)
     }
 
     /// Returns what was already handed on as tokens.
@@ -99,25 +121,25 @@ impl<'r> Context<'r> {
 
     /// Records a component that begins, or a tool that is used.
     pub(super) fn begun(&self, step: &StepTrace) {
-        lock(&self.under_way).push(step.clone());
+        lock(&self.spent.under_way).push(step.clone());
     }
 
     /// Records what ended.
     pub(super) async fn finished(&self, trace: StepTrace) {
         {
-            let mut under_way = lock(&self.under_way);
+            let mut under_way = lock(&self.spent.under_way);
             let is_it = |step: &StepTrace| (&step.node, step.started_us) == (&trace.node, trace.started_us);
             if let Some(place) = under_way.iter().position(is_it) {
                 under_way.swap_remove(place);
             }
         }
-        lock(&self.steps).push(trace.clone());
+        lock(&self.spent.steps).push(trace.clone());
         self.events.event(Event::StepFinished(trace)).await;
     }
 
     /// Tells of the steps that were under way when the run ended without an answer.
     pub(super) async fn cut_off(&self, error: &RunError) {
-        let mut steps = std::mem::take(&mut *lock(&self.under_way));
+        let mut steps = std::mem::take(&mut *lock(&self.spent.under_way));
         steps.sort_by_key(|step| step.started_us);
         let now = micros(self.elapsed());
         let telling = async {
@@ -133,7 +155,7 @@ impl<'r> Context<'r> {
 
     /// Returns what ran.
     pub(super) fn steps(&self) -> Vec<StepTrace> {
-        std::mem::take(&mut *lock(&self.steps))
+        std::mem::take(&mut *lock(&self.spent.steps))
     }
 
     /// Keeps what an output inside of a loop said.
@@ -148,12 +170,12 @@ impl<'r> Context<'r> {
 
     /// Returns what was written.
     pub(super) fn files(&self) -> Vec<WrittenFile> {
-        std::mem::take(&mut *lock(&self.files))
+        std::mem::take(&mut *lock(&self.spent.files))
     }
 
     /// Counts what a component produced.
     pub(super) fn hold(&self, bytes: usize) -> Result<(), RunError> {
-        let held = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let held = self.spent.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if held > self.limits.held_bytes {
             return Err(RunError::Limit(Limit::HeldBytes(self.limits.held_bytes)));
         }
@@ -162,7 +184,7 @@ impl<'r> Context<'r> {
 
     /// Counts a round of a loop.
     pub(super) fn iterate(&self) -> Result<(), RunError> {
-        if self.iterations.fetch_add(1, Ordering::Relaxed) >= self.limits.loop_iterations {
+        if self.spent.iterations.fetch_add(1, Ordering::Relaxed) >= self.limits.loop_iterations {
             return Err(RunError::Limit(Limit::LoopIterations(self.limits.loop_iterations)));
         }
         Ok(())
@@ -170,7 +192,7 @@ impl<'r> Context<'r> {
 
     /// Counts a question to a model.
     fn ask_model(&self) -> Result<(), ComponentError> {
-        if self.model_calls.fetch_add(1, Ordering::Relaxed) >= self.limits.model_calls {
+        if self.spent.model_calls.fetch_add(1, Ordering::Relaxed) >= self.limits.model_calls {
             return Err(limit(Limit::ModelCalls(self.limits.model_calls)));
         }
         Ok(())
@@ -316,7 +338,7 @@ impl<'c> Call<'c> {
         model: &Resolved,
         request: ModelRequest,
     ) -> Result<ModelAnswer, ComponentError> {
-        self.ask(model, request, self.speaks, self.streams()).await
+        self.ask(model, request, self.speaks && self.context.is_heard, self.streams()).await
     }
 
     /// Asks a model about what the person does not hear, though the component speaks.
@@ -361,7 +383,7 @@ impl<'c> Call<'c> {
         }
         let answer = answer.map_err(ComponentError::Model)?;
         let used = {
-            let mut usage = lock(&context.usage);
+            let mut usage = lock(&context.spent.usage);
             usage.add(answer.usage);
             usage.input_tokens.saturating_add(usage.output_tokens)
         };
@@ -372,6 +394,28 @@ impl<'c> Call<'c> {
             return Err(limit(Limit::AnswerBytes(context.limits.held_bytes)));
         }
         Ok(answer)
+    }
+
+    /// Returns the flows that it may run.
+    pub(crate) fn flows(&self) -> &'c [Flow] {
+        self.context.flows
+    }
+
+    /// Runs another flow inside of this run and returns what each of its nodes gave.
+    pub(crate) async fn run_flow(
+        &self,
+        flow: &Flow,
+        said: String,
+        tweaks: Tweaked,
+    ) -> Result<Vec<(String, Arc<Outputs>)>, ComponentError> {
+        let outer = self.context;
+        // A flow that runs two that run two others takes long without asking anybody.
+        outer.iterate().map_err(ComponentError::Run)?;
+        let plan = Plan::inner(flow).map_err(ComponentError::Run)?;
+        let request = RunRequest { input: said, memory: Arc::new(NoMemory), stream: false, ..outer.request.clone() };
+        let quiet = Quiet(outer.events);
+        let context = Context { is_heard: outer.is_heard && self.speaks, ..outer.inside(&request, &quiet) };
+        schedule::run_inner(&plan, &tweaks, &context).await.map_err(ComponentError::Run)
     }
 
     /// Tells whether there is a model that turns texts into numbers.
@@ -419,7 +463,7 @@ impl<'c> Call<'c> {
     /// ends the whole run is an error.
     pub(crate) async fn use_tool(&self, tool: &Tool, arguments: &Map<String, Json>) -> Result<String, ComponentError> {
         let context = self.context;
-        if context.tool_calls.fetch_add(1, Ordering::Relaxed) >= context.limits.tool_calls {
+        if context.spent.tool_calls.fetch_add(1, Ordering::Relaxed) >= context.limits.tool_calls {
             return Err(limit(Limit::ToolCalls(context.limits.tool_calls)));
         }
         let (node, name) = (tool.node.clone(), tool.schema.name.clone());
@@ -496,7 +540,7 @@ impl<'c> Call<'c> {
     /// Hands a file to the caller.
     pub(crate) fn write(&self, file: WrittenFile) -> Result<(), ComponentError> {
         self.context.hold(file.content.len()).map_err(ComponentError::Run)?;
-        lock(&self.context.files).push(file);
+        lock(&self.context.spent.files).push(file);
         Ok(())
     }
 
@@ -540,6 +584,18 @@ pub(super) fn micros(duration: Duration) -> u64 {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands on what happens in a flow that another one runs, except what it says.
+struct Quiet<'e>(&'e dyn EventSink);
+
+#[async_trait]
+impl EventSink for Quiet<'_> {
+    async fn event(&self, event: Event) {
+        if !matches!(event, Event::Message(_) | Event::Token(_)) {
+            self.0.event(event).await;
+        }
+    }
 }
 
 /// Hands tokens on to the caller and remembers that they were.

@@ -14,7 +14,7 @@ pub struct Limits {
     pub model_calls: usize,
     /// How often its agents may use a tool.
     pub tool_calls: usize,
-    /// How often its loops may go round, all together.
+    /// How often its loops may go round, all together; a flow that it runs counts as a round.
     pub loop_iterations: usize,
     /// How many tokens its models may read and write.
     pub tokens: u64,

@@ -80,21 +80,33 @@ pub(crate) fn is_tool_output(node: &Node, output: &str) -> bool {
 impl<'f> Plan<'f> {
     /// Plans a flow, or says why it can't run here.
     pub(crate) fn new(flow: &'f Flow, accepts_reviewed: bool) -> Result<Self, RunError> {
+        Self::of(flow, |node| {
+            let found = classify(flow, node, &flow.flows);
+            let runs = found.class == NodeClass::Native || (found.class == NodeClass::Review && accepts_reviewed);
+            if runs { Ok(()) } else { Err(found.reason) }
+        })
+    }
+
+    /// Plans a flow that another one runs, which was looked through with that one.
+    pub(crate) fn inner(flow: &'f Flow) -> Result<Self, RunError> {
+        Self::of(flow, |_| Ok(()))
+    }
+
+    fn of(flow: &'f Flow, runs: impl Fn(&Node) -> Result<(), String>) -> Result<Self, RunError> {
         let start = start(flow)?;
         let active = active_nodes(flow, start);
         let mut place = HashMap::new();
         let mut nodes: Vec<Planned<'f>> = Vec::new();
         for (node, _) in flow.nodes.iter().zip(&active).filter(|(_, active)| **active) {
-            let found = classify(flow, node);
-            let runs = found.class == NodeClass::Native || (found.class == NodeClass::Review && accepts_reviewed);
-            let Some(component) = components::find(&node.component).filter(|_| runs) else {
-                return Err(RunError::Unsupported {
-                    node: node.id.clone(),
-                    display_name: node.display_name.clone(),
-                    component: node.component.clone(),
-                    reason: found.reason,
-                });
+            let refused = |reason: String| RunError::Unsupported {
+                node: node.id.clone(),
+                display_name: node.display_name.clone(),
+                component: node.component.clone(),
+                reason,
             };
+            runs(node).map_err(refused)?;
+            let unknown = || refused("this engine does not have this component".into());
+            let component = components::find(&node.component).ok_or_else(unknown)?;
             place.insert(node.id.as_str(), nodes.len());
             nodes.push(Planned {
                 node,

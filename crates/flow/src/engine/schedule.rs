@@ -43,6 +43,18 @@ pub(super) async fn run(
     Ok(RunOutput { text, messages, usage: context.usage(), steps: context.steps(), files: context.files() })
 }
 
+/// Runs all nodes of a flow that another one runs, and returns what each gave.
+pub(super) async fn run_inner(
+    plan: &Plan<'_>,
+    tweaked: &Tweaked,
+    context: &Context<'_>,
+) -> Result<Vec<(String, Arc<Outputs>)>, RunError> {
+    let schedule = Schedule { plan, tweaked, context };
+    let results = schedule.run(Vec::new(), vec![None; plan.nodes.len()]).await?;
+    let given = plan.nodes.iter().zip(results);
+    Ok(given.filter_map(|(planned, outputs)| Some((planned.node.id.clone(), outputs?))).collect())
+}
+
 fn said(results: &[Option<Arc<Outputs>>]) -> Vec<OutputMessage> {
     results.iter().flatten().filter_map(|it| it.message().cloned()).collect()
 }

@@ -20,6 +20,7 @@ pub(super) fn build(
     secrets_removed: Vec<RemovedSecret>,
 ) -> Result<Flow, ImportError> {
     let mut flow = Flow {
+        id: text(&export["id"], limits::ID_CHARS).unwrap_or_default(),
         name: text(&export["name"], 200).unwrap_or_else(|| "Untitled flow".into()),
         description: text(&export["description"], 2_000).unwrap_or_default(),
         langflow_version: text(&export["last_tested_version"], 40),

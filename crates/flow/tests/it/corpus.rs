@@ -10,6 +10,9 @@ fn the_kept_corpus_is_imported_without_a_panic_and_holds_together() {
         files += 1;
         let path = entry.unwrap().path();
         let Ok(import) = parse(&std::fs::read(&path).unwrap()) else { continue };
+        if let Ok(whole) = import.clone().single() {
+            check(&whole.flow);
+        }
         for imported in import.flows {
             flows += 1;
             let verdict = check(&imported.flow).verdict;

@@ -12,6 +12,7 @@ mod mcp;
 mod order;
 mod pages;
 mod parts;
+mod subflows;
 mod trace;
 mod vectors;
 mod wire;

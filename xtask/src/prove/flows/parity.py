@@ -448,6 +448,9 @@ def cases(url):
         ("rename", {"operations": [{"name": "Rename Keys"}], "rename_keys_input": {"a": "z"}}),
     ]:
         yield f"JSON operation, {name}", json_then("DataOperations", "data", "data_output", **fields), '{"a": 1, "b": {"a": 2}}'
+    for how in ["inner", "left"]:
+        merging = chat(node("read", "TypeConverterComponent", output_type="Table", auto_parse=True), node("pick", "DataFrameOperations", operation=[{"name": "Head"}], num_rows=2), node("it", "DataFrameOperations", operation=[{"name": "Merge"}], merge_on_column="name", merge_how=how, left_dataframe="", right_dataframe=""))
+        yield f"table operation, merge {how}", flow(merging, "ChatInput-a.message > read.input_data", "read.dataframe_output > pick.df", "pick.output > it.left_dataframe", "read.dataframe_output > it.right_dataframe", "it.output > ChatOutput-z.input_value"), ROWS
     yield "matches of an expression", through("RegexExtractorComponent", "input_text", "text", pattern="\\d+"), "a1 b22 c"
     yield "create data", created(field_1_key={"name": "Ada"}, field_2_key={"age": "36"}), ""
     for operation in ["Concatenate", "Append", "Merge", "Join"]:
