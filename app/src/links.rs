@@ -65,6 +65,16 @@ pub fn earnings_table(provider: impl Display) -> String {
     format!("/api/marketplace-service-providers/{provider}/earnings_csv/")
 }
 
+/// An organization's invoices as a table for a spreadsheet.
+pub fn invoices_table(organization: impl Display) -> String {
+    format!("/api/customers/{organization}/invoices_csv/")
+}
+
+/// An invoice as a PDF.
+pub fn invoice_file(invoice: impl Display) -> String {
+    format!("/api/marketplace-invoices/{invoice}/pdf/")
+}
+
 /// A page of a provider.
 pub fn provider(id: impl Display, rest: &str) -> String {
     format!("/providers/{id}/{rest}")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::BasisPoints;
+use domain::view::money::PartyView;
 use knowledge::HttpReranker;
 use knowledge::embed::OpenAiEmbedder;
 use knowledge::extract::worker::{Bounds, Worker};
@@ -73,6 +74,12 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let settings = Settings {
         public_url,
         site_name: config.site.name.clone(),
+        seller: PartyView {
+            name: config.site.legal_name.clone(),
+            address: config.site.legal_address.clone(),
+            vat_id: config.site.vat_id.clone(),
+            email: String::new(),
+        },
         issuer: config.keys.issuer.clone(),
         audience: config.keys.audience.clone(),
         key_days: config.keys.default_days,

@@ -105,6 +105,12 @@ fn without_password<S: serde::Serializer>(url: &str, serializer: S) -> Result<S:
 pub struct SiteSection {
     /// The name in titles and mails.
     pub name: String,
+    /// Who invoices: the legal name of whoever runs the marketplace; its own name where this is empty.
+    pub legal_name: String,
+    /// Where that is, in lines, as it stands on invoices.
+    pub legal_address: String,
+    /// Its VAT id.
+    pub vat_id: String,
     /// The platform's share of a sale where no rule says otherwise, in hundredths of a percent.
     pub commission_basis_points: u16,
     /// For how many days what a provider earns is held back, from 0 to 365.
@@ -119,6 +125,9 @@ impl Default for SiteSection {
     fn default() -> Self {
         Self {
             name: "CMP".to_owned(),
+            legal_name: String::new(),
+            legal_address: String::new(),
+            vat_id: String::new(),
             commission_basis_points: 2000,
             hold_days: 14,
             payout_minimum: 1_000,

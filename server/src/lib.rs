@@ -14,6 +14,7 @@ pub mod config;
 pub mod gateway;
 pub mod guard;
 pub mod http;
+mod invoice_pdf;
 pub mod json;
 pub mod pace;
 pub mod portal;

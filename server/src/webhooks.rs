@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 use services::orders;
-use services::ports::{SandboxCard, SandboxRefused};
+use services::ports::{SandboxBank, SandboxCard, SandboxRefused};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,7 +18,7 @@ use crate::http::AppState;
 
 /// Builds the rails' routes.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(sandbox_event)).routes(routes!(sandbox_pay))
+    OpenApiRouter::new().routes(routes!(sandbox_event)).routes(routes!(sandbox_pay)).routes(routes!(sandbox_bank))
 }
 
 /// Takes an event of the sandbox rail; it authenticates by its signature over the raw body.
@@ -63,15 +63,49 @@ async fn sandbox_pay(
     };
     match orders::pay_in_sandbox(&state.ctx, &session, &card).await {
         Ok(success_url) => Ok(Json(json!({"success_url": success_url})).into_response()),
-        Err(SandboxRefused::Declined(code, message)) => {
+        Err(refused) => refusal(refused),
+    }
+}
+
+fn refusal(refused: SandboxRefused) -> ApiResult<Response> {
+    match refused {
+        SandboxRefused::Declined(code, message) => {
             Ok((StatusCode::PAYMENT_REQUIRED, Json(json!({"code": code, "detail": message}))).into_response())
         }
-        Err(SandboxRefused::Confirm) => {
+        SandboxRefused::Confirm => {
             let answer = json!({"code": "authentication_required", "detail": SandboxRefused::Confirm.to_string()});
             Ok((StatusCode::PAYMENT_REQUIRED, Json(answer)).into_response())
         }
-        Err(SandboxRefused::Form(field, message)) => Err(ApiError(services::Error::invalid(field, message))),
-        Err(SandboxRefused::Closed(message)) => Err(ApiError(services::Error::Conflict(message))),
-        Err(SandboxRefused::Failed(message)) => Err(ApiError(services::Error::internal(message))),
+        SandboxRefused::Form(field, message) => Err(ApiError(services::Error::invalid(field, message))),
+        SandboxRefused::Closed(message) => Err(ApiError(services::Error::Conflict(message))),
+        SandboxRefused::Failed(message) => Err(ApiError(services::Error::internal(message))),
+    }
+}
+
+/// A bank account for the sandbox's page where a provider says where it is paid to.
+#[derive(Debug, Deserialize, ToSchema)]
+struct BankForm {
+    #[serde(default)]
+    holder: String,
+    #[serde(default)]
+    routing: String,
+    #[serde(default)]
+    account: String,
+}
+
+/// Sets a provider's bank account on the sandbox's page, as its form does; whoever knows the page may.
+#[utoipa::path(post, path = "/api/payments/sandbox/payouts/{page}/bank/", tag = "money", request_body = BankForm,
+    responses((status = 200), (status = 400), (status = 409)))]
+async fn sandbox_bank(
+    State(state): State<AppState>,
+    Path(page): Path<String>,
+    Json(form): Json<BankForm>,
+) -> ApiResult<Response> {
+    let missing = || ApiError(services::Error::NotFound("payment rail"));
+    let sandbox = state.ctx.sandbox.clone().ok_or_else(missing)?;
+    let bank = SandboxBank { holder: form.holder, routing: form.routing, account: form.account };
+    match sandbox.set_bank(&page, &bank).await {
+        Ok(return_url) => Ok(Json(json!({"return_url": return_url})).into_response()),
+        Err(refused) => refusal(refused),
     }
 }

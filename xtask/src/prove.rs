@@ -61,6 +61,12 @@ const CLAIMS: &[Claim] = &[
         prove: load::kill_ingest,
     },
     Claim {
+        name: "kill-billing",
+        says: "60 subscriptions that are bought, used and ended while the program is killed 15 times and payouts run beside them are each paid once, closed once and paid out once, and the books are right, on both databases",
+        takes: "8 minutes, and a release build",
+        prove: load::kill_billing,
+    },
+    Claim {
         name: "hostile-files",
         says: "what strangers can upload (bombs, loops, deep nests, lies, scripts, slow and endless uploads) is read or refused with a reason, takes no memory for good and harms nobody else; a document cannot give the model orders",
         takes: "10 minutes, and a release build",

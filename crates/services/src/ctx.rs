@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::view::money::PartyView;
 use store::Store;
 
 use crate::clock::Clock;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub public_url: String,
     /// What the marketplace is called.
     pub site_name: String,
+    /// Who invoices; by the marketplace's name where it is left out.
+    pub seller: PartyView,
     /// The issuer in our tokens.
     pub issuer: String,
     /// The audience in our keys.
@@ -86,6 +89,7 @@ impl Default for Settings {
         Self {
             public_url: "http://127.0.0.1:3000".to_owned(),
             site_name: "CMP".to_owned(),
+            seller: PartyView::default(),
             issuer: "cmp".to_owned(),
             audience: "agent-gateway".to_owned(),
             key_days: 365,

@@ -3,18 +3,23 @@
 //! The marketplace sells in its own name, so that it is the one who invoices; the provider is named. What a
 //! newcomer gets wrong: the number is taken last, because whoever takes one makes everyone else wait.
 
+use std::collections::HashMap;
+
 use domain::state::InvoiceKind;
-use domain::view::money::InvoiceView;
+use domain::view::money::{InvoiceView, PartyView};
 use domain::view::{Page, Paging};
 use domain::{InvoiceId, Money, OrganizationId, Permission, Timestamp};
-use store::invoices::{self as rows, InvoiceRow};
+use store::invoices::{self as rows, DetailsRow, InvoiceRow};
 use store::orders::{OrderRow, PaymentRow};
 use store::{Scope, Tx, organizations};
 
 use crate::access::{Principal, on_behalf};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Checks, Error, Result};
+
+/// More rows than this are not exported at once.
+const EXPORTED: i64 = 100_000;
 
 /// Writes the invoice of a sale.
 pub(crate) async fn invoice(
@@ -29,6 +34,8 @@ pub(crate) async fn invoice(
         return Ok(());
     }
     let buyer = organizations::get(tx, order.organization_id).await?.ok_or(Error::NotFound("organization"))?;
+    let details = rows::details(tx, on_behalf(order.organization_id)).await?.unwrap_or_default();
+    let seller = &ctx.settings.seller;
     let row = InvoiceRow {
         id: InvoiceId(fresh_id()),
         series: series(&payment.rail, now),
@@ -36,9 +43,13 @@ pub(crate) async fn invoice(
         kind: InvoiceKind::Invoice,
         corrects_id: None,
         organization_id: order.organization_id,
-        buyer_name: buyer.name,
+        buyer_name: if details.name.is_empty() { buyer.name } else { details.name },
         buyer_email: buyer.email,
-        seller_name: ctx.settings.site_name.clone(),
+        buyer_address: details.address,
+        buyer_vat_id: details.vat_id,
+        seller_name: if seller.name.is_empty() { ctx.settings.site_name.clone() } else { seller.name.clone() },
+        seller_address: seller.address.clone(),
+        seller_vat_id: seller.vat_id.clone(),
         provider_id: order.provider_id,
         provider_name: order.provider_name.clone(),
         order_id: order.id,
@@ -74,6 +85,48 @@ pub(crate) async fn credit_note(tx: &mut Tx, payment: &PaymentRow, now: Timestam
 /// Numbers begin anew each year, and pretended money has numbers of its own.
 fn series(rail: &str, now: Timestamp) -> String {
     format!("{}-{}", rail.to_uppercase(), now.day().civil().0)
+}
+
+/// Returns what stands on an organization's invoices; its e-mail is the organization's own.
+pub async fn details(ctx: &Ctx, who: &Principal, organization: OrganizationId) -> Result<PartyView> {
+    let member = who.member(organization, Permission::View)?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let DetailsRow { name, address, vat_id } = rows::details(&mut tx, member.tenant).await?.unwrap_or_default();
+    Ok(PartyView { name, address, vat_id, email: String::new() })
+}
+
+/// Says what stands on an organization's invoices from now on; those that are written stay as they are.
+pub async fn save_details(ctx: &Ctx, who: &Principal, organization: OrganizationId, new: PartyView) -> Result<()> {
+    let member = who.member(organization, Permission::ManageOrganization)?;
+    let mut checks = Checks::default();
+    let row = DetailsRow {
+        name: checks.line("legal_name", &new.name, 0, 120),
+        address: checks.text("address", &new.address, 0, 500),
+        vat_id: checks.line("vat_id", &new.vat_id, 0, 30).to_uppercase(),
+    };
+    let plain = row.vat_id.chars().all(|c| c.is_ascii_alphanumeric() || " .-/".contains(c));
+    checks.require(plain, "vat_id", "has letters and digits alone, like DE123456789");
+    checks.require(row.address.lines().count() <= 8, "address", "may have 8 lines at most");
+    checks.done()?;
+    let now = ctx.now();
+    let mut tx = ctx.store.write(member.tenant).await?;
+    rows::save_details(&mut tx, member.tenant, &row, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Lists every document of an organization, oldest first, for a table on its own machine.
+pub async fn all(ctx: &Ctx, who: &Principal, organization: OrganizationId) -> Result<Vec<InvoiceView>> {
+    let member = who.member(organization, Permission::ViewBilling)?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let mut found = rows::list(&mut tx, member.tenant, EXPORTED, 0).await?;
+    found.reverse();
+    let numbers: HashMap<InvoiceId, String> = found.iter().map(|row| (row.id, number(row))).collect();
+    let with_corrected = |row: InvoiceRow| {
+        let corrects = row.corrects_id.and_then(|id| numbers.get(&id).cloned());
+        InvoiceView { corrects, ..view(row) }
+    };
+    Ok(found.into_iter().map(with_corrected).collect())
 }
 
 /// Lists an organization's documents, newest first.
@@ -118,9 +171,18 @@ fn view(row: InvoiceRow) -> InvoiceView {
         kind: row.kind,
         corrects: None,
         organization_id: row.organization_id,
-        buyer_name: row.buyer_name,
-        buyer_email: row.buyer_email,
-        seller_name: row.seller_name,
+        buyer: PartyView {
+            name: row.buyer_name,
+            address: row.buyer_address,
+            vat_id: row.buyer_vat_id,
+            email: row.buyer_email,
+        },
+        seller: PartyView {
+            name: row.seller_name,
+            address: row.seller_address,
+            vat_id: row.seller_vat_id,
+            email: String::new(),
+        },
         provider_name: row.provider_name,
         order_id: row.order_id,
         description: row.description,

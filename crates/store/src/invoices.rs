@@ -24,8 +24,16 @@ pub struct InvoiceRow {
     pub buyer_name: String,
     /// The buyer's address for letters, as it was then; may be empty.
     pub buyer_email: String,
+    /// The buyer's address, in lines, as it was then; may be empty.
+    pub buyer_address: String,
+    /// The buyer's VAT id, as it was then; may be empty.
+    pub buyer_vat_id: String,
     /// Who invoices.
     pub seller_name: String,
+    /// Where that is, in lines; may be empty.
+    pub seller_address: String,
+    /// Its VAT id; may be empty.
+    pub seller_vat_id: String,
     /// For whose work.
     pub provider_id: OrganizationId,
     /// By name, as it was then.
@@ -67,8 +75,9 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &InvoiceRow) -> Result<(),
     tx.query(
         "INSERT INTO invoices (id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name,
                                provider_id, provider_name, order_id, payment_id, description, method, currency,
-                               total_minor, tax_minor, issued_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                               total_minor, tax_minor, issued_at, buyer_address, buyer_vat_id, seller_address,
+                               seller_vat_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
     )
     .bind(row.id)
     .bind(row.series.clone())
@@ -89,6 +98,45 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &InvoiceRow) -> Result<(),
     .bind(row.total_minor)
     .bind(row.tax_minor)
     .bind(row.issued_at)
+    .bind(row.buyer_address.clone())
+    .bind(row.buyer_vat_id.clone())
+    .bind(row.seller_address.clone())
+    .bind(row.seller_vat_id.clone())
+    .execute()
+    .await?
+    .exactly_one()
+}
+
+/// What stands on the invoices of an organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct DetailsRow {
+    /// The legal name; empty where the organization's own will do.
+    pub name: String,
+    /// In lines.
+    pub address: String,
+    /// The VAT id.
+    pub vat_id: String,
+}
+
+/// Finds what stands on an organization's invoices.
+pub async fn details(tx: &mut Tx, tenant: Tenant) -> Result<Option<DetailsRow>, Error> {
+    tx.query("SELECT name, address, vat_id FROM billing_details WHERE organization_id = $1")
+        .bind(tenant.id())
+        .fetch_optional()
+        .await
+}
+
+/// Writes what stands on an organization's invoices from now on.
+pub async fn save_details(tx: &mut Tx, tenant: Tenant, row: &DetailsRow, now: Timestamp) -> Result<(), Error> {
+    tx.query(
+        "INSERT INTO billing_details (organization_id, name, address, vat_id, updated_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (organization_id) DO UPDATE SET name = $2, address = $3, vat_id = $4, updated_at = $5",
+    )
+    .bind(tenant.id())
+    .bind(row.name.clone())
+    .bind(row.address.clone())
+    .bind(row.vat_id.clone())
+    .bind(now)
     .execute()
     .await?
     .exactly_one()
@@ -98,7 +146,8 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &InvoiceRow) -> Result<(),
 pub async fn of_payment(tx: &mut Tx, payment: PaymentId, kind: InvoiceKind) -> Result<Option<InvoiceRow>, Error> {
     tx.query(
         "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
-                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at
+                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id
          FROM invoices WHERE payment_id = $1 AND kind = $2",
     )
     .bind(payment)
@@ -111,7 +160,8 @@ pub async fn of_payment(tx: &mut Tx, payment: PaymentId, kind: InvoiceKind) -> R
 pub async fn get(tx: &mut Tx, id: InvoiceId) -> Result<Option<InvoiceRow>, Error> {
     tx.query(
         "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
-                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at
+                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id
          FROM invoices WHERE id = $1",
     )
     .bind(id)
@@ -123,7 +173,8 @@ pub async fn get(tx: &mut Tx, id: InvoiceId) -> Result<Option<InvoiceRow>, Error
 pub async fn list(tx: &mut Tx, tenant: Tenant, limit: i64, offset: i64) -> Result<Vec<InvoiceRow>, Error> {
     tx.query(
         "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
-                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at
+                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id
          FROM invoices WHERE organization_id = $1 ORDER BY issued_at DESC, id DESC LIMIT $2 OFFSET $3",
     )
     .bind(tenant.id())

@@ -1,4 +1,4 @@
-//! The load behind `cargo xtask prove kill-invocations`, `prove kill-ingest`, `prove bench-gateway`,
+//! The load behind `cargo xtask prove kill-invocations`, `prove kill-ingest`, `prove kill-billing`, `prove bench-gateway`,
 //! `prove starters-run`, `prove runtime-contract`, `prove hostile-files` and
 //! `prove bench-knowledge`.
 //!
@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
 
 mod bench;
+mod billing;
 mod both;
 mod client;
 mod contract;
@@ -28,12 +29,13 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let proof = args
         .next()
-        .context("say which proof: kill-invocations, kill-ingest, bench-gateway, starters-run, runtime-contract, hostile-files or bench-knowledge")?;
+        .context("say which proof: kill-invocations, kill-ingest, kill-billing, bench-gateway, starters-run, runtime-contract, hostile-files or bench-knowledge")?;
     let binary: PathBuf = args.next().context("say where the program cmp, or lfx, is")?.into();
     let third = args.next().filter(|url| !url.is_empty());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let figures = match proof.as_str() {
         "kill-invocations" => runtime.block_on(kill::run(&binary, third))?,
+        "kill-billing" => runtime.block_on(billing::run(&binary, third))?,
         "kill-ingest" => runtime.block_on(ingest::run(&binary, third))?,
         "bench-gateway" => runtime.block_on(bench::run(&binary))?,
         "starters-run" => {

@@ -21,8 +21,24 @@ pub(crate) async fn buyer(host: &str) -> anyhow::Result<Buyer> {
     buyer_of(host, &flow()).await
 }
 
-/// Lists a flow, subscribes to it, and makes a key.
-pub(crate) async fn buyer_of(host: &str, flow: &Value) -> anyhow::Result<Buyer> {
+/// A flow on sale with a plan that costs nothing, and somebody who has bought nothing yet.
+pub(crate) struct Listed {
+    pub(crate) operator: String,
+    pub(crate) seller: String,
+    pub(crate) provider: String,
+    pub(crate) offering: String,
+    /// The plan.
+    plan: String,
+    /// Token, organization and project.
+    pub(crate) buyer: (String, String, String),
+}
+
+/// Lists a flow that answers with its input.
+pub(crate) async fn listed(host: &str) -> anyhow::Result<Listed> {
+    listed_of(host, &flow()).await
+}
+
+async fn listed_of(host: &str, flow: &Value) -> anyhow::Result<Listed> {
     let mut connection = Connection::open(host).await?;
     let mut api = Api { connection: &mut connection };
     let (seller, organization, _) = api.register("seller").await?;
@@ -48,7 +64,15 @@ pub(crate) async fn buyer_of(host: &str, flow: &Value) -> anyhow::Result<Buyer> 
     api.post(&format!("/api/marketplace-provider-offerings/{offering}/activate/"), Some(&operator), &Value::Null)
         .await?;
 
-    let (token, _, project) = api.register("buyer").await?;
+    let buyer = api.register("buyer").await?;
+    Ok(Listed { operator, seller, provider: organization, offering, plan, buyer })
+}
+
+/// Lists a flow, subscribes to it, and makes a key.
+pub(crate) async fn buyer_of(host: &str, flow: &Value) -> anyhow::Result<Buyer> {
+    let Listed { offering, plan, buyer: (token, _, project), .. } = listed_of(host, flow).await?;
+    let mut connection = Connection::open(host).await?;
+    let mut api = Api { connection: &mut connection };
     let order = json!({"offering": offering, "project": project, "plan": plan, "attributes": {"name": "Under load"}});
     let order = text(&api.post("/api/marketplace-orders/", Some(&token), &order).await?, "/uuid")?;
     for _ in 0..200 {

@@ -352,9 +352,10 @@ impl SandboxPage for Sandbox {
             tx.commit().await?;
             Ok(same)
         };
-        match save.await.map_err(|error| failed(unavailable(error)))? {
-            true => Ok(account.return_url),
-            false => Err(SandboxRefused::Failed("The account was changed at the same time; look again.".to_owned())),
+        if save.await.map_err(|error| failed(unavailable(error)))? {
+            Ok(account.return_url)
+        } else {
+            Err(SandboxRefused::Failed("The account was changed at the same time; look again.".to_owned()))
         }
     }
 }

@@ -6,7 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Money;
 use domain::view::money::{
-    BalanceView, CommissionRuleView, EarningView, EarningsSummary, EntryView, InvoiceView, RevenueRow, TransactionView,
+    BalanceView, CommissionRuleView, EarningView, EarningsSummary, EntryView, InvoiceView, PartyView, RevenueRow,
+    TransactionView,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,6 +34,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(end_rule))
         .routes(routes!(invoices))
         .routes(routes!(invoice))
+        .routes(routes!(invoice_pdf))
+        .routes(routes!(invoices_csv))
+        .routes(routes!(billing_details, save_billing_details))
 }
 
 /// Writes an amount as the rest of the API does, with the currency beside it.
@@ -82,12 +86,22 @@ async fn earnings_csv(State(state): State<AppState>, who: Who, Path(uuid): Path<
     let id = path_id("provider", &uuid)?;
     let sales = ledger::earnings_csv(&state.ctx, &who.principal, id).await?;
     let table = csv_of(&sales).map_err(services::Error::internal)?;
+    Ok(csv_file("earnings.csv", table))
+}
+
+fn csv_file(name: &str, table: Vec<u8>) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"earnings.csv\""),
-        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, table).into_response())
+    (headers, table).into_response()
+}
+
+/// Writes an amount as a number, without its currency.
+fn cents(money: Money) -> String {
+    let minor = money.minor.unsigned_abs();
+    format!("{}{}.{:02}", if money.minor < 0 { "-" } else { "" }, minor / 100, minor % 100)
 }
 
 fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
@@ -108,10 +122,6 @@ fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
     ];
     table.write_record(head)?;
     for sale in sales {
-        let cents = |money: Money| {
-            let minor = money.minor.unsigned_abs();
-            format!("{}{}.{:02}", if money.minor < 0 { "-" } else { "" }, minor / 100, minor % 100)
-        };
         table.write_record([
             sale.sold.rfc3339(),
             sale.order_id.to_string(),
@@ -343,6 +353,108 @@ async fn invoice(State(state): State<AppState>, who: Who, Path(uuid): Path<Strin
     Ok(Json(invoice_of(view)).into_response())
 }
 
+/// Answers one invoice or credit note as a PDF.
+#[utoipa::path(get, path = "/api/marketplace-invoices/{uuid}/pdf/", tag = "money",
+    responses((status = 200, content_type = "application/pdf"), (status = 404)))]
+async fn invoice_pdf(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let view = services::invoices::get(&state.ctx, &who.principal, path_id("invoice", &uuid)?).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        // The number has letters, digits and hyphens alone.
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.pdf\"", view.number)),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, crate::invoice_pdf::pdf(&view)?).into_response())
+}
+
+/// Answers an organization's invoices and credit notes as a table for a spreadsheet, oldest first.
+#[utoipa::path(get, path = "/api/customers/{uuid}/invoices_csv/", tag = "money",
+    responses((status = 200, content_type = "text/csv"), (status = 403), (status = 404)))]
+async fn invoices_csv(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let id = path_id("customer", &uuid)?;
+    let all = services::invoices::all(&state.ctx, &who.principal, id).await?;
+    let table = invoice_table(&all).map_err(services::Error::internal)?;
+    Ok(csv_file("invoices.csv", table))
+}
+
+fn invoice_table(all: &[InvoiceView]) -> Result<Vec<u8>, csv::Error> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record([
+        "number",
+        "kind",
+        "corrects",
+        "issued",
+        "issuer",
+        "issuer_vat_id",
+        "customer",
+        "customer_vat_id",
+        "provider",
+        "description",
+        "currency",
+        "net",
+        "tax",
+        "total",
+    ])?;
+    for view in all {
+        let net = Money::new(view.total.minor - view.tax.minor, view.total.currency);
+        table.write_record([
+            view.number.clone(),
+            view.kind.to_string(),
+            view.corrects.clone().unwrap_or_default(),
+            view.issued.day().iso(),
+            harmless(&view.seller.name),
+            harmless(&view.seller.vat_id),
+            harmless(&view.buyer.name),
+            harmless(&view.buyer.vat_id),
+            harmless(&view.provider_name),
+            harmless(&view.description),
+            view.total.currency.to_string(),
+            cents(net),
+            cents(view.tax),
+            cents(view.total),
+        ])?;
+    }
+    table.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// What stands on invoices.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DetailsBody {
+    /// The legal name; empty where the organization's own will do.
+    #[serde(default)]
+    legal_name: String,
+    /// In lines.
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    vat_id: String,
+}
+
+/// Answers what stands on an organization's invoices.
+#[utoipa::path(get, path = "/api/customers/{uuid}/billing_details/", tag = "money",
+    responses((status = 200), (status = 404)))]
+async fn billing_details(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let party = services::invoices::details(&state.ctx, &who.principal, path_id("customer", &uuid)?).await?;
+    Ok(Json(json!({"legal_name": party.name, "address": party.address, "vat_id": party.vat_id})).into_response())
+}
+
+/// Says what stands on an organization's invoices from now on.
+#[utoipa::path(put, path = "/api/customers/{uuid}/billing_details/", tag = "money", request_body = DetailsBody,
+    responses((status = 200), (status = 400), (status = 403), (status = 404)))]
+async fn save_billing_details(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<DetailsBody>,
+) -> ApiResult<Response> {
+    let id = path_id("customer", &uuid)?;
+    let party = PartyView { name: body.legal_name, address: body.address, vat_id: body.vat_id, email: String::new() };
+    services::invoices::save_details(&state.ctx, &who.principal, id, party).await?;
+    let party = services::invoices::details(&state.ctx, &who.principal, id).await?;
+    Ok(Json(json!({"legal_name": party.name, "address": party.address, "vat_id": party.vat_id})).into_response())
+}
+
 fn invoice_of(view: InvoiceView) -> Value {
     json!({
         "uuid": view.id,
@@ -350,9 +462,13 @@ fn invoice_of(view: InvoiceView) -> Value {
         "kind": view.kind,
         "corrects": view.corrects,
         "customer_uuid": view.organization_id,
-        "customer_name": view.buyer_name,
-        "customer_email": view.buyer_email,
-        "issuer_name": view.seller_name,
+        "customer_name": view.buyer.name,
+        "customer_email": view.buyer.email,
+        "customer_address": view.buyer.address,
+        "customer_vat_id": view.buyer.vat_id,
+        "issuer_name": view.seller.name,
+        "issuer_address": view.seller.address,
+        "issuer_vat_id": view.seller.vat_id,
         "provider_name": view.provider_name,
         "order_uuid": view.order_id,
         "description": view.description,

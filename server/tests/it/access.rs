@@ -132,6 +132,7 @@ const TABLE: &[Row] = &[
     ("GET", "/api/stripe-subscriptions/{resource}/preview_change/", none, Unknown, Hidden, Open),
     ("GET", "/api/marketplace-provider-resources/", none, Unknown, Empty, Empty),
     ("POST", "/api/payments/sandbox/checkout/{session}/pay/", none, Open, Open, Open),
+    ("POST", "/api/payments/sandbox/payouts/{session}/bank/", || json!({}), Open, Open, Open),
     // The buyer's agent and keys.
     ("GET", "/api/customer-agent-configs/", none, Unknown, Empty, Open),
     ("GET", "/api/customer-agent-configs/{config}/", none, Unknown, Hidden, Open),
@@ -272,6 +273,10 @@ const TABLE: &[Row] = &[
     ("GET", "/api/marketplace-payouts/{payout}/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-invoices/", none, Unknown, Empty, Open),
     ("GET", "/api/marketplace-invoices/{invoice}/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-invoices/{invoice}/pdf/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/customers/{buyer}/invoices_csv/", none, Unknown, Hidden, Forbidden),
+    ("GET", "/api/customers/{buyer}/billing_details/", none, Unknown, Hidden, Open),
+    ("PUT", "/api/customers/{buyer}/billing_details/", || json!({"vat_id": "X1"}), Unknown, Hidden, Forbidden),
     ("GET", "/api/marketplace-revenue/", none, Unknown, Forbidden, Forbidden),
     ("GET", "/api/marketplace-ledger/", none, Unknown, Forbidden, Forbidden),
     ("GET", "/api/marketplace-ledger/balances/", none, Unknown, Forbidden, Forbidden),
@@ -379,6 +384,14 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/billing/payments", "organization={buyer}", Unknown, Hidden, Forbidden),
     // The buyer's organization.
     ("GET", "/ui/organization/get", "id={buyer}", Unknown, Hidden, Open),
+    (
+        "POST",
+        "/ui/organization/save-details",
+        "id={buyer}&legal_name=Theirs&address=&vat_id=",
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
     ("GET", "/ui/organization/dashboard", "organization={buyer}", Unknown, Hidden, Open),
     ("POST", "/ui/organization/save", "id={buyer}&name=Theirs&email=them%40example.com", Unknown, Hidden, Forbidden),
     ("GET", "/ui/team/list", "organization={buyer}", Unknown, Hidden, Open),

@@ -19,6 +19,11 @@ pub(super) fn kill_ingest() -> Result<Proof> {
     load("kill-ingest", Some(cluster.database("cmp_ingest")?))
 }
 
+pub(super) fn kill_billing() -> Result<Proof> {
+    let cluster = Cluster::start()?;
+    load("kill-billing", Some(cluster.database("cmp_billing")?))
+}
+
 /// Needs nothing that browsers load.
 pub(super) fn hostile_files() -> Result<Proof> {
     flows::figures(&mut command("hostile-files", None)?)

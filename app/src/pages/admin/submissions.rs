@@ -100,7 +100,8 @@ pub fn SubmissionPage() -> impl IntoView {
             .filter(|plan| !plan.archived)
             .map(|plan| {
                 let quota = plan.monthly_quota.map_or_else(|| "no limit".to_owned(), |quota| format!("{} calls", fmt::count(quota)));
-                view! { <li class="row row--between"><strong>{plan.name.clone()}</strong><span class="muted small">{format!("{} a {} · {quota}", plan.price, plan.interval)}{plan.besides.iter().map(|words| format!(" · {words}")).collect::<String>()}</span></li> }
+                let words = [vec![format!("{} a {}", plan.price, plan.interval), quota], plan.besides.clone()].concat().join(" · ");
+                view! { <li class="row row--between"><strong>{plan.name.clone()}</strong><span class="muted small">{words}</span></li> }
             })
             .views();
         let decision = if waits {

@@ -332,8 +332,9 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
         .iter()
         .cloned()
         .map(|row| {
-            let quota = row.monthly_quota.map_or_else(|| "no limit".to_owned(), |quota| format!("{} calls", fmt::count(quota)));
-            let besides: String = row.besides.iter().map(|words| format!(" · {words}")).collect();
+            let quota =
+                row.monthly_quota.map_or_else(|| "no limit".to_owned(), |quota| format!("{} calls", fmt::count(quota)));
+            let words = [vec![format!("{} a {}", row.price, row.interval), quota], row.besides].concat().join(" · ");
             let (offering, plan) = (edit.id.to_string(), row.id.to_string());
             let end = if row.archived {
                 view! { <Badge text="Off sale"/> }.into_any()
@@ -349,7 +350,7 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
             };
             view! {
                 <li class="row row--between row--nowrap">
-                    <div><strong>{row.name}</strong><p class="muted small">{format!("{} a {} · {quota}", row.price, row.interval)}{besides}</p></div>
+                    <div><strong>{row.name}</strong><p class="muted small">{words}</p></div>
                     {end}
                 </li>
             }

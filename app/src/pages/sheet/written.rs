@@ -3,7 +3,7 @@
 use domain::ledger::{AccountCode, TransactionKind};
 use domain::state::{EarningState, InvoiceKind, PayoutState};
 use domain::view::money::{
-    EarningView, EarningsView, EntryView, InvoiceView, PlanCost, RevenueRow, Simulation, TransactionView,
+    EarningView, EarningsView, EntryView, InvoiceView, PartyView, PlanCost, RevenueRow, Simulation, TransactionView,
 };
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView, PayoutsView};
 use domain::view::sheet::{Cell, CellLook, Figure, Grid, Pages, Press, Sheet};
@@ -471,7 +471,11 @@ async fn invoices(ctx: &Ctx, who: &Principal, buyer: OrganizationId, paging: Pag
     Ok(Sheet {
         title: "Invoices".to_owned(),
         text: "What you have paid, and what came back, each with its number.".to_owned(),
-        links: vec![Cell::text("Payments").to(links::organization(buyer, "billing/"))],
+        links: vec![
+            Cell::text("Payments").to(links::organization(buyer, "billing/")),
+            Cell::text("What stands on them").to(links::organization(buyer, "settings/")),
+            Cell::text("Download as CSV").to(links::invoices_table(buyer)),
+        ],
         grids: vec![Grid {
             title: "Invoices and credit notes".to_owned(),
             head: heads(&["Issued", "Number", "What", "For", "Total"]),
@@ -491,10 +495,12 @@ async fn invoice(ctx: &Ctx, who: &Principal, id: InvoiceId) -> Result<Sheet, UiE
         None => format!("Paid with {}.", view.method),
     };
     let fact = |name: &str, text: String| vec![Cell::text(name), Cell::text(text)];
-    let buyer = if view.buyer_email.is_empty() {
-        view.buyer_name
-    } else {
-        format!("{} ({})", view.buyer_name, view.buyer_email)
+    let party = |party: PartyView| {
+        let lines = party.address.lines().map(str::to_owned);
+        let vat = (!party.vat_id.is_empty()).then(|| format!("VAT id {}", party.vat_id));
+        let email = (!party.email.is_empty()).then_some(party.email);
+        let all: Vec<String> = [party.name].into_iter().chain(lines).chain(vat).chain(email).collect();
+        all.join(", ")
     };
     let net = Money::new(view.total.minor - view.tax.minor, view.total.currency);
     let money = |name: String, amount: Money| vec![Cell::text(name), Cell::number(amount)];
@@ -504,12 +510,17 @@ async fn invoice(ctx: &Ctx, who: &Principal, id: InvoiceId) -> Result<Sheet, UiE
         links: vec![
             Cell::text("All invoices").to(links::organization(view.organization_id, "billing/invoices/")),
             Cell::text("The order").to(links::order(view.order_id)),
+            Cell::text("Download as PDF").to(links::invoice_file(view.id)),
         ],
         grids: vec![
             Grid {
                 title: "Who".to_owned(),
                 head: heads(&["", ""]),
-                rows: vec![fact("From", view.seller_name), fact("For work of", view.provider_name), fact("To", buyer)],
+                rows: vec![
+                    fact("From", party(view.seller)),
+                    fact("For work of", view.provider_name),
+                    fact("To", party(view.buyer)),
+                ],
                 ..Grid::default()
             },
             Grid {

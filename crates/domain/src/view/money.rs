@@ -256,12 +256,10 @@ pub struct InvoiceView {
     pub corrects: Option<String>,
     /// The buyer.
     pub organization_id: OrganizationId,
-    /// By name, as it was then.
-    pub buyer_name: String,
-    /// The buyer's address for letters, as it was then; may be empty.
-    pub buyer_email: String,
+    /// The same, as it was then.
+    pub buyer: PartyView,
     /// Who invoices.
-    pub seller_name: String,
+    pub seller: PartyView,
     /// For whose work.
     pub provider_name: String,
     /// For which order.
@@ -276,6 +274,19 @@ pub struct InvoiceView {
     pub tax: Money,
     /// When.
     pub issued: Timestamp,
+}
+
+/// Who invoices, or is invoiced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartyView {
+    /// The legal name.
+    pub name: String,
+    /// In lines, as on a letter; may be empty.
+    pub address: String,
+    /// The VAT id; may be empty.
+    pub vat_id: String,
+    /// For letters; may be empty.
+    pub email: String,
 }
 
 /// What another plan costs if it is ordered today.

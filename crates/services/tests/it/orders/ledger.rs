@@ -3,7 +3,8 @@
 use super::*;
 use domain::ledger::{AccountCode, TransactionKind};
 use domain::state::EarningState;
-use domain::view::money::{EarningsView, RevenueRow};
+use domain::view::money::{EarningsView, PartyView, RevenueRow};
+use services::invoices;
 use services::ledger::{self, NewRule, TransactionFilter};
 use services::ports::RuntimeError;
 
@@ -104,6 +105,35 @@ async fn money_that_goes_back_leaves_nothing_but_the_fee() {
 }
 
 #[tokio::test]
+async fn an_invoice_keeps_what_stood_on_it_on_that_day() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let buyer = &shop.buyer;
+        let details = |name: &str, vat_id: &str| PartyView {
+            name: name.to_owned(),
+            address: "1 Main Street\nSpringfield".to_owned(),
+            vat_id: vat_id.to_owned(),
+            email: String::new(),
+        };
+        let save = async |party| invoices::save_details(&t.ctx, &buyer.who, buyer.organization, party).await;
+        save(details("Buyer Ltd", "gb 123")).await.unwrap();
+        let order = shop.buy(&t).await;
+        pay(&t, &order, 2900).await;
+        t.run_jobs().await;
+        save(details("Another Ltd", "")).await.unwrap();
+        let all = invoices::all(&t.ctx, &buyer.who, buyer.organization).await.unwrap();
+        let [invoice] = all.as_slice() else { panic!("one invoice") };
+        assert_eq!((invoice.buyer.name.as_str(), invoice.buyer.vat_id.as_str()), ("Buyer Ltd", "GB 123"));
+        assert_eq!(invoice.buyer.address, "1 Main Street\nSpringfield");
+        invalid(save(details("Buyer Ltd", "=1+1")).await, "vat_id");
+        let long = PartyView { address: "a\n".repeat(9), ..details("", "") };
+        invalid(save(long).await, "address");
+        missing(invoices::save_details(&t.ctx, &shop.seller.who, buyer.organization, details("", "")).await);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_refund_that_waits_is_owed_to_the_buyer_meanwhile() {
     on_every_ctx(async |t| {
         let shop = Shop::careful(&t).await;
@@ -150,7 +180,7 @@ async fn each_sale_has_an_invoice_and_each_refund_a_credit_note_without_gaps() {
         assert_eq!(seen, expected);
         let note = list.rows.iter().find(|row| row.total.minor < 0).unwrap();
         let view = services::invoices::get(&t.ctx, &buyer.who, note.id).await.unwrap();
-        assert_eq!((view.corrects.as_deref(), view.buyer_name.is_empty()), (Some("FAKE-2026-000002"), false));
+        assert_eq!((view.corrects.as_deref(), view.buyer.name.is_empty()), (Some("FAKE-2026-000002"), false));
         missing(services::invoices::get(&t.ctx, &shop.seller.who, note.id).await);
         missing(services::invoices::list(&t.ctx, &shop.seller.who, buyer.organization, Paging::default()).await);
         balances(&t).await;

@@ -1,0 +1,15 @@
+-- What stands on invoices of whoever buys and sells.
+CREATE TABLE billing_details (
+    organization_id BLOB PRIMARY KEY REFERENCES organizations (id),
+    -- The legal name; empty where the organization's own will do.
+    name TEXT NOT NULL,
+    -- In lines, as on a letter.
+    address TEXT NOT NULL,
+    vat_id TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE invoices ADD COLUMN buyer_address TEXT NOT NULL DEFAULT '';
+ALTER TABLE invoices ADD COLUMN buyer_vat_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE invoices ADD COLUMN seller_address TEXT NOT NULL DEFAULT '';
+ALTER TABLE invoices ADD COLUMN seller_vat_id TEXT NOT NULL DEFAULT '';
