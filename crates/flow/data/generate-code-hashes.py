@@ -103,6 +103,9 @@ TYPES = {
     "JSONCleaner": ["JSONCleaner"],
     "Directory": ["Directory", "DirectoryComponent"],
     "WikipediaComponent": ["WikipediaComponent"],
+    "StoreMessage": ["StoreMessage", "MessageStoreComponent"],
+    "CharacterTextSplitter": ["CharacterTextSplitter", "CharacterTextSplitterComponent"],
+    "RecursiveCharacterTextSplitter": ["RecursiveCharacterTextSplitter", "RecursiveCharacterTextSplitterComponent"],
     "RunFlow": ["RunFlow", "RunFlowComponent"],
 }
 # What the packages of vendors have; whatever else is called like a component there is none of Langflow's.

@@ -48,6 +48,7 @@ pub(crate) mod template;
 mod text_input;
 mod text_operations;
 mod text_output;
+mod text_splitters;
 mod type_converter;
 mod url;
 mod vector_store;
@@ -60,6 +61,7 @@ use async_trait::async_trait;
 
 use self::{
     search_api::SearchApi,
+    text_splitters::TextSplitter,
     vector_store::{EmbeddingModel, VectorStore},
     vendor_model::VendorModel,
 };
@@ -97,6 +99,7 @@ static ALL: &[&dyn Component] = &[
     &agent::Agent,
     &agent::ToolCallingAgent,
     &memory::Memory,
+    &memory::StoreMessage,
     &memory_base::MemoryBase,
     &knowledge::Knowledge,
     &EmbeddingModel { types: &["EmbeddingModel", "EmbeddingModelComponent"] },
@@ -120,6 +123,11 @@ static ALL: &[&dyn Component] = &[
     &combine_text::CombineText,
     &message_to_data::MessageToData,
     &split_text::SplitText,
+    &TextSplitter { types: &["CharacterTextSplitter", "CharacterTextSplitterComponent"], is_recursive: false },
+    &TextSplitter {
+        types: &["RecursiveCharacterTextSplitter", "RecursiveCharacterTextSplitterComponent"],
+        is_recursive: true,
+    },
     &text_operations::TextOperations,
     &operations::Operations,
     &data_operations::DataOperations,

@@ -42,6 +42,25 @@ impl Component for Memory {
     }
 }
 
+/// Store Message: adds to the conversation.
+#[derive(Debug)]
+pub(super) struct StoreMessage;
+
+#[async_trait]
+impl Component for StoreMessage {
+    fn types(&self) -> &'static [&'static str] {
+        &["StoreMessage", "MessageStoreComponent"]
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["stored_messages"]
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        store(call).await
+    }
+}
+
 async fn store(call: &Call<'_>) -> Result<Outputs, ComponentError> {
     let Some(value) = call.inputs.value("message") else {
         return Err(ComponentError::Failed("there is no message to store".into()));

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The most chunks that a text may become.
-const CHUNKS: usize = 100_000;
+pub(super) const CHUNKS: usize = 100_000;
 
 #[derive(Debug)]
 pub(super) struct SplitText;
@@ -87,25 +87,32 @@ fn record(item: &Value) -> Map<String, Json> {
     }
 }
 
-fn size(given: Option<u64>, default: usize) -> usize {
+/// Returns a size that is one, or what holds where there is none.
+pub(super) fn size(given: Option<u64>, default: usize) -> usize {
     given.and_then(|it| usize::try_from(it).ok()).filter(|it| *it > 0).unwrap_or(default)
 }
 
-fn size_or_none(given: Option<u64>, default: usize) -> usize {
+/// Returns a size, which may be nothing, or what holds where there is none.
+pub(super) fn size_or_none(given: Option<u64>, default: usize) -> usize {
     given.and_then(|it| usize::try_from(it).ok()).unwrap_or(default)
 }
 
+/// What becomes of a separator.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
+pub(super) enum Keep {
     Not,
     Start,
     End,
 }
 
 /// Splits at the separator and puts pieces together again until a chunk is full, in characters.
-fn split(text: &str, separator: &str, size: usize, overlap: usize, keep: Keep) -> Vec<String> {
-    let pieces = pieces(text, separator, keep);
+pub(super) fn split(text: &str, separator: &str, size: usize, overlap: usize, keep: Keep) -> Vec<String> {
     let glue = if keep == Keep::Not { separator } else { "" };
+    merged(&pieces(text, separator, keep), glue, size, overlap)
+}
+
+/// Puts pieces together until a chunk is full, each chunk beginning with the end of the one before.
+pub(super) fn merged(pieces: &[String], glue: &str, size: usize, overlap: usize) -> Vec<String> {
     let glue_length = glue.chars().count();
     let mut chunks = Vec::new();
     let mut held: std::collections::VecDeque<(usize, &str)> = std::collections::VecDeque::new();
@@ -115,7 +122,7 @@ fn split(text: &str, separator: &str, size: usize, overlap: usize, keep: Keep) -
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
     };
-    for piece in &pieces {
+    for piece in pieces {
         let length = piece.chars().count();
         let with_glue = |held: usize| if held == 0 { 0 } else { glue_length };
         if total + length + with_glue(held.len()) > size && !held.is_empty() {
@@ -133,7 +140,8 @@ fn split(text: &str, separator: &str, size: usize, overlap: usize, keep: Keep) -
     chunks
 }
 
-fn pieces(text: &str, separator: &str, keep: Keep) -> Vec<String> {
+/// Cuts a text at a separator; at an empty one, into characters.
+pub(super) fn pieces(text: &str, separator: &str, keep: Keep) -> Vec<String> {
     let parts: Vec<String> = if separator.is_empty() {
         text.chars().map(String::from).collect()
     } else {

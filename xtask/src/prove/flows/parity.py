@@ -413,6 +413,10 @@ def cases(url):
     yield "combine text", flow(chat(node("it", "CombineText", text2="world", delimiter=", ")), "ChatInput-a.message > it.text1", "it.combined_text > ChatOutput-z.input_value"), "hello"
     yield "split text", through("SplitText", "data_inputs", "dataframe", separator=" ", chunk_size=9, chunk_overlap=3, clean_output=True), "one two three four five six"
     yield "split text, separator kept", through("SplitText", "data_inputs", "dataframe", separator=".", chunk_size=4, chunk_overlap=0, clean_output=True, keep_separator="End"), "a.b.c. d"
+    long = "One two three.\nFour five six seven.\n\nEight nine ten eleven twelve thirteen fourteen fifteen."
+    for kind, separator in [("CharacterTextSplitter", {"separator": "\\n"}), ("RecursiveCharacterTextSplitter", {})]:
+        splitting = chat(node("read", "TypeConverterComponent", output_type="JSON", auto_parse=True), node("it", kind, chunk_size=22, chunk_overlap=6, **separator), node("show", "ParserComponent", pattern="<{text}>", sep=""))
+        yield f"{kind}", flow(splitting, "ChatInput-a.message > read.input_data", "read.data_output > it.data_input", "it.data > show.input_data", "show.parsed_text > ChatOutput-z.input_value"), json.dumps({"text": long, "page": 3})
     yield "if, taken", router("contains", "yes"), "oh yes"
     yield "if, not taken", router("contains", "yes"), "no way"
     yield "if, any case", router("equals", "YES", case_sensitive=False), "yes"
