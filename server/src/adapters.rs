@@ -8,3 +8,5 @@ pub mod pages;
 pub mod routed;
 pub mod runtime;
 pub mod sandbox;
+#[cfg(feature = "stripe")]
+pub mod stripe;

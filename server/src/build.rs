@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use services::clock::{Clock, SystemClock};
 use services::ctx::Parts;
 use services::gateway::Gateway;
+use services::ports::{Payments, Payouts, SandboxPage};
 use services::seed::SampleFlow;
 use services::{Ctx, Settings};
 use store::{Options, Scope, Store};
@@ -24,7 +25,7 @@ use crate::adapters::mailer::ConfiguredMailer;
 use crate::adapters::pages::PublicPages;
 use crate::adapters::routed::RoutedRuntime;
 use crate::adapters::sandbox::Sandbox;
-use crate::config::{Config, EndpointSection};
+use crate::config::{Config, EndpointSection, StripeSection};
 
 /// Returns the address that browsers reach us at.
 pub fn public_url(config: &Config, port: u16) -> String {
@@ -68,9 +69,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         runtime = runtime.with_embedder(embedder);
     }
     let runtime = Arc::new(runtime.with_knowledge(knowledge.clone()));
-    let secret = webhook_secret(&store).await?;
-    let merchant = config.site.name.clone();
-    let sandbox = Arc::new(Sandbox::new(store.clone(), clock.clone(), public_url.clone(), merchant, secret));
+    let Rails { payments, payouts, sandbox } = rails(config, &store, &clock, &public_url).await?;
     let settings = Settings {
         public_url,
         site_name: config.site.name.clone(),
@@ -90,6 +89,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         hold_days: config.site.hold_days,
         payout_minimum: config.site.payout_minimum,
         demo_messages: config.site.demo_messages,
+        publishable_key: Some(config.stripe.publishable_key.trim().to_owned()).filter(|key| !key.is_empty()),
         ..Settings::default()
     };
     Ok(Parts {
@@ -98,14 +98,62 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         runtime,
         knowledge,
         web: Arc::new(PublicPages::new()?),
-        payments: sandbox.clone(),
-        payouts: Some(sandbox.clone()),
-        sandbox: Some(sandbox),
+        payments,
+        payouts,
+        sandbox,
         mailer,
         settings,
         gateway: Gateway::default(),
         jobs_wake: tokio::sync::Notify::new(),
     })
+}
+
+/// What takes money, pays it out, and shows pages of its own.
+struct Rails {
+    payments: Arc<dyn Payments>,
+    payouts: Option<Arc<dyn Payouts>>,
+    sandbox: Option<Arc<dyn SandboxPage>>,
+}
+
+/// Returns what takes money: Stripe where there is a key, and otherwise the sandbox with its pages.
+async fn rails(config: &Config, store: &Store, clock: &Arc<dyn Clock>, public_url: &str) -> anyhow::Result<Rails> {
+    if config.stripe.secret_key.is_some() {
+        return stripe_rail(&config.stripe, store, clock);
+    }
+    let secret = webhook_secret(store).await?;
+    let merchant = config.site.name.clone();
+    let sandbox = Arc::new(Sandbox::new(store.clone(), clock.clone(), public_url.to_owned(), merchant, secret));
+    Ok(Rails { payments: sandbox.clone(), payouts: Some(sandbox.clone()), sandbox: Some(sandbox) })
+}
+
+/// Returns Stripe as the settings have it; an error names the setting.
+#[cfg(feature = "stripe")]
+fn stripe_rail(section: &StripeSection, store: &Store, clock: &Arc<dyn Clock>) -> anyhow::Result<Rails> {
+    let secrets = crate::adapters::stripe::WebhookSecrets::parse(
+        section.webhook_secret.as_ref().context("stripe.webhook_secret is needed")?,
+        section.connect_webhook_secret.as_ref(),
+    )
+    .map_err(|(key, why)| anyhow::anyhow!("{key} {why}"))?;
+    let client = stripe_client(section)?;
+    let rail = Arc::new(crate::adapters::stripe::StripeRail::new(store.clone(), clock.clone(), client, secrets));
+    Ok(Rails { payments: rail.clone(), payouts: Some(rail), sandbox: None })
+}
+
+/// Returns what asks Stripe.
+#[cfg(feature = "stripe")]
+pub fn stripe_client(section: &StripeSection) -> anyhow::Result<stripe::Client> {
+    let key = section.secret_key.clone().context("stripe.secret_key is not set")?;
+    let base = Some(section.api_base.as_str()).filter(|base| !base.is_empty());
+    let endpoint = stripe::Endpoint::new(key, base).map_err(|error| match error {
+        stripe::BadEndpoint::Key => anyhow::anyhow!("stripe.secret_key: {error}"),
+        stripe::BadEndpoint::Base | stripe::BadEndpoint::Plain => anyhow::anyhow!("stripe.api_base: {error}"),
+    })?;
+    stripe::Client::new(endpoint, stripe::Pauses::default()).context("the client of Stripe cannot be made")
+}
+
+#[cfg(not(feature = "stripe"))]
+fn stripe_rail(_: &StripeSection, _: &Store, _: &Arc<dyn Clock>) -> anyhow::Result<Rails> {
+    anyhow::bail!("stripe.secret_key is set, and this program was built without Stripe")
 }
 
 /// Returns what keeps and searches documents here, with the model that says what passages mean if there is one.

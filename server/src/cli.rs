@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "this is what the person at the terminal asked for")]
 
+mod billing;
 mod flow;
 mod serve;
 mod user;
@@ -43,6 +44,11 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Look after payments.
+    Billing {
+        #[command(subcommand)]
+        command: BillingCommand,
     },
     /// Check and run Langflow exports without a marketplace.
     Flow {
@@ -118,6 +124,18 @@ struct CreateOperatorArgs {
 enum ConfigCommand {
     /// Print the settings that hold, with secrets hidden.
     Show(WhereArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum BillingCommand {
+    /// Check how Stripe is set up, and ask it.
+    Doctor {
+        /// Make a payment with a test key, and give it back.
+        #[arg(long)]
+        live_test: bool,
+        #[command(flatten)]
+        place: WhereArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -199,6 +217,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config { command: ConfigCommand::Show(place) } => {
             print!("{}", load(place, None, None)?.to_toml());
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Billing { command: BillingCommand::Doctor { live_test, place } } => {
+            billing::doctor(&load(place, None, None)?, live_test).await
         }
         // The program does this before it has a runtime.
         Command::Extract(args) => Ok(read_file(args)),

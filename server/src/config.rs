@@ -38,6 +38,8 @@ pub struct Config {
     /// The model that looks again at the passages that were found and puts them in order, by the `/rerank` of Jina and
     /// Cohere, as TEI, vLLM and Infinity have it; without one they stay as they are.
     pub rerank: EndpointSection,
+    /// The payment company; the sandbox pretends to be one where there is none.
+    pub stripe: StripeSection,
     /// How mail leaves.
     pub mail: MailSection,
     /// Logs and metrics.
@@ -263,6 +265,26 @@ pub struct EndpointSection {
     pub model: String,
 }
 
+/// Stripe, with which buyers pay in place of the sandbox.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StripeSection {
+    /// `sk_test_…`, `sk_live_…`, or a restricted key, `rk_…` (`STRIPE_API_KEY_SECRET`). Without it there is no Stripe.
+    #[serde(serialize_with = "hidden")]
+    pub secret_key: Option<SecretString>,
+    /// `pk_…` of the same mode, which everybody may know (`STRIPE_PUBLISHABLE_KEY`).
+    pub publishable_key: String,
+    /// `whsec_…` of the endpoint `/api/stripe/webhook/` (`STRIPE_WEBHOOK_SECRET`). While it is replaced, both,
+    /// parted by a comma.
+    #[serde(serialize_with = "hidden")]
+    pub webhook_secret: Option<SecretString>,
+    /// The same of the endpoint `/api/stripe/webhook/connect/` (`STRIPE_CONNECT_WEBHOOK_SECRET`).
+    #[serde(serialize_with = "hidden")]
+    pub connect_webhook_secret: Option<SecretString>,
+    /// Where Stripe is, for tests (`STRIPE_API_BASE`). A live key is never sent in the open.
+    pub api_base: String,
+}
+
 /// How mail leaves.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -342,6 +364,11 @@ const NAMED_VARIABLES: &[(&str, &str)] = &[
     ("LANGFLOW_RUNTIME_SECRET", "runtime.secret"),
     ("LANGFLOW_RUNTIME_TIMEOUT", "runtime.timeout_seconds"),
     ("DATABASE_URL", "database.url"),
+    ("STRIPE_API_KEY_SECRET", "stripe.secret_key"),
+    ("STRIPE_PUBLISHABLE_KEY", "stripe.publishable_key"),
+    ("STRIPE_WEBHOOK_SECRET", "stripe.webhook_secret"),
+    ("STRIPE_CONNECT_WEBHOOK_SECRET", "stripe.connect_webhook_secret"),
+    ("STRIPE_API_BASE", "stripe.api_base"),
 ];
 
 impl Config {
@@ -440,7 +467,7 @@ impl Config {
         if key.is_empty() && !self.langflow.url.is_empty() {
             return wrong("langflow.api_key", "is needed with langflow.url: no Langflow server answers without a key");
         }
-        Ok(())
+        self.stripe.validate()
     }
 
     /// Returns the database's address.
@@ -465,6 +492,32 @@ impl Config {
             text.push('\n');
         }
         text
+    }
+}
+
+impl StripeSection {
+    /// Checks what can be checked without asking Stripe, whose crate checks the form of each key.
+    fn validate(&self) -> Result<(), (&'static str, &'static str)> {
+        let live = |key: &str| key.contains("_live_");
+        let public = self.publishable_key.trim();
+        if !public.is_empty() && !public.starts_with("pk_test_") && !public.starts_with("pk_live_") {
+            return Err(("stripe.publishable_key", "must be the publishable key, pk_…: it is shown to everybody"));
+        }
+        let Some(secret) = &self.secret_key else { return Ok(()) };
+        let secret = secret.expose_secret();
+        if secret.trim().is_empty() {
+            return Err(("stripe.secret_key", "is empty; leave it out to use the sandbox"));
+        }
+        if !public.is_empty() && live(public) != live(secret) {
+            return Err(("stripe.publishable_key", "is of the other mode than stripe.secret_key"));
+        }
+        if self.webhook_secret.is_none() {
+            return Err((
+                "stripe.webhook_secret",
+                "is needed with stripe.secret_key: without it nobody hears of payments",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -536,6 +589,25 @@ mod tests {
         std::fs::write(&file, "[langflow]\nurl = \"lfx:8000\"\napi_key = \"sk-x\"\n").expect("written");
         let error = Config::load(Some(&file), Overrides::default()).expect_err("no address").to_string();
         assert!(error.contains("langflow.url") && error.contains("cmp.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_key_of_stripe_that_is_secret_is_never_shown_to_everybody() {
+        let stripe = |secret: &str, public: &str, webhook: Option<&str>| StripeSection {
+            secret_key: Some(secret.to_owned().into()),
+            publishable_key: public.to_owned(),
+            webhook_secret: webhook.map(|text| text.to_owned().into()),
+            ..StripeSection::default()
+        };
+        let wrong = |section: StripeSection| section.validate().err().map(|(key, _)| key);
+        assert_eq!(wrong(StripeSection::default()), None);
+        assert_eq!(wrong(stripe("sk_test_1", "pk_test_1", Some("whsec_1"))), None);
+        assert_eq!(wrong(stripe("sk_test_1", "", Some("whsec_1"))), None);
+        for public in ["sk_test_1", "rk_live_1", "whsec_1", "pk_live_1"] {
+            assert_eq!(wrong(stripe("sk_test_1", public, Some("whsec_1"))), Some("stripe.publishable_key"), "{public}");
+        }
+        assert_eq!(wrong(stripe("sk_test_1", "", None)), Some("stripe.webhook_secret"));
+        assert_eq!(wrong(stripe(" ", "", None)), Some("stripe.secret_key"));
     }
 
     #[test]

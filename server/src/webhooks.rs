@@ -1,6 +1,7 @@
 //! What payment rails deliver, and the sandbox's own payment page for programs.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +19,72 @@ use crate::http::AppState;
 
 /// Builds the rails' routes.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(sandbox_event)).routes(routes!(sandbox_pay)).routes(routes!(sandbox_bank))
+    OpenApiRouter::new()
+        .routes(routes!(sandbox_event))
+        .routes(routes!(sandbox_pay))
+        .routes(routes!(sandbox_bank))
+        .routes(routes!(stripe_event))
+        .routes(routes!(stripe_connect_event))
+}
+
+/// The largest event that is read.
+const EVENT_BYTES: usize = 1024 * 1024;
+
+/// Takes an event of Stripe's; it authenticates by its signature over the raw body.
+#[utoipa::path(post, path = "/api/stripe/webhook/", tag = "orders", request_body = serde_json::Value,
+    responses((status = 200), (status = 400), (status = 404), (status = 413), (status = 503)))]
+async fn stripe_event(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
+    let (ctx, rail) = (&state.ctx, state.ctx.payments.rail());
+    if !rail.starts_with("stripe") {
+        return not_used();
+    }
+    let Some(body) = event_bytes(body).await else { return too_large() };
+    answered(orders::receive_event(ctx, rail, &body, stripe_signature(&headers)).await)
+}
+
+/// Takes an event of Stripe's about a provider's account.
+#[utoipa::path(post, path = "/api/stripe/webhook/connect/", tag = "orders", request_body = serde_json::Value,
+    responses((status = 200), (status = 400), (status = 404), (status = 413), (status = 503)))]
+async fn stripe_connect_event(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
+    let (ctx, rail) = (&state.ctx, state.ctx.payments.rail());
+    if !rail.starts_with("stripe") {
+        return not_used();
+    }
+    let Some(body) = event_bytes(body).await else { return too_large() };
+    answered(orders::receive_connect_event(ctx, rail, &body, stripe_signature(&headers)).await)
+}
+
+fn stripe_signature(headers: &HeaderMap) -> &str {
+    headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+async fn event_bytes(body: Body) -> Option<bytes::Bytes> {
+    axum::body::to_bytes(body, EVENT_BYTES).await.ok()
+}
+
+fn not_used() -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({"detail": "Stripe is not used here."}))).into_response()
+}
+
+fn too_large() -> Response {
+    let detail = format!("An event has {EVENT_BYTES} bytes at most.");
+    (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({"detail": detail}))).into_response()
+}
+
+/// Answers a webhook: what is stored is Stripe's no longer, and what is not, it delivers again.
+fn answered(outcome: services::Result<()>) -> Response {
+    let (status, answer) = match outcome {
+        Ok(()) => (StatusCode::OK, json!({"received": true})),
+        // The same words whatever is wrong: whoever forges learns nothing.
+        Err(services::Error::Forbidden(_) | services::Error::Invalid(_)) => {
+            (StatusCode::BAD_REQUEST, json!({"detail": "This is no event that Stripe has signed just now."}))
+        }
+        Err(error) => {
+            tracing::error!(error = %services::error::chain(&error), "an event could not be stored");
+            (StatusCode::SERVICE_UNAVAILABLE, json!({"detail": "The event was not stored; deliver it again."}))
+        }
+    };
+    (status, Json(answer)).into_response()
 }
 
 /// Takes an event of the sandbox rail; it authenticates by its signature over the raw body.

@@ -12,6 +12,7 @@ mod ledger;
 mod load;
 mod properties;
 mod retrieval;
+mod stripe_signatures;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -107,6 +108,12 @@ const CLAIMS: &[Claim] = &[
         says: "the ledger's invariants hold on 10,000 random histories each, orders end with books that are right whatever happens, and a day of 200 sales is worked out again to the cent by a script with fractions",
         takes: "10 minutes",
         prove: ledger::prove,
+    },
+    Claim {
+        name: "stripe-signatures",
+        says: "webhooks that Stripe's own library for Node signs are believed, those that we sign it believes, and neither believes what was changed",
+        takes: "a minute, and a download of the npm package stripe",
+        prove: stripe_signatures::prove,
     },
     Claim {
         name: "retrieval",

@@ -61,7 +61,9 @@ pub fn verify(secret: &[u8], body: &[u8], header: &str, now_seconds: i64) -> Res
     let mut signatures = Vec::new();
     for part in header.split(',') {
         match part.trim().split_once('=') {
-            Some(("t", text)) => seconds = text.parse::<i64>().ok(),
+            // Twice, and nobody knows which one was signed.
+            Some(("t", _)) if seconds.is_some() => return Err(BadSignature::Form),
+            Some(("t", text)) => seconds = Some(text.parse::<i64>().map_err(|_| BadSignature::Form)?),
             Some(("v1", text)) => signatures.extend(hex::decode(text).ok()),
             _ => {}
         }

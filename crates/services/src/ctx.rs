@@ -82,6 +82,8 @@ pub struct Settings {
     pub payout_minimum: i64,
     /// How many messages a visitor may send to a demo.
     pub demo_messages: i64,
+    /// The payment rail's key that browsers may know, where it has one.
+    pub publishable_key: Option<String>,
 }
 
 impl Default for Settings {
@@ -101,6 +103,7 @@ impl Default for Settings {
             hold_days: 14,
             payout_minimum: 1_000,
             demo_messages: 5,
+            publishable_key: None,
         }
     }
 }

@@ -214,7 +214,7 @@ fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
 
 /// Does what only the time brings: removes what has expired, sessions, links that set a password and orders that
 /// nobody paid, releases what providers have earned, asks again about payouts, renews subscriptions, and has
-/// web pages read again.
+/// web pages read again. The payment rail is asked what has happened before orders are given up.
 pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
@@ -222,6 +222,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
     store::identity::delete_expired_resets(&mut tx, now).await?;
     tx.commit().await?;
     knowledge::sites::sweep(ctx).await?;
+    orders::catch_up(ctx).await?;
     orders::expire_checkouts(ctx).await?;
     ledger::release_due(ctx).await?;
     payouts::sweep(ctx).await?;

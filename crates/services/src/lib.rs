@@ -28,6 +28,7 @@ pub mod organizations;
 pub mod payouts;
 pub mod ports;
 pub mod provider;
+pub mod rail;
 pub mod secret;
 pub mod seed;
 pub mod subscriptions;

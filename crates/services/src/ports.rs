@@ -338,6 +338,43 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     /// Charges the method of an earlier payment, without its owner being there. The same key charges once, and is
     /// answered the same.
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError>;
+
+    /// Verifies an event that was delivered about a provider's account, and reads it.
+    fn read_connect_event(&self, _body: &[u8], _signature: &str, _now: Timestamp) -> Result<RailEvent, PaymentsError> {
+        Err(PaymentsError::BadSignature)
+    }
+
+    /// Reads again what an event is about, for rails whose events only say that something happened.
+    async fn look(&self, _kind: &str, _object: &str) -> Result<RailEventContent, PaymentsError> {
+        Ok(RailEventContent::Other)
+    }
+
+    /// Lists what has happened since a moment, for rails that keep their events: some may never have arrived.
+    async fn events_since(&self, _since: Timestamp) -> Result<Vec<RailEvent>, PaymentsError> {
+        Ok(Vec::new())
+    }
+
+    /// Lists what an organization has paid with and may be charged again, newest first.
+    async fn methods(&self, _of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {
+        Ok(Vec::new())
+    }
+}
+
+/// What an organization has paid with; nothing that anybody could pay with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedMethod {
+    /// The rail's id of it.
+    pub id: String,
+    /// `card`, `sepa_debit` and others.
+    pub kind: String,
+    /// `visa`.
+    pub brand: Option<String>,
+    /// The last digits.
+    pub last4: Option<String>,
+    /// The month until whose end it holds.
+    pub exp_month: Option<i64>,
+    /// Of which year.
+    pub exp_year: Option<i64>,
 }
 
 /// Pays providers. Embedded: the sandbox rail; production: Stripe Connect.
@@ -464,6 +501,8 @@ pub struct CheckoutRequest {
     pub key: String,
     /// The order to pay.
     pub order: OrderId,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// How much.
     pub amount: Money,
     /// What the buyer reads.
@@ -527,6 +566,11 @@ pub enum RailEventContent {
     Refunded {
         /// The rail's id of the payment.
         reference: String,
+    },
+    /// Something happened to an object, which is read again with [`Payments::look`] when the event is acted on.
+    Bell {
+        /// The rail's id of the object.
+        object: String,
     },
     /// Something that we store and do not act on.
     Other,

@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod offerings;
 pub mod orders;
 pub mod organizations;
+pub mod outbox;
 pub mod payouts;
 pub mod provider_figures;
 pub mod providers;

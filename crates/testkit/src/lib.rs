@@ -13,6 +13,7 @@ mod fakes;
 pub mod runtime_contract;
 mod scripted_model;
 mod story;
+pub mod stripe;
 
 pub use buyer::{Bought, credential, page_credential, saying};
 pub use catalog::Offered;

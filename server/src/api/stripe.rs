@@ -10,7 +10,9 @@ use domain::view::money::{PlanChange, StatementView};
 use domain::view::order::SubscriptionView;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use services::{billing, orders, subscriptions};
+use services::ports::SavedMethod;
+use services::{billing, orders, rail, subscriptions};
+use store::outbox::CustomerRow;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +31,56 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(change_plan))
         .routes(routes!(keep_plan))
         .routes(routes!(usage_bill))
+        .routes(routes!(config))
+        .routes(routes!(customers))
+        .routes(routes!(payment_methods))
+}
+
+/// Answers which payments are taken: pretended ones, Stripe's test payments, or real ones; and the key for browsers.
+#[utoipa::path(get, path = "/api/stripe/config/", tag = "money", responses((status = 200)))]
+async fn config(State(state): State<AppState>) -> Response {
+    let facts = rail::facts(&state.ctx);
+    Json(json!({"publishable_key": facts.publishable_key, "mode": facts.mode})).into_response()
+}
+
+/// Lists who the payment company knows the caller's organizations as; operators see all.
+#[utoipa::path(get, path = "/api/stripe-customers/", tag = "money", responses((status = 200), (status = 401)))]
+async fn customers(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
+    let row = |row: CustomerRow| {
+        json!({
+            "customer_uuid": row.organization_id,
+            "customer_name": row.name,
+            "stripe_id": row.customer,
+            "email": row.email,
+            "created": row.created_at.rfc3339(),
+        })
+    };
+    list.answer_all(rail::customers(&state.ctx, &who.principal).await?.into_iter().map(row).collect())
+}
+
+/// Lists what an organization has paid with and may be charged again, newest first: `customer_uuid` says whose.
+#[utoipa::path(get, path = "/api/stripe-payment-methods/", tag = "money",
+    responses((status = 200), (status = 401), (status = 404), (status = 502)))]
+async fn payment_methods(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
+    let organization = match list.parsed("customer_uuid")? {
+        Some(organization) => organization,
+        None => match who.principal.user()?.memberships.first() {
+            Some(membership) => membership.organization_id,
+            None => return list.answer_all(Vec::<Value>::new()),
+        },
+    };
+    let row = |method: SavedMethod| {
+        json!({
+            "id": method.id,
+            "type": method.kind,
+            "brand": method.brand,
+            "last4": method.last4,
+            "exp_month": method.exp_month,
+            "exp_year": method.exp_year,
+        })
+    };
+    let methods = rail::methods(&state.ctx, &who.principal, organization).await?;
+    list.answer_all(methods.into_iter().map(row).collect())
 }
 
 fn view(view: SubscriptionView) -> Value {

@@ -127,6 +127,12 @@ const TABLE: &[Row] = &[
     ),
     ("POST", "/api/marketplace-resources/{resource}/terminate/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/stripe-subscriptions/", none, Unknown, Empty, Open),
+    ("GET", "/api/stripe/config/", none, Open, Open, Open),
+    ("GET", "/api/stripe-customers/", none, Unknown, Empty, Open),
+    ("GET", "/api/stripe-payment-methods/", none, Unknown, Empty, Open),
+    // Without Stripe there is nobody to believe.
+    ("POST", "/api/stripe/webhook/", none, Hidden, Hidden, Hidden),
+    ("POST", "/api/stripe/webhook/connect/", none, Hidden, Hidden, Hidden),
     ("POST", "/api/stripe-subscriptions/{resource}/cancel/", none, Unknown, Hidden, Forbidden),
     ("POST", "/api/stripe-subscriptions/{resource}/resume/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/stripe-subscriptions/{resource}/preview_change/", none, Unknown, Hidden, Open),

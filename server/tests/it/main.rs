@@ -11,9 +11,13 @@ mod langflow_double;
 mod lists;
 mod meaning;
 mod pages;
+#[cfg(feature = "stripe")]
+mod rails;
 mod runtime_contract;
 mod sandbox;
 mod story;
+#[cfg(feature = "stripe")]
+mod stripe_webhooks;
 mod traces;
 mod web_pages;
 mod widget;

@@ -19,10 +19,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("flow", &[]),
     ("knowledge", &[]),
     ("payments", &["domain"]),
+    ("stripe", &["domain", "payments"]),
     ("app", &["domain", "?services"]),
     ("frontend", &["app"]),
     ("widget", &["domain"]),
-    ("server", &["app", "domain", "store", "services", "flow", "knowledge", "payments"]),
+    ("server", &["app", "domain", "store", "services", "flow", "knowledge", "payments", "?stripe"]),
     ("testkit", &["app", "domain", "store", "services", "flow", "knowledge", "payments", "server"]),
     ("xtask", &[]),
 ];

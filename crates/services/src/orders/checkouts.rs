@@ -36,6 +36,7 @@ pub async fn checkout(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<String>
         // Two clicks open one page, and so does a second try after a crash.
         key: format!("{id}-{visits}"),
         order: id,
+        tenant: on_behalf(row.organization_id),
         amount: Money::new(row.amount_minor, row.currency),
         description: format!("{} — {}", row.offering_name, row.plan_name),
         email: who.user()?.user.email.clone(),

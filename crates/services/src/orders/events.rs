@@ -3,7 +3,7 @@
 use domain::state::{CheckoutState, OrderKind, OrderState, PaymentState};
 use domain::{Money, OrderId, PaymentId, Timestamp};
 use store::orders::{self as rows, OrderRow, PaymentRow};
-use store::{Scope, Tx};
+use store::{Scope, Tx, outbox};
 
 use super::{paid, step};
 use crate::access::on_behalf;
@@ -13,7 +13,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::ledger;
-use crate::ports::{PaymentsError, RailEventContent, SandboxCard, SandboxRefused};
+use crate::ports::{PaymentsError, RailEvent, RailEventContent, SandboxCard, SandboxRefused};
 
 /// Takes an event that a rail delivered: verifies it over its raw bytes, stores it, and queues the
 /// rest. The same event again changes nothing.
@@ -21,20 +21,73 @@ pub async fn receive_event(ctx: &Ctx, rail: &str, body: &[u8], signature: &str) 
     if rail != ctx.payments.rail() {
         return Err(Error::NotFound("payment rail"));
     }
-    let now = ctx.now();
-    let event = ctx.payments.read_event(body, signature, now).map_err(|error| match error {
+    let event = ctx.payments.read_event(body, signature, ctx.now()).map_err(unbelieved)?;
+    store_event(ctx, rail, event).await
+}
+
+/// Takes an event about a provider's account, which rails deliver to an address of its own.
+pub async fn receive_connect_event(ctx: &Ctx, rail: &str, body: &[u8], signature: &str) -> Result<()> {
+    if rail != ctx.payments.rail() {
+        return Err(Error::NotFound("payment rail"));
+    }
+    let event = ctx.payments.read_connect_event(body, signature, ctx.now()).map_err(unbelieved)?;
+    store_event(ctx, rail, event).await
+}
+
+fn unbelieved(error: PaymentsError) -> Error {
+    match error {
         PaymentsError::BadSignature => Error::Forbidden("the event’s signature is wrong"),
         PaymentsError::Refused(text) | PaymentsError::Unavailable(text) => Error::invalid("", text),
-    })?;
+    }
+}
+
+async fn store_event(ctx: &Ctx, rail: &str, event: RailEvent) -> Result<()> {
+    let now = ctx.now();
     let content = serde_json::to_value(&event.content).map_err(Error::internal)?;
     let stored = serde_json::json!({"content": content, "event": event.payload});
     let mut tx = ctx.store.write(Scope::System).await?;
-    if rows::insert_event(&mut tx, rail, &event.id, &event.kind, &stored, now).await? {
+    let new = rows::insert_event(&mut tx, rail, &event.id, &event.kind, &stored, now).await?;
+    // What counts is whether it was acted on: the job of one that came before may have given up.
+    let acted_on = !new && rows::event(&mut tx, rail, &event.id).await?.is_some_and(|row| row.handled_at.is_some());
+    if !acted_on {
         let job = Job::RailEvent { rail: rail.to_owned(), event: event.id.clone() };
         jobs::enqueue(&mut tx, &job, now, now, Some(&format!("event:{rail}:{}", event.id))).await?;
     }
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
+    Ok(())
+}
+
+/// How often a rail is asked what has happened.
+const ASK_SECONDS: i64 = 600;
+/// How much of what it was asked before it is asked again, because an event can be late.
+const OVERLAP_SECONDS: i64 = 3600;
+/// How long rails keep their events, and a day less.
+const KEPT_DAYS: i64 = 29;
+
+/// Asks the rail what has happened, and takes what was never delivered.
+pub(crate) async fn catch_up(ctx: &Ctx) -> Result<()> {
+    let (now, rail) = (ctx.now(), ctx.payments.rail());
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let asked = outbox::asked_until(&mut tx, rail).await?;
+    drop(tx);
+    if asked.is_some_and(|asked| asked.plus_seconds(ASK_SECONDS) > now) {
+        return Ok(());
+    }
+    let since = asked.unwrap_or(now).plus_seconds(-OVERLAP_SECONDS).max(now.plus_days(-KEPT_DAYS));
+    let events = match ctx.payments.events_since(since).await {
+        Ok(events) => events,
+        Err(error) => {
+            tracing::warn!(%error, "the payment rail does not say what has happened; it is asked again in a minute");
+            return Ok(());
+        }
+    };
+    for event in events {
+        store_event(ctx, rail, event).await?;
+    }
+    let mut tx = ctx.store.write(Scope::System).await?;
+    outbox::set_asked_until(&mut tx, rail, now).await?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -65,14 +118,28 @@ pub(crate) async fn deliver_sandbox_event(ctx: &Ctx, session: &str) -> Result<()
 /// Believes a stored event; a job, so it may run twice.
 pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> {
     let now = ctx.now();
-    let mut tx = ctx.store.write(Scope::System).await?;
+    let mut tx = ctx.store.read(Scope::System).await?;
     let event = rows::event(&mut tx, rail, id).await?.ok_or_else(|| Error::invalid("event", "is not in the inbox"))?;
-    if !rows::handle_event(&mut tx, rail, id, now).await? {
+    drop(tx);
+    if event.handled_at.is_some() {
         return Ok(());
     }
     let content = event.payload.0["content"].clone();
     let content: RailEventContent =
         serde_json::from_value(content).map_err(|error| Error::invalid("event", error.to_string()))?;
+    let content = match content {
+        // An event of another rail, as of the time before it was exchanged, is not asked about.
+        RailEventContent::Bell { .. } if rail != ctx.payments.rail() => RailEventContent::Other,
+        RailEventContent::Bell { object } => {
+            let kind = event.payload.0["event"]["type"].as_str().unwrap_or_default();
+            ctx.payments.look(kind, &object).await.map_err(Error::internal)?
+        }
+        said => said,
+    };
+    let mut tx = ctx.store.write(Scope::System).await?;
+    if !rows::handle_event(&mut tx, rail, id, now).await? {
+        return Ok(());
+    }
     match content {
         RailEventContent::CheckoutPaid { session, reference, amount, method, fee_minor } => {
             take(ctx, &mut tx, &Taken { rail, session, reference, amount, method, fee_minor }, now).await?;
@@ -85,7 +152,7 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
                 .ok_or_else(|| Error::internal(format!("a refund of the unknown payment {reference:?}")))?;
             went_back(&mut tx, payment, now).await?;
         }
-        RailEventContent::Other => {}
+        RailEventContent::Bell { .. } | RailEventContent::Other => {}
     }
     tx.commit().await?;
     ctx.jobs_wake.notify_one();

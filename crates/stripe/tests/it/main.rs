@@ -1,0 +1,5 @@
+//! Requests held against Stripe's own document, and how they are sent.
+
+mod requests;
+mod sending;
+mod signatures;

@@ -1,0 +1,431 @@
+//! Stripe as the `Payments` port: payment pages, charges of what was paid with before, refunds, and events that say
+//! which object to read again.
+//!
+//! What a newcomer gets wrong: what Stripe answers is checked against what it was asked. An answer about another
+//! order, amount or currency is an error, whatever its status says.
+
+mod outbox;
+mod payouts;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Currency, Money, OrganizationId, Timestamp};
+use secrecy::SecretString;
+use services::clock::Clock;
+use services::ports::{
+    ChargeError, ChargeRequest, Charged, CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent,
+    RailEventContent, SavedMethod,
+};
+use sha2::Digest as _;
+use store::{Scope, Store, Tenant, outbox as rows};
+use stripe::calls::{self, NewCustomer, NewPayment, NewSession};
+use stripe::objects::{self, Charge, Customer, Event, Link, List, Method, Payment, Refund, Session};
+use stripe::webhook::{BadWebhook, Secrets, Source};
+use stripe::{ChargeId, Client, CustomerId, EventId, Mode, PaymentId, RefundId, SessionId, Trouble};
+
+use outbox::{Operation, Outbox, Undone};
+
+/// The events that lead to something.
+const KINDS: [&str; 8] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "charge.refunded",
+    "charge.refund.updated",
+    "refund.updated",
+    "refund.failed",
+];
+/// How much earlier than asked for a page closes: Stripe allows a day by its own clock.
+const CLOSES_EARLIER_SECONDS: i64 = 600;
+/// How many pages of events are read in one go.
+const PAGES: usize = 50;
+
+/// Stripe.
+pub struct StripeRail {
+    outbox: Outbox,
+    webhooks: Secrets,
+    connect: Option<Secrets>,
+}
+
+impl std::fmt::Debug for StripeRail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StripeRail").field("rail", &self.outbox.rail).finish_non_exhaustive()
+    }
+}
+
+/// The secrets that events are signed with.
+#[derive(Clone, Debug)]
+pub struct WebhookSecrets {
+    /// Of events of our own account.
+    pub account: Secrets,
+    /// Of events of providers' accounts, where they are delivered.
+    pub connect: Option<Secrets>,
+}
+
+impl WebhookSecrets {
+    /// Reads secrets; an error names the setting.
+    pub fn parse(account: &SecretString, connect: Option<&SecretString>) -> Result<Self, (&'static str, String)> {
+        let account = Secrets::parse(account).map_err(|error| ("stripe.webhook_secret", error.to_string()))?;
+        let connect = connect
+            .map(Secrets::parse)
+            .transpose()
+            .map_err(|error| ("stripe.connect_webhook_secret", error.to_string()))?;
+        Ok(Self { account, connect })
+    }
+}
+
+impl StripeRail {
+    /// Makes the rail.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, client: Client, secrets: WebhookSecrets) -> Self {
+        // Each rail has a book of its own, so pretended money never meets real money.
+        let rail = match client.mode() {
+            Mode::Live => "stripe",
+            Mode::Test => "stripe-test",
+        };
+        let WebhookSecrets { account, connect } = secrets;
+        Self { outbox: Outbox { store, clock, client, rail }, webhooks: account, connect }
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, call: &stripe::Call) -> Result<T, PaymentsError> {
+        self.outbox.client.read(call).await.map_err(|trouble| Undone::from(trouble).into())
+    }
+
+    /// Returns who Stripe knows a buyer as, making it known if it is not.
+    async fn customer(&self, tenant: Tenant, email: &str) -> Result<CustomerId, PaymentsError> {
+        let of = tenant.id();
+        let Outbox { store, clock, rail, .. } = &self.outbox;
+        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
+        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
+        drop(tx);
+        if let Some(known) = known {
+            return CustomerId::parse(&known.customer).map_err(refused);
+        }
+        let (name, organization) = (format!("customer:{of}"), of.to_string());
+        let new = NewCustomer { operation: &name, organization: &organization, email };
+        let call = calls::create_customer(new);
+        let among = calls::customers_with(email);
+        let operation = Operation { name: name.clone(), call, among, no_is_final: false };
+        let made: Customer = self.outbox.perform(&operation).await?;
+        let mut tx = store.write(Scope::System).await.map_err(unavailable)?;
+        rows::insert_customer(&mut tx, tenant, rail, made.id.as_str(), email, clock.now())
+            .await
+            .map_err(unavailable)?;
+        // Whoever was first has made it known; under one key it is the same.
+        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)?;
+        known.map_or(Ok(made.id), |known| CustomerId::parse(&known.customer).map_err(refused))
+    }
+
+    /// Returns the event that a webhook is.
+    fn open(&self, body: &[u8], header: &str, now: Timestamp, source: Source) -> Result<RailEvent, PaymentsError> {
+        let secrets = match source {
+            Source::Account => Some(&self.webhooks),
+            Source::Connect => self.connect.as_ref(),
+        };
+        let secrets = secrets.ok_or(PaymentsError::BadSignature)?;
+        let event = secrets.open(body, header, now.seconds()).map_err(|bad| match bad {
+            BadWebhook::Signature(why) => {
+                tracing::warn!(%why, "a webhook is not believed");
+                PaymentsError::BadSignature
+            }
+            BadWebhook::Body(why) => PaymentsError::Refused(why),
+        })?;
+        Ok(self.rail_event(event, source, Some(body)))
+    }
+
+    fn rail_event(&self, event: Event, source: Source, body: Option<&[u8]>) -> RailEvent {
+        let ours = event.is_for(self.outbox.client.mode(), source);
+        if !ours {
+            tracing::warn!(stripe.event = %event.id, "an event of another mode or account came, and is only stored");
+        }
+        let content = match event.object() {
+            Some(object) if ours && KINDS.contains(&event.r#type.as_str()) => {
+                RailEventContent::Bell { object: object.to_owned() }
+            }
+            _ => RailEventContent::Other,
+        };
+        // Nothing of the object but its id: it is read again, and it holds names and addresses of buyers.
+        let payload = serde_json::json!({
+            "id": event.id,
+            "type": event.r#type,
+            "created": event.created,
+            "livemode": event.livemode,
+            "account": event.account,
+            "object": event.object(),
+            "sha256": body.map(|body| hex::encode(sha2::Sha256::digest(body))),
+        });
+        RailEvent { id: event.id.to_string(), kind: event.r#type, content, payload }
+    }
+
+    /// Says what a visit to a payment page has come to.
+    fn visit(session: Session) -> Result<RailEventContent, PaymentsError> {
+        let name = session.id.to_string();
+        match (session.status.as_deref(), session.payment_status.as_str()) {
+            (Some("complete"), "paid") => {
+                let payment = session.payment_intent.as_ref().and_then(Link::object);
+                let payment = payment.ok_or_else(|| unclear(format!("{name} is paid, and has no payment")))?;
+                let Paid { amount, method, fee_minor } = taken(payment)?;
+                let reference = payment.id.to_string();
+                Ok(RailEventContent::CheckoutPaid { session: name, reference, amount, method, fee_minor })
+            }
+            (Some("complete"), "unpaid") => {
+                // It was paid with something that takes days: it still may, or it has failed.
+                let payment = session.payment_intent.as_ref().and_then(Link::object);
+                let failed = payment
+                    .is_some_and(|payment| matches!(payment.status.as_str(), "requires_payment_method" | "canceled"));
+                Ok(if failed { RailEventContent::CheckoutExpired { session: name } } else { RailEventContent::Other })
+            }
+            (Some("expired"), _) => Ok(RailEventContent::CheckoutExpired { session: name }),
+            _ => Ok(RailEventContent::Other),
+        }
+    }
+
+    /// Says whether a payment went back whole.
+    async fn given_back(&self, payment: &PaymentId) -> Result<RailEventContent, PaymentsError> {
+        let payment: Payment = self.read(&calls::payment(payment)).await?;
+        let whole = payment
+            .latest_charge
+            .as_ref()
+            .and_then(Link::object)
+            .is_some_and(|charge| charge.amount > 0 && charge.amount_refunded == charge.amount);
+        Ok(if whole {
+            RailEventContent::Refunded { reference: payment.id.to_string() }
+        } else {
+            RailEventContent::Other
+        })
+    }
+}
+
+/// What a payment took.
+struct Paid {
+    amount: Money,
+    method: String,
+    fee_minor: i64,
+}
+
+fn taken(payment: &Payment) -> Result<Paid, PaymentsError> {
+    let id = &payment.id;
+    let currency: Currency = payment
+        .currency
+        .to_ascii_uppercase()
+        .parse()
+        .map_err(|_| unclear(format!("{id} is in {}, in which nothing is sold", payment.currency)))?;
+    let amount = Money::new(payment.amount_received, currency);
+    let charge: &Charge =
+        payment.latest_charge.as_ref().and_then(Link::object).ok_or_else(|| unclear(format!("{id} took nothing")))?;
+    let balance = charge.balance_transaction.as_ref().and_then(Link::object);
+    let balance = balance.ok_or_else(|| unclear(format!("what Stripe keeps of {id} is not known yet")))?;
+    let fee_minor = if objects::is(&balance.currency, amount) {
+        balance.fee
+    } else {
+        tracing::warn!(
+            stripe.payment = %id,
+            "Stripe's fee is in {}, and the sale in {currency}: the fee is not in the ledger", balance.currency
+        );
+        0
+    };
+    Ok(Paid { amount, method: charge.method(), fee_minor })
+}
+
+fn unavailable(error: store::Error) -> PaymentsError {
+    PaymentsError::Unavailable(services::error::chain(&error))
+}
+
+fn refused(error: impl std::fmt::Display) -> PaymentsError {
+    PaymentsError::Refused(error.to_string())
+}
+
+fn unclear(why: String) -> PaymentsError {
+    PaymentsError::Unavailable(why)
+}
+
+/// Says that Stripe has answered about something else than it was asked for.
+fn another(what: &str) -> PaymentsError {
+    tracing::error!("Stripe has answered about another {what} than it was asked for");
+    PaymentsError::Refused(format!("Stripe has answered about another {what} than it was asked for"))
+}
+
+#[async_trait]
+impl Payments for StripeRail {
+    fn rail(&self) -> &'static str {
+        self.outbox.rail
+    }
+
+    async fn open_checkout(&self, request: CheckoutRequest) -> Result<OpenedCheckout, PaymentsError> {
+        let customer = self.customer(request.tenant, request.email.as_str()).await?;
+        let (name, order) = (format!("checkout:{}", request.key), request.order.to_string());
+        let call = calls::create_session(NewSession {
+            operation: &name,
+            order: &order,
+            customer: &customer,
+            amount: request.amount,
+            description: &request.description,
+            success_url: &request.success_url,
+            cancel_url: &request.cancel_url,
+            expires_at: request.expires_at.seconds() - CLOSES_EARLIER_SECONDS,
+        });
+        let among = calls::sessions_of(&customer);
+        let operation = Operation { name: name.clone(), call, among, no_is_final: false };
+        let session: Session = self.outbox.perform(&operation).await?;
+        let currency = session.currency.as_deref().unwrap_or_default();
+        if session.client_reference_id.as_deref() != Some(&order)
+            || session.amount_total != Some(request.amount.minor)
+            || !objects::is(currency, request.amount)
+        {
+            return Err(another("payment page"));
+        }
+        let url = session.url.ok_or_else(|| PaymentsError::Refused("the payment page has closed".to_owned()))?;
+        Ok(OpenedCheckout { session: session.id.to_string(), url })
+    }
+
+    async fn expire_checkout(&self, session: &str) -> Result<(), PaymentsError> {
+        let id = SessionId::parse(session).map_err(refused)?;
+        let key = format!("expire:{id}");
+        match self.outbox.client.send(&calls::expire_session(&id), Some(&key)).await {
+            // One that is closed already, or paid, is not closed again.
+            Ok(_) | Err(Trouble::Refused(_)) => Ok(()),
+            Err(trouble) => Err(Undone::from(trouble).into()),
+        }
+    }
+
+    async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
+        let payment = PaymentId::parse(reference).map_err(refused)?;
+        let name = format!("refund:{payment}");
+        let call = calls::create_refund(&name, &payment, None);
+        let among = calls::refunds_of(&payment);
+        let operation = Operation { name: name.clone(), call, among, no_is_final: false };
+        let refund: Refund = match self.outbox.perform(&operation).await {
+            // Somebody has given it back in Stripe's own pages.
+            Err(Undone::Refused(no)) if no.code == "charge_already_refunded" => return Ok(()),
+            outcome => outcome?,
+        };
+        if refund.payment() != Some(&payment) {
+            return Err(another("payment"));
+        }
+        if refund.holds() {
+            return Ok(());
+        }
+        Err(PaymentsError::Refused(format!("the refund {} is {:?}", refund.id, refund.status.unwrap_or_default())))
+    }
+
+    fn read_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
+        self.open(body, header, now, Source::Account)
+    }
+
+    fn read_connect_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
+        self.open(body, header, now, Source::Connect)
+    }
+
+    async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
+        let earlier = PaymentId::parse(&request.method_of).map_err(refused)?;
+        let earlier: Payment = self.read(&calls::payment(&earlier)).await?;
+        let (Some(customer), Some(method)) = (earlier.customer(), earlier.method()) else {
+            return Err(ChargeError::Declined("There is no card that may be charged again.".to_owned()));
+        };
+        let (name, order) = (format!("charge:{}", request.key), request.order.to_string());
+        let call = calls::create_payment(NewPayment {
+            operation: &name,
+            order: &order,
+            customer,
+            method,
+            amount: request.amount,
+            description: &request.description,
+        });
+        let among = calls::payments_of(customer);
+        let operation = Operation { name: name.clone(), call, among, no_is_final: true };
+        let payment: Payment = match self.outbox.perform(&operation).await {
+            Err(Undone::Refused(no)) if no.kind == "card_error" => return Err(ChargeError::Declined(no.message)),
+            Err(undone) => return Err(PaymentsError::from(undone).into()),
+            Ok(payment) => payment,
+        };
+        if !payment.asks_for(request.amount) || payment.customer() != Some(customer) {
+            return Err(another("payment").into());
+        }
+        match payment.status.as_str() {
+            "succeeded" => {
+                // The list among which a lost answer was found does not say what Stripe keeps.
+                let whole = payment.latest_charge.as_ref().is_some_and(|charge| charge.object().is_some());
+                let payment = if whole { payment } else { self.read(&calls::payment(&payment.id)).await? };
+                let Paid { amount, method, fee_minor } = taken(&payment)?;
+                if amount != request.amount {
+                    return Err(another("amount").into());
+                }
+                Ok(Charged { reference: payment.id.to_string(), method, fee_minor })
+            }
+            "processing" => Err(PaymentsError::Unavailable(format!("{} is under way", payment.id)).into()),
+            _ => {
+                let why = payment.last_payment_error.and_then(|error| error.message);
+                Err(ChargeError::Declined(why.unwrap_or_else(|| "It has to be confirmed by its owner.".to_owned())))
+            }
+        }
+    }
+
+    async fn look(&self, kind: &str, object: &str) -> Result<RailEventContent, PaymentsError> {
+        if kind.starts_with("checkout.session.") {
+            let id = SessionId::parse(object).map_err(refused)?;
+            let session: Session = self.read(&calls::session(&id)).await?;
+            if session.id != id {
+                return Err(another("payment page"));
+            }
+            return Self::visit(session);
+        }
+        let payment = if kind == "charge.refunded" {
+            let id = ChargeId::parse(object).map_err(refused)?;
+            let charge: Charge = self.read(&calls::charge(&id)).await?;
+            charge.payment().cloned()
+        } else if matches!(kind, "charge.refund.updated" | "refund.updated" | "refund.failed") {
+            let id = RefundId::parse(object).map_err(refused)?;
+            let refund: Refund = self.read(&calls::refund(&id)).await?;
+            if !refund.holds() {
+                tracing::error!(stripe.refund = %refund.id, "a refund has failed: the money is with us, and not with the buyer");
+            }
+            refund.payment().cloned()
+        } else {
+            None
+        };
+        match payment {
+            Some(payment) => self.given_back(&payment).await,
+            None => Ok(RailEventContent::Other),
+        }
+    }
+
+    async fn events_since(&self, since: Timestamp) -> Result<Vec<RailEvent>, PaymentsError> {
+        let mut events = Vec::new();
+        let mut after: Option<EventId> = None;
+        for _ in 0..PAGES {
+            let list: List<Event> = self.read(&calls::events_since(since.seconds(), &KINDS, after.as_ref())).await?;
+            after = list.data.last().map(|event| event.id.clone());
+            events.extend(list.data.into_iter().map(|event| self.rail_event(event, Source::Account, None)));
+            if !list.has_more || after.is_none() {
+                break;
+            }
+        }
+        // As they happened: Stripe lists the newest first.
+        events.reverse();
+        Ok(events)
+    }
+
+    async fn methods(&self, of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {
+        let Outbox { store, rail, .. } = &self.outbox;
+        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
+        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
+        drop(tx);
+        let Some(known) = known else { return Ok(Vec::new()) };
+        let customer = CustomerId::parse(&known.customer).map_err(refused)?;
+        let list: List<Method> = self.read(&calls::methods_of(&customer)).await?;
+        let saved = |Method { id, details }: Method| {
+            let card = details.card;
+            SavedMethod {
+                id: id.to_string(),
+                kind: details.r#type,
+                brand: card.as_ref().and_then(|card| card.brand.clone()),
+                last4: card.as_ref().and_then(|card| card.last4.clone()),
+                exp_month: card.as_ref().and_then(|card| card.exp_month),
+                exp_year: card.as_ref().and_then(|card| card.exp_year),
+            }
+        };
+        Ok(list.data.into_iter().map(saved).collect())
+    }
+}

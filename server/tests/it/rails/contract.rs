@@ -1,0 +1,236 @@
+//! The contract: the same of the sandbox and of Stripe.
+
+use domain::Money;
+use domain::state::{OrderState, PaymentState, SubscriptionState};
+use services::ports::{ChargeError, PayoutError};
+use services::{Error, orders, subscriptions};
+
+use super::{DECLINED, GOOD, GOOD_ONCE, Outside, Shop, with_every_rail};
+
+fn paid_with(last4: &str) -> Vec<(PaymentState, String)> {
+    vec![(PaymentState::Succeeded, format!("Visa •••• {last4}"))]
+}
+
+#[tokio::test]
+async fn the_same_key_opens_one_page_and_another_key_another() {
+    with_every_rail(async |shop| {
+        let first = shop.rail().open_checkout(shop.checkout("one")).await.expect("a page");
+        let again = shop.rail().open_checkout(shop.checkout("one")).await.expect("a page");
+        let other = shop.rail().open_checkout(shop.checkout("two")).await.expect("a page");
+        assert_eq!((&first.session, &first.url), (&again.session, &again.url));
+        assert_ne!(first.session, other.session);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_paid_pays_its_order_and_the_books_hold_what_the_rail_keeps() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        assert_eq!((shop.state().await, shop.payments().await), (OrderState::Done, paid_with("4242")));
+        let operator = shop.t.operator().await;
+        let balances = services::ledger::balances(&shop.t.ctx, &operator).await.expect("balances");
+        let fees = balances.iter().find(|row| row.account.to_string() == "rail_fees").expect("fees");
+        // 2.9 % and 30 cents of $29, as the sandbox and the simulated Stripe both keep it.
+        assert_eq!(fees.amount, Money::new(114, shop.order.amount.currency));
+        shop.books_hold().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_that_is_declined_pays_nothing_and_the_next_one_does() {
+    with_every_rail(async |shop| {
+        assert!(!shop.pay(DECLINED).await);
+        assert_eq!((shop.state().await, shop.payments().await), (OrderState::PendingConsumer, vec![]));
+        assert!(shop.pay(GOOD).await);
+        assert_eq!(shop.state().await, OrderState::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_that_was_closed_takes_no_money_and_closing_it_again_is_harmless() {
+    with_every_rail(async |shop| {
+        let session = shop.session().await;
+        orders::cancel(&shop.t.ctx, &shop.buyer.who, shop.order.id).await.expect("canceled");
+        shop.rail().expire_checkout(&session).await.expect("closed");
+        assert!(!shop.pay_at(&session, GOOD).await);
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!((shop.state().await, shop.payments().await), (OrderState::Canceled, vec![]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_paid_is_not_closed_any_more() {
+    with_every_rail(async |shop| {
+        let session = shop.session().await;
+        assert!(shop.pay_at(&session, GOOD).await);
+        shop.rail().expire_checkout(&session).await.expect("harmless");
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!(shop.state().await, OrderState::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_goes_back_once_however_often_it_is_asked_for() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        let reference = shop.reference().await;
+        for _ in 0..3 {
+            shop.rail().refund(&reference).await.expect("given back");
+        }
+        if let Outside::Stripe { stripe, .. } = &shop.outside {
+            assert_eq!(stripe.objects("refund").len(), 1);
+        }
+        assert!(shop.rail().refund("pi_that_never_was").await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_paid_for_an_order_that_is_over_goes_back() {
+    with_every_rail(async |shop| {
+        let session = shop.session().await;
+        assert!(shop.pay_at(&session, GOOD).await);
+        // The order ends before its payment is heard of.
+        orders::cancel(&shop.t.ctx, &shop.buyer.who, shop.order.id).await.expect("canceled");
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!((shop.state().await, shop.payments().await[0].0), (OrderState::Canceled, PaymentState::Refunded));
+        shop.books_hold().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_paid_with_is_charged_again_once_under_one_key() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        let request = shop.charge_request("month-1").await;
+        let first = shop.rail().charge(request.clone()).await.expect("charged");
+        let again = shop.rail().charge(request).await.expect("charged");
+        assert_eq!(first, again);
+        assert_eq!((first.method.as_str(), first.fee_minor), ("Visa •••• 4242", 114));
+        let other = shop.rail().charge(shop.charge_request("month-2").await).await.expect("charged");
+        assert_ne!(first.reference, other.reference);
+        if let Outside::Stripe { stripe, .. } = &shop.outside {
+            assert_eq!(stripe.objects("payment_intent").len(), 3);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_that_is_declined_without_its_owner_is_declined_the_same_each_time() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD_ONCE).await);
+        let request = shop.charge_request("month-1").await;
+        let mut said = Vec::new();
+        for _ in 0..2 {
+            match shop.rail().charge(request.clone()).await {
+                Err(ChargeError::Declined(why)) => said.push(why),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!said[0].is_empty());
+        assert_eq!(said[0], said[1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_rail_has_not_signed_is_not_believed() {
+    with_every_rail(async |shop| {
+        let body = br#"{"id":"evt_1","type":"checkout.session.completed","data":{"object":{"id":"cs_1"}}}"#.to_vec();
+        let (_, header) = shop.signed(b"another body".to_vec());
+        for header in ["", "t=1,v1=00", &header] {
+            let refused = shop.receive(&(body.clone(), header.to_owned())).await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        }
+        assert_eq!(shop.t.run_jobs().await, 0);
+    })
+    .await;
+}
+
+async fn months_are_paid(shop: &Shop) {
+    for month in 1..=3 {
+        shop.pass(31 * 86_400);
+        services::jobs::sweep(&shop.t.ctx).await.expect("swept");
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!(shop.payments().await.len(), 1 + month, "month {month}");
+    }
+}
+
+#[tokio::test]
+async fn the_months_after_are_paid_with_the_same_card() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        months_are_paid(shop).await;
+        shop.books_hold().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_month_whose_card_is_declined_can_be_paid_on_a_page() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD_ONCE).await);
+        shop.pass(31 * 86_400);
+        services::jobs::sweep(&shop.t.ctx).await.expect("swept");
+        assert_eq!(shop.payments().await.len(), 1);
+        let filter = subscriptions::SubscriptionFilter::default();
+        let list = subscriptions::list(&shop.t.ctx, &shop.buyer.who, filter, domain::view::Paging::default()).await;
+        let subscription = &list.expect("a list").rows[0];
+        assert_eq!(subscription.state, SubscriptionState::Ok);
+        let unpaid = subscription.period.as_ref().and_then(|period| period.unpaid_order).expect("an order to pay");
+        orders::checkout(&shop.t.ctx, &shop.buyer.who, unpaid).await.expect("a page");
+        let mut tx = shop.t.ctx.store.read(store::Scope::System).await.expect("a transaction");
+        let visit = store::orders::checkout_of_order(&mut tx, unpaid).await.expect("a row").expect("a visit");
+        drop(tx);
+        assert!(shop.pay_at(&visit.session, GOOD).await);
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!(shop.payments().await.len(), 2);
+        shop.books_hold().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_provider_has_one_account_which_is_ready_when_it_has_said_what_is_wanted() {
+    with_every_rail(async |shop| {
+        let (first, again) = (shop.open_account().await, shop.open_account().await);
+        assert_eq!(first.reference, again.reference);
+        let status = shop.payouts().account(&first.reference).await.expect("a status");
+        assert!(!status.ready && status.destination.is_empty() && !status.due.is_empty(), "{status:?}");
+        shop.finish_account(&again).await;
+        let status = shop.payouts().account(&first.reference).await.expect("a status");
+        assert!(status.ready && !status.destination.is_empty() && status.due.is_empty(), "{status:?}");
+        assert!(shop.payouts().account("acct_that_never_was").await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_provider_is_paid_once_under_one_key_and_not_before_it_is_ready() {
+    with_every_rail(async |shop| {
+        let account = shop.open_account().await;
+        let early = shop.payouts().pay_out(shop.payout("early", &account)).await;
+        assert!(matches!(early, Err(PayoutError::Refused(_))), "{early:?}");
+        shop.finish_account(&account).await;
+        let first = shop.payouts().pay_out(shop.payout("one", &account)).await.expect("paid out");
+        let again = shop.payouts().pay_out(shop.payout("one", &account)).await.expect("paid out");
+        let other = shop.payouts().pay_out(shop.payout("two", &account)).await.expect("paid out");
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+    })
+    .await;
+}
