@@ -207,7 +207,9 @@ struct CheckoutOf {
 async fn checkout(State(state): State<AppState>, who: Who, Body(body): Body<CheckoutOf>) -> ApiResult<Response> {
     let id: OrderId = reference("order_uuid", &body.order_uuid)?;
     let url = orders::checkout(&state.ctx, &who.principal, id).await?;
-    let session = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    // Behind a mark stands what the page itself wants to know.
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let session = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
     Ok(Json(json!({"checkout_url": url, "session_id": session})).into_response())
 }
 

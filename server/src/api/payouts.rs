@@ -4,24 +4,26 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use domain::view::Paging;
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView};
-use domain::{Money, Timestamp};
+use domain::{Money, OrganizationId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use services::payouts;
+use services::{Error, payouts};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::error::ApiResult;
+use super::error::{ApiError, ApiResult};
 use super::list::ListQuery;
-use super::wire::{Body, Who, path_id};
+use super::wire::{Body, Who, path_id, reference};
 use crate::http::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(of_provider))
         .routes(routes!(account, open_account))
+        .routes(routes!(connect_status, connect))
         .routes(routes!(hold))
         .routes(routes!(list))
         .routes(routes!(plan))
@@ -102,6 +104,64 @@ async fn open_account(State(state): State<AppState>, who: Who, Path(uuid): Path<
     let id = path_id("provider", &uuid)?;
     let url = payouts::open_account(&state.ctx, &who.principal, id).await?;
     Ok(Json(json!({"onboarding_url": url})).into_response())
+}
+
+/// Whose account is opened.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ConnectBody {
+    /// The provider; the caller's own organization where it is left out.
+    customer_uuid: Option<String>,
+}
+
+/// Finds the provider that is meant: the one that is named, or the caller's first organization.
+fn meant(who: &Who, named: Option<&str>) -> Result<OrganizationId, ApiError> {
+    match named {
+        Some(text) => reference("customer_uuid", text),
+        None => {
+            let first = who.principal.user()?.memberships.first().map(|membership| membership.organization_id);
+            first.ok_or(ApiError(Error::NotFound("provider")))
+        }
+    }
+}
+
+/// Opens a provider's account as `payout_account` does, and says how it stands.
+#[utoipa::path(post, path = "/api/stripe/connect/", tag = "money", request_body = ConnectBody,
+    responses((status = 200), (status = 401), (status = 403), (status = 404), (status = 409), (status = 502)))]
+async fn connect(State(state): State<AppState>, who: Who, Body(body): Body<ConnectBody>) -> ApiResult<Response> {
+    let id = meant(&who, body.customer_uuid.as_deref())?;
+    let url = payouts::open_account(&state.ctx, &who.principal, id).await?;
+    let view = payouts::overview(&state.ctx, &who.principal, id, Paging::default()).await?;
+    let mut answer = standing(view.account);
+    answer["onboarding_url"] = json!(url);
+    Ok(Json(answer).into_response())
+}
+
+/// Answers how a provider's account stands with the payment company: `customer_uuid` says whose.
+#[utoipa::path(get, path = "/api/stripe/connect/", tag = "money",
+    responses((status = 200), (status = 400), (status = 401), (status = 404)))]
+async fn connect_status(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
+    let id = match list.parsed("customer_uuid")? {
+        Some(id) => id,
+        None => meant(&who, None)?,
+    };
+    let view = payouts::overview(&state.ctx, &who.principal, id, list.paging).await?;
+    Ok(Json(standing(view.account)).into_response())
+}
+
+fn standing(account: Option<PayoutAccountView>) -> Value {
+    let status = match &account {
+        None => "none",
+        Some(account) if !account.held.is_empty() => "held",
+        Some(account) if account.ready => "active",
+        Some(_) => "pending",
+    };
+    json!({
+        "status": status,
+        "account_id": account.as_ref().map(|account| &account.reference),
+        "payouts_enabled": account.as_ref().is_some_and(|account| account.ready),
+        "currently_due": account.as_ref().map(|account| account.due.clone()).unwrap_or_default(),
+    })
 }
 
 /// Why payouts are held back.

@@ -127,6 +127,9 @@ const TABLE: &[Row] = &[
     ),
     ("POST", "/api/marketplace-resources/{resource}/terminate/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/stripe-subscriptions/", none, Unknown, Empty, Open),
+    // About their own organizations, which do not sell.
+    ("GET", "/api/stripe/connect/", none, Unknown, Open, Open),
+    ("POST", "/api/stripe/connect/", || json!({"customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
     ("GET", "/api/stripe/config/", none, Open, Open, Open),
     ("GET", "/api/stripe-customers/", none, Unknown, Empty, Open),
     ("GET", "/api/stripe-payment-methods/", none, Unknown, Empty, Open),

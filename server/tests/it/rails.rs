@@ -1,6 +1,7 @@
 //! What every payment rail does: one story for the sandbox and for Stripe, whose outside is simulated.
 
 mod contract;
+mod doctor;
 mod stripe;
 
 use std::sync::{Arc, Mutex};
