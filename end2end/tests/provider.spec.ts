@@ -117,7 +117,7 @@ test('a provider is approved, imports a flow, and its listing is approved', asyn
     const plans = card(page, 'Plans');
     for (const [name, price, quota] of [['Free', '0', '5'], ['Starter', '29', '1000']] as const) {
       await field(plans, 'Plan').fill(name);
-      await field(plans, 'Price of a month').fill(price);
+      await field(plans, 'Price').fill(price);
       await field(plans, 'Calls a month').fill(quota);
       await plans.getByRole('button').last().click();
       await expect(plans.getByRole('listitem').filter({ hasText: name })).toBeVisible();
@@ -125,7 +125,7 @@ test('a provider is approved, imports a flow, and its listing is approved', asyn
     await expect(page.getByText('Before you can submit it')).toHaveCount(0);
     watch.allow(/status of 422/);
     await field(plans, 'Plan').fill('Starter');
-    await field(plans, 'Price of a month').fill('39');
+    await field(plans, 'Price').fill('39');
     await plans.getByRole('button').last().click();
     await expect(field(plans, 'Plan')).toHaveAttribute('aria-invalid', 'true');
     await expect(plans.getByRole('listitem')).toHaveCount(2);

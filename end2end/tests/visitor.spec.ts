@@ -86,7 +86,7 @@ test('a visitor reads an offering and compares its plans', async ({ page, watch 
   }
   await page.getByText('Compare plans').click();
   const table = page.getByRole('table', { name: 'Plans compared' });
-  await expect(table.getByRole('rowheader', { name: 'Price of a month' })).toBeVisible();
+  await expect(table.getByRole('rowheader', { name: 'Price' })).toBeVisible();
   expect(await table.getByRole('columnheader').count()).toBeGreaterThan(1);
   await expect(page.getByRole('link', { name: /^(Choose|Start) / }).first()).toBeVisible();
   await watch.axe(page, 'an offering');

@@ -265,21 +265,30 @@ async fn payout(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Res
     let pages = Some(pages(&view.lines));
     let what = match row.state {
         PayoutState::Sending => "is on its way".to_owned(),
-        PayoutState::Paid => format!("was paid on {} ({})", row.settled.unwrap_or(row.created).day(), row.reference),
+        PayoutState::Paid => format!("was paid on {}", row.settled.unwrap_or(row.created).day()),
         PayoutState::Failed => format!("came back: {}", row.failure),
     };
     Ok(Sheet {
         title: format!("Payout of {}", row.amount),
         text: format!("To {} of {}. It {what}.", row.provider, row.destination),
         links: vec![Cell::text("All payouts").to(all)],
-        grids: vec![Grid {
-            title: "What it is made of".to_owned(),
-            text: "Everything that became available since the payout before it, and what went back of it.".to_owned(),
-            head: heads(&["When", "What", "Buyer", "Gross", "Yours"]),
-            rows: view.lines.rows.into_iter().map(payout_line).collect(),
-            pages,
-            ..Grid::default()
-        }],
+        grids: vec![
+            Grid {
+                title: "At the payment rail".to_owned(),
+                head: heads(&["", ""]),
+                rows: vec![vec![Cell::text("Reference"), Cell::new(row.reference, CellLook::Code)]],
+                ..Grid::default()
+            },
+            Grid {
+                title: "What it is made of".to_owned(),
+                text: "Everything that became available since the payout before it, and what went back of it."
+                    .to_owned(),
+                head: heads(&["When", "What", "Buyer", "Gross", "Yours"]),
+                rows: view.lines.rows.into_iter().map(payout_line).collect(),
+                pages,
+                ..Grid::default()
+            },
+        ],
         ..Sheet::default()
     })
 }
