@@ -75,10 +75,13 @@ const send = async (attempt, path, body, done, idempotency) => {
   }
 };
 
-// What an answer is from, below it, where the owner shows that. Names of files are no markdown.
+// What an answer is from, below it, where the owner shows that. Names of files are no markdown; a web page is a link.
 const sourced = (text, { citations }) => {
   if (!citations || !citations.length) return text;
-  const names = citations.map(({ name, page }) => name.replace(/[!-/:-@[-`{-~]/g, '\\$&') + (page ? ` (${page})` : ''));
+  const names = citations.map(({ name, page, url }) => {
+    name = name.replace(/[!-/:-@[-`{-~]/g, '\\$&') + (page ? ` (${page})` : '');
+    return /^https?:[^\s<>]+$/.test(url) ? `[${name}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})` : name;
+  });
   return `${text}\n\n${strings.sources} ${[...new Set(names)].join(' · ')}`;
 };
 

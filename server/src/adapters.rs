@@ -5,6 +5,7 @@ pub mod knowledge;
 pub mod langflow;
 pub mod mailer;
 pub mod pages;
+pub mod ragflow;
 pub mod routed;
 pub mod runtime;
 pub mod sandbox;

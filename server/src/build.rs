@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use domain::BasisPoints;
 use domain::view::money::PartyView;
-use knowledge::HttpReranker;
-use knowledge::embed::OpenAiEmbedder;
+use knowledge::embed::{LocalEmbedder, OpenAiEmbedder};
 use knowledge::extract::worker::{Bounds, Worker};
+use knowledge::{Embedder, HttpReranker};
 use secrecy::ExposeSecret as _;
 use services::clock::{Clock, SystemClock};
 use services::ctx::Parts;
 use services::gateway::Gateway;
-use services::ports::{Payments, Payouts, SandboxPage};
+use services::ports::{KnowledgeBase, Payments, Payouts, SandboxPage};
 use services::seed::SampleFlow;
 use services::{Ctx, Settings};
 use store::{Options, Scope, Store};
@@ -23,9 +23,10 @@ use tokio_util::task::TaskTracker;
 use crate::adapters::knowledge::EmbeddedKnowledge;
 use crate::adapters::mailer::ConfiguredMailer;
 use crate::adapters::pages::PublicPages;
+use crate::adapters::ragflow::RagflowKnowledge;
 use crate::adapters::routed::RoutedRuntime;
 use crate::adapters::sandbox::Sandbox;
-use crate::config::{Config, EndpointSection, StripeSection};
+use crate::config::{Config, EmbeddingSection, EndpointSection, RagflowSection, StripeSection};
 
 /// Returns the address that browsers reach us at.
 pub fn public_url(config: &Config, port: u16) -> String {
@@ -63,9 +64,10 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
     let store = open_store(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mailer = Arc::new(ConfiguredMailer::new(&config.mail, &config.server.data_dir.join("mail"))?);
-    let knowledge = Arc::new(embedded_knowledge(config, store.clone(), clock.clone())?);
+    let embedder = embedder(config)?;
+    let knowledge = knowledge_base(config, &store, &clock, embedder.clone()).await?;
     let mut runtime = RoutedRuntime::new(&config.model, &config.web, &config.langflow)?;
-    if let Some(embedder) = embedder(config)? {
+    if let Some(embedder) = embedder {
         runtime = runtime.with_embedder(embedder);
     }
     let runtime = Arc::new(runtime.with_knowledge(knowledge.clone()));
@@ -156,23 +158,52 @@ fn stripe_rail(_: &StripeSection, _: &Store, _: &Arc<dyn Clock>) -> anyhow::Resu
     anyhow::bail!("stripe.secret_key is set, and this program was built without Stripe")
 }
 
+/// Returns what keeps and searches documents: the RAGFlow server if there is one, or we ourselves.
+async fn knowledge_base(
+    config: &Config,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    embedder: Option<Arc<dyn Embedder>>,
+) -> anyhow::Result<Arc<dyn KnowledgeBase>> {
+    let here = embedded_knowledge(config, store.clone(), clock.clone(), embedder)?;
+    let RagflowSection { url, api_key } = &config.ragflow;
+    if url.is_empty() {
+        return Ok(Arc::new(here));
+    }
+    let there = RagflowKnowledge::new(url, api_key.clone().unwrap_or_default(), store.clone(), clock.clone(), here)
+        .context("ragflow.url")?;
+    there.check().await?;
+    Ok(Arc::new(there))
+}
+
 /// Returns what keeps and searches documents here, with the model that says what passages mean if there is one.
-fn embedded_knowledge(config: &Config, store: Store, clock: Arc<dyn Clock>) -> anyhow::Result<EmbeddedKnowledge> {
+fn embedded_knowledge(
+    config: &Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    embedder: Option<Arc<dyn Embedder>>,
+) -> anyhow::Result<EmbeddedKnowledge> {
     let mut knowledge = EmbeddedKnowledge::new(store, clock, file_reader(config)?);
     let EndpointSection { base_url, api_key, model } = &config.rerank;
     if !base_url.is_empty() {
         let reranker = HttpReranker::new(base_url, api_key.clone(), model).context("rerank.base_url")?;
         knowledge = knowledge.with_reranker(Arc::new(reranker));
     }
-    Ok(match embedder(config)? {
+    Ok(match embedder {
         Some(embedder) => knowledge.with_embedder(embedder),
         None => knowledge,
     })
 }
 
-/// Returns the model that says what texts mean, if there is one.
-pub fn embedder(config: &Config) -> anyhow::Result<Option<Arc<OpenAiEmbedder>>> {
-    let EndpointSection { base_url, api_key, model } = &config.embedding;
+/// Returns the model that says what texts mean, if there is one; one of this machine is read into memory.
+pub fn embedder(config: &Config) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    let EmbeddingSection { directory, base_url, api_key, model } = &config.embedding;
+    if !directory.as_os_str().is_empty() {
+        let embedder = LocalEmbedder::open(directory).with_context(|| {
+            format!("embedding.directory: {} holds no model that can be computed here", directory.display())
+        })?;
+        return Ok(Some(Arc::new(embedder)));
+    }
     if base_url.is_empty() {
         return Ok(None);
     }

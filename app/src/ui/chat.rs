@@ -243,12 +243,16 @@ fn cited(sources: &str, citations: Vec<Citation>) -> AnyView {
         .map(|citation| {
             let href = format!("{sources}{}/#p-{}", citation.document_id, citation.passage_id);
             let page = citation.page.map(|page| format!(", page {page}"));
+            // Our copy of a web page stays beside it: what it says there may be another thing by now.
+            let web = citation.link().map(str::to_owned).map(|link| {
+                view! { ", "<a class="link" href=link target="_blank" rel="noopener noreferrer nofollow">"web page"</a> }
+            });
             let name = if sources.is_empty() {
                 view! { <span title=citation.text>{citation.name}</span> }.into_any()
             } else {
                 view! { <a class="link" href=href rel="external" title=citation.text>{citation.name}</a> }.into_any()
             };
-            view! { <li value=citation.number>{name}{page}</li> }
+            view! { <li value=citation.number>{name}{page}{web}</li> }
         })
         .views();
     view! { <ol class="msg__sources" aria-label="Sources">{list}</ol> }.into_any()

@@ -1,13 +1,16 @@
 //! Embeddings: the meaning of texts as numbers, from a model.
 //!
-//! [`Embedder`] is the port, [`OpenAiEmbedder`] speaks to any endpoint of OpenAI's shape, Ollama's included.
+//! [`Embedder`] is the port, [`OpenAiEmbedder`] speaks to any endpoint of OpenAI's shape, Ollama's included, and
+//! [`LocalEmbedder`] computes a small model itself.
 //!
 //! What a newcomer would get wrong: a cosine says nothing by itself. One model gives 0.1 to texts that have
 //! nothing to do with each other, another 0.7; [`chance`] measures what a model gives to such texts, and only
 //! what is above it is a reason to believe that a passage answers a question.
 
+mod local;
 mod openai;
 
+pub use local::{LocalEmbedder, LocalModelError};
 pub use openai::OpenAiEmbedder;
 
 use std::sync::Arc;
@@ -33,6 +36,12 @@ pub trait Embedder: Send + Sync + std::fmt::Debug {
     /// Returns another model of the same place, which questions are asked of while the vectors of this one are made.
     fn other(&self, model: &str) -> Option<Arc<dyn Embedder>> {
         let _ = model;
+        None
+    }
+
+    /// Returns the same model, asked once and never again: somebody waits for a question. Nothing where it is asked
+    /// only once anyway.
+    fn once(&self) -> Option<Arc<dyn Embedder>> {
         None
     }
 }

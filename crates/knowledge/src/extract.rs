@@ -66,8 +66,13 @@ pub enum ExtractError {
     #[error("the file is protected by a password")]
     Protected,
     /// There are pages, but no words on them.
-    #[error("the file holds no text; a scan or a picture has to be turned into text first")]
+    #[error("the file holds no text; a scan has to be turned into text first, which programs for OCR do")]
     NoText,
+    /// It is a picture, of whatever.
+    #[error(
+        "the file is a picture and holds no text; what is written in it has to be turned into text first, which programs for OCR do"
+    )]
+    Picture,
     /// The file unpacks to more than we are willing to read.
     #[error("the file unpacks to more than can be read")]
     TooLarge,

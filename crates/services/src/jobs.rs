@@ -61,6 +61,20 @@ pub enum Job {
         /// Which.
         document: DocumentId,
     },
+    /// Look how far a document is that is read elsewhere.
+    AwaitDocument {
+        /// Whose.
+        organization: OrganizationId,
+        /// Which.
+        document: DocumentId,
+    },
+    /// Have a document deleted elsewhere that is deleted here.
+    ForgetDocument {
+        /// Whose.
+        organization: OrganizationId,
+        /// Which.
+        document: DocumentId,
+    },
     /// Ask a model what passages mean.
     EmbedPassages {
         /// Whose.
@@ -149,6 +163,10 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
         Job::ReadDocument { organization, document } => {
             knowledge::read(ctx, organization, document, row.attempts).await
         }
+        Job::AwaitDocument { organization, document } => {
+            knowledge::look_again(ctx, organization, document, row.attempts).await
+        }
+        Job::ForgetDocument { organization, document } => knowledge::forget(ctx, organization, document).await,
         Job::EmbedPassages { organization, config } => knowledge::embed(ctx, organization, config).await,
         Job::PayOut { payout } => payouts::send(ctx, payout).await,
         Job::Refund { payment } => orders::refund(ctx, payment).await,

@@ -6,11 +6,11 @@
 pub mod sites;
 
 use domain::state::{Capability, DocumentKind, DocumentState};
-use domain::view::knowledge::{DocumentView, FoundPassage, GapView, KnowledgeTotals, PassageView};
+use domain::view::knowledge::{DocumentQuota, DocumentView, FoundPassage, GapView, KnowledgeTotals, PassageView};
 use domain::{ConfigId, DocumentId, OrganizationId, Permission, Timestamp};
 use sha2::{Digest as _, Sha256};
 use store::gateway::ConfigSnapshot;
-use store::knowledge::{self as rows, NewDocument};
+use store::knowledge::{self as rows, NewDocument, Size};
 use store::{Scope, Tenant, Tx};
 
 use crate::access::{Member, Principal, on_behalf};
@@ -18,18 +18,16 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 use crate::jobs::{self, Job};
-use crate::ports::{Embedded, KnowledgeError, KnowledgeQuery, KnowledgeScope};
+use crate::ports::{Embedded, KnowledgeError, KnowledgeQuery, KnowledgeScope, Reading};
 use crate::{configs, gateway};
 use sites::Outcome;
 
 /// Bytes that one file may have.
 pub const FILE_BYTES: usize = 25_000_000;
-/// Documents that an agent may have.
-const DOCUMENTS: i64 = 500;
-/// Bytes that an agent's documents may have together.
-const BYTES: i64 = 250_000_000;
 /// How often a document is tried to be read while what reads it does not answer.
 const ATTEMPTS: i64 = 5;
+/// Seconds after which a document that is read elsewhere, and comes no further, is given up.
+const STALLED: i64 = 1800;
 /// Questions without an answer that are shown.
 const GAPS: i64 = 20;
 /// Passages that a search shows if nobody says otherwise, and at the most.
@@ -88,18 +86,19 @@ pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource
         NewSource::Answer { question, answer } => answered(&question, &answer)?,
     };
     let now = ctx.now();
+    let quota = quota(ctx, config).await?;
     let id = DocumentId(fresh_id());
     let mut tx = ctx.store.write(member.tenant).await?;
-    let (documents, bytes) = rows::size(&mut tx, member.tenant, config).await?;
+    let size = rows::size(&mut tx, member.tenant, config).await?;
     let hash = Sha256::digest(&content).into();
     let new = NewDocument { id, config, kind, name: &name, hash, content: &content };
     let there = rows::insert(&mut tx, member.tenant, &new, now).await?;
     if there.is_none() {
-        has_room(documents)?;
-        if bytes + i64::try_from(content.len()).unwrap_or(i64::MAX) > BYTES {
+        has_room(size, quota)?;
+        if size.bytes + i64::try_from(content.len()).unwrap_or(i64::MAX) > quota.bytes {
             return Err(Error::Conflict(format!(
-                "an agent's documents may have {} MB together; delete one first",
-                BYTES / 1_000_000
+                "the documents of this agent's plan may have {} MB together; delete one first, or change the plan",
+                quota.bytes / 1_000_000
             )));
         }
         read_soon(&mut tx, member.tenant, id, now).await?;
@@ -111,12 +110,42 @@ pub async fn add(ctx: &Ctx, who: &Principal, config: ConfigId, source: NewSource
     Ok(document)
 }
 
+/// Returns what an agent's documents may be.
+async fn quota(ctx: &Ctx, config: ConfigId) -> Result<DocumentQuota> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    rows::quota(&mut tx, config).await?.ok_or(Error::NotFound("agent"))
+}
+
 /// Requires that an agent with so many documents may have another.
-fn has_room(documents: i64) -> Result<()> {
-    if documents >= DOCUMENTS {
-        return Err(Error::Conflict(format!("an agent may have {DOCUMENTS} documents; delete one first")));
+fn has_room(size: Size, quota: DocumentQuota) -> Result<()> {
+    let full =
+        |of: String| Err(Error::Conflict(format!("this agent's plan has {of}; delete one first, or change the plan")));
+    if size.documents >= quota.documents {
+        return full(format!("{} documents", quota.documents));
+    }
+    if size.pages >= quota.pages {
+        return full(format!("{} pages of documents", quota.pages));
     }
     Ok(())
+}
+
+/// Takes back what was read of a document with which an agent has more pages than its plan; answers why.
+async fn over_quota(ctx: &Ctx, tenant: Tenant, document: &DocumentView) -> Result<Option<String>> {
+    let quota = quota(ctx, document.config_id).await?;
+    let mut tx = ctx.store.read(tenant).await?;
+    let pages = rows::size(&mut tx, tenant, document.config_id).await?.pages;
+    drop(tx);
+    if pages <= quota.pages {
+        return Ok(None);
+    }
+    ctx.knowledge.forget(tenant, document.id).await.map_err(Error::internal)?;
+    let mut tx = ctx.store.write(tenant).await?;
+    rows::withdraw(&mut tx, tenant, document.config_id, document.id).await?;
+    tx.commit().await?;
+    Ok(Some(format!(
+        "With it the agent has {pages} pages of documents, and its plan has {}. Delete others and try again, or change the plan.",
+        quota.pages
+    )))
 }
 
 /// Checks a file.
@@ -170,8 +199,9 @@ pub async fn content(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<(Docu
 /// Returns how much an agent has been given, and how much it may be.
 pub async fn totals(ctx: &Ctx, who: &Principal, config: ConfigId) -> Result<KnowledgeTotals> {
     let member = configs::member(ctx, who, config, Permission::View).await?;
+    let most = quota(ctx, config).await?;
     let mut tx = ctx.store.read(member.tenant).await?;
-    let (documents, bytes) = rows::size(&mut tx, member.tenant, config).await?;
+    let Size { documents, bytes, pages } = rows::size(&mut tx, member.tenant, config).await?;
     let meant = if ctx.knowledge.embeds() {
         let (passages, meant) = rows::meant(&mut tx, member.tenant, config).await?;
         Some(if passages == 0 { 100 } else { meant * 100 / passages })
@@ -179,7 +209,7 @@ pub async fn totals(ctx: &Ctx, who: &Principal, config: ConfigId) -> Result<Know
         None
     };
     let most_bytes_each = i64::try_from(FILE_BYTES).unwrap_or(i64::MAX);
-    Ok(KnowledgeTotals { documents, bytes, most_documents: DOCUMENTS, most_bytes: BYTES, most_bytes_each, meant })
+    Ok(KnowledgeTotals { documents, bytes, pages, most, most_bytes_each, meant })
 }
 
 /// Returns what was read of a document: its passages, in order.
@@ -215,12 +245,27 @@ pub async fn process(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<Docum
 pub async fn delete(ctx: &Ctx, who: &Principal, id: DocumentId) -> Result<DocumentView> {
     let (member, document) = owned(ctx, who, id, Permission::Configure).await?;
     let mut tx = ctx.store.write(Scope::System).await?;
-    rows::delete(&mut tx, member.tenant, document.config_id, id).await?;
+    remove(ctx, &mut tx, member.tenant, document.config_id, id).await?;
     sites::page_deleted(&mut tx, member.tenant, &document).await?;
     gateway::config_changed(&mut tx, document.config_id, ctx.now()).await?;
     tx.commit().await?;
     gateway::forget_config(ctx, document.config_id);
     Ok(document)
+}
+
+/// Deletes a document here, and soon wherever else it is kept.
+async fn remove(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, config: ConfigId, id: DocumentId) -> Result<()> {
+    rows::delete(tx, tenant, config, id).await?;
+    if ctx.knowledge.keeps_elsewhere() {
+        let job = Job::ForgetDocument { organization: tenant.id(), document: id };
+        jobs::enqueue(tx, &job, ctx.now(), ctx.now(), None).await?;
+    }
+    Ok(())
+}
+
+/// Has a document deleted elsewhere that is deleted here: the job.
+pub(crate) async fn forget(ctx: &Ctx, organization: OrganizationId, id: DocumentId) -> Result<()> {
+    ctx.knowledge.forget(on_behalf(organization), id).await.map_err(Error::internal)
 }
 
 /// Shows what a question would find in an agent's documents, and why.
@@ -268,19 +313,30 @@ pub(crate) async fn note_gap(ctx: &Ctx, agent: &ConfigSnapshot, question: &str) 
 
 /// Reads a document: the job.
 pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId, attempts: i64) -> Result<()> {
+    read_on(ctx, organization, id, attempts, false).await
+}
+
+/// Looks how far a document is that is read elsewhere: the job.
+pub(crate) async fn look_again(ctx: &Ctx, organization: OrganizationId, id: DocumentId, attempts: i64) -> Result<()> {
+    read_on(ctx, organization, id, attempts, true).await
+}
+
+async fn read_on(ctx: &Ctx, organization: OrganizationId, id: DocumentId, attempts: i64, again: bool) -> Result<()> {
     let tenant = on_behalf(organization);
     let mut tx = ctx.store.write(tenant).await?;
     let Some(document) = rows::get(&mut tx, tenant, id).await? else {
-        return Ok(());
+        // It may have been sent elsewhere after it was deleted there.
+        drop(tx);
+        return forget(ctx, organization, id).await;
     };
     // The process may have died between reading and telling.
     let done = document.state == DocumentState::Ready;
-    if !done {
+    if !done && !again {
         rows::progress(&mut tx, tenant, id, DocumentState::Processing, 10, "", ctx.now()).await?;
     }
     tx.commit().await?;
     let scope = KnowledgeScope { tenant, config: document.config_id };
-    let fetched = if !done && document.kind == DocumentKind::Page {
+    let fetched = if !done && !again && document.kind == DocumentKind::Page {
         sites::fetch(ctx, tenant, &document, attempts).await?
     } else {
         Outcome::Read
@@ -288,10 +344,15 @@ pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId
     let read = match fetched {
         Outcome::Read if !done => ctx.knowledge.read(scope, id).await,
         Outcome::Failed(ref reason) => Err(KnowledgeError::Unreadable(reason.clone())),
-        Outcome::Read | Outcome::AsItWas => Ok(()),
+        Outcome::Read | Outcome::AsItWas => Ok(Reading::Done),
     };
     let failed = match read {
-        Ok(()) => None,
+        Ok(Reading::Done) if !done => over_quota(ctx, tenant, &document).await?,
+        Ok(Reading::Done) => None,
+        Ok(Reading::UnderWay { percent }) => match wait(ctx, tenant, &document, percent).await? {
+            None => return Ok(()),
+            stalled => stalled,
+        },
         Err(KnowledgeError::Unreadable(reason)) => Some(reason),
         Err(KnowledgeError::Unavailable(_)) if attempts >= ATTEMPTS => {
             Some("It could not be read at the moment; try again later.".to_owned())
@@ -322,6 +383,25 @@ pub(crate) async fn read(ctx: &Ctx, organization: OrganizationId, id: DocumentId
     Ok(())
 }
 
+/// Looks again soon at a document that is read elsewhere; answers why not if it has come no further for long.
+async fn wait(ctx: &Ctx, tenant: Tenant, document: &DocumentView, percent: i64) -> Result<Option<String>> {
+    let now = ctx.now();
+    let still = if percent == document.progress { now.millis_since(document.modified) / 1000 } else { 0 };
+    if still > STALLED {
+        ctx.knowledge.forget(tenant, document.id).await.map_err(Error::internal)?;
+        return Ok(Some("Reading it came to a halt; try again later.".to_owned()));
+    }
+    let mut tx = ctx.store.write(Scope::System).await?;
+    if percent != document.progress {
+        rows::progress(&mut tx, tenant, document.id, DocumentState::Processing, percent, "", now).await?;
+    }
+    let job = Job::AwaitDocument { organization: tenant.id(), document: document.id };
+    // What has just moved is looked at every second, what has stood still for a minute every ten.
+    jobs::enqueue(&mut tx, &job, now, now.plus_seconds((still / 6).clamp(1, 10)), None).await?;
+    tx.commit().await?;
+    Ok(None)
+}
+
 /// Asks the model what passages mean, for a while, and leaves the rest to the next job: the job.
 pub(crate) async fn embed(ctx: &Ctx, organization: OrganizationId, config: ConfigId) -> Result<()> {
     let scope = KnowledgeScope { tenant: on_behalf(organization), config };
@@ -341,8 +421,19 @@ pub(crate) async fn embed(ctx: &Ctx, organization: OrganizationId, config: Confi
     Ok(())
 }
 
-/// Sees to it that the model is asked about all passages that it was not asked about, as after another was chosen.
+/// Sees to it that documents are read that cannot be found here, and the model is asked about all passages that it
+/// was not asked about, as after another base or model was chosen.
 pub async fn catch_up(ctx: &Ctx) -> Result<()> {
+    let unread = ctx.knowledge.unread().await.map_err(Error::internal)?;
+    for (organization, id) in unread {
+        let tenant = on_behalf(organization);
+        let mut tx = ctx.store.write(tenant).await?;
+        rows::progress(&mut tx, tenant, id, DocumentState::Pending, 0, "", ctx.now()).await?;
+        // A page is read as it was fetched: asking all sites at once would be a storm.
+        let job = Job::AwaitDocument { organization, document: id };
+        jobs::enqueue(&mut tx, &job, ctx.now(), ctx.now(), Some(&format!("read:{id}"))).await?;
+        tx.commit().await?;
+    }
     if !ctx.knowledge.embeds() {
         return Ok(());
     }

@@ -224,11 +224,27 @@ pub struct KnowledgeQuery {
 #[async_trait]
 pub trait KnowledgeBase: Send + Sync + std::fmt::Debug {
     /// Reads a document's content, makes it findable in place of what was found of it before, and writes that it is
-    /// ready. Repeating it is harmless, and so is a document that is deleted meanwhile.
-    async fn read(&self, scope: KnowledgeScope, document: DocumentId) -> Result<(), KnowledgeError>;
+    /// ready. Repeating it is harmless, and so is a document that is deleted meanwhile. What takes long answers that it
+    /// is under way, and is asked again soon.
+    async fn read(&self, scope: KnowledgeScope, document: DocumentId) -> Result<Reading, KnowledgeError>;
 
     /// Finds passages, the best first.
     async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError>;
+
+    /// Tells whether documents are kept elsewhere too, so that [`forget`](Self::forget) has something to do.
+    fn keeps_elsewhere(&self) -> bool {
+        false
+    }
+
+    /// Deletes what is kept elsewhere of a document that is deleted here; harmless where nothing is.
+    async fn forget(&self, _tenant: Tenant, _document: DocumentId) -> Result<(), KnowledgeError> {
+        Ok(())
+    }
+
+    /// Lists documents that were read but cannot be found here, as after another base was chosen.
+    async fn unread(&self) -> Result<Vec<(domain::OrganizationId, DocumentId)>, KnowledgeError> {
+        Ok(Vec::new())
+    }
 
     /// Reads a file that is kept in no base.
     async fn loose(&self, _name: &str, _content: &[u8]) -> Result<Vec<LoosePassage>, KnowledgeError> {
@@ -293,6 +309,18 @@ pub enum WebPageError {
     /// It may work later.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// How far a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// It can be found, or is gone.
+    Done,
+    /// It is being read elsewhere.
+    UnderWay {
+        /// How much of it, of a hundred.
+        percent: i64,
+    },
 }
 
 /// How far a base is with what its passages mean.

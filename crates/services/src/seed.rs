@@ -10,7 +10,7 @@ mod samples;
 use domain::{
     AgentId, CategoryId, Currency, Money, OfferingId, OrganizationId, PlanId, ReviewId, UserId,
     state::{Capability, OfferingState},
-    view::agent::FlowClass,
+    view::{agent::FlowClass, knowledge::DocumentQuota},
 };
 use store::{
     Scope, Tenant, Tx,
@@ -175,6 +175,7 @@ async fn sell(ctx: &Ctx, tx: &mut Tx, tenant: Tenant, sample: &Sample, number: u
             monthly_quota: Some(plan.calls),
             requests_per_minute: plan.per_minute,
             terms: domain::pricing::Terms::default(),
+            documents: DocumentQuota::default(),
         };
         offerings::insert_plan(tx, tenant, offering, PlanId(id(6, number * 16 + place)), &terms, now).await?;
     }

@@ -9,6 +9,7 @@ use domain::{
     CategoryId, Currency, Money, OfferingId, OrganizationId, PlanId, ReviewId, Timestamp,
     state::{Capability, OfferingState, ProviderState},
     view::catalog::{CategoryView, OfferingCard, PlanView, ProviderView, ReviewView},
+    view::knowledge::DocumentQuota,
 };
 use sqlx::FromRow;
 
@@ -165,6 +166,7 @@ pub async fn plans(tx: &mut Tx, offering: OfferingId) -> Result<Vec<PlanView>, E
         .query(
             "SELECT id, offering_id, name, description, price_minor, currency, monthly_quota
                   , requests_per_minute, archived_at, pay_interval, trial_days, parts
+                  , max_documents, max_document_bytes, max_document_pages
              FROM plans
              WHERE offering_id = $1
              ORDER BY CASE WHEN archived_at IS NULL THEN 0 ELSE 1 END, price_minor, id",
@@ -181,6 +183,7 @@ pub async fn plan(tx: &mut Tx, plan: PlanId) -> Result<Option<PlanView>, Error> 
         .query(
             "SELECT id, offering_id, name, description, price_minor, currency, monthly_quota
                   , requests_per_minute, archived_at, pay_interval, trial_days, parts
+                  , max_documents, max_document_bytes, max_document_pages
              FROM plans
              WHERE id = $1",
         )
@@ -415,6 +418,9 @@ struct PlanRow {
     currency: Currency,
     monthly_quota: Option<i64>,
     requests_per_minute: i64,
+    max_documents: i64,
+    max_document_bytes: i64,
+    max_document_pages: i64,
     archived_at: Option<Timestamp>,
     pay_interval: Interval,
     trial_days: i64,
@@ -432,6 +438,11 @@ impl From<PlanRow> for PlanView {
             price: Money::new(row.price_minor, row.currency),
             monthly_quota: row.monthly_quota,
             requests_per_minute: row.requests_per_minute,
+            documents: DocumentQuota {
+                documents: row.max_documents,
+                bytes: row.max_document_bytes,
+                pages: row.max_document_pages,
+            },
             archived: row.archived_at.is_some(),
             interval: terms.interval,
             trial_days: terms.trial_days,

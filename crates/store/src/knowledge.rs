@@ -2,7 +2,7 @@
 //! asked that is in none of them.
 
 use domain::state::{DocumentKind, DocumentState};
-use domain::view::knowledge::{DocumentView, GapView};
+use domain::view::knowledge::{DocumentQuota, DocumentView, GapView};
 use domain::{ConfigId, DocumentId, OrganizationId, PassageId, SiteId, Timestamp};
 
 use crate::{Error, Json, Tenant, Tx};
@@ -159,10 +159,39 @@ pub async fn list(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<Vec<D
     Ok(rows.into_iter().map(DocumentView::from).collect())
 }
 
-/// Returns how many documents a config has, and how many bytes they are together.
-pub async fn size(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<(i64, i64), Error> {
+/// What a config's documents are together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Size {
+    /// How many.
+    pub documents: i64,
+    /// How many bytes.
+    pub bytes: i64,
+    /// How many pages; two passages are one at least.
+    pub pages: i64,
+}
+
+/// Returns what a config's plan says its documents may be; nothing if there is no such config.
+pub async fn quota(tx: &mut Tx, config: ConfigId) -> Result<Option<DocumentQuota>, Error> {
+    let row: Option<(i64, i64, i64)> = tx
+        .query(
+            "SELECT p.max_documents, p.max_document_bytes, p.max_document_pages
+             FROM configs c
+             JOIN subscriptions s ON s.id = c.subscription_id
+             JOIN plans p ON p.id = s.plan_id
+             WHERE c.id = $1",
+        )
+        .bind(config)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(documents, bytes, pages)| DocumentQuota { documents, bytes, pages }))
+}
+
+/// Returns what a config's documents are together.
+pub async fn size(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<Size, Error> {
     tx.query(
-        "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
+        "SELECT COUNT(*) AS documents, CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes,
+                CAST(COALESCE(SUM(CASE WHEN pages > (passages + 1) / 2 THEN pages ELSE (passages + 1) / 2 END), 0)
+                     AS BIGINT) AS pages
          FROM knowledge_documents
          WHERE organization_id = $1 AND config_id = $2",
     )
@@ -186,6 +215,17 @@ pub async fn content(tx: &mut Tx, tenant: Tenant, id: DocumentId) -> Result<Opti
         .fetch_optional()
         .await?;
     Ok(row.map(|(content,)| content))
+}
+
+/// Returns the SHA-256 of what was given as a document; of a page that was never fetched, that of its address.
+pub async fn hash(tx: &mut Tx, tenant: Tenant, id: DocumentId) -> Result<Option<Vec<u8>>, Error> {
+    let row: Option<(Vec<u8>,)> = tx
+        .query("SELECT content_hash FROM knowledge_documents WHERE organization_id = $1 AND id = $2")
+        .bind(tenant.id())
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(hash,)| hash))
 }
 
 /// Says how far a document is; a document that is gone stays gone.
@@ -386,6 +426,39 @@ pub(crate) async fn forget_file(tx: &mut Tx, tenant: Tenant, hash: &[u8]) -> Res
     Ok(())
 }
 
+/// Says what another program calls a document that it can find from now on; nothing if the document is gone.
+pub async fn set_remote(tx: &mut Tx, tenant: Tenant, id: DocumentId, remote: &str) -> Result<(), Error> {
+    tx.query("UPDATE knowledge_documents SET remote_id = $3 WHERE organization_id = $1 AND id = $2")
+        .bind(tenant.id())
+        .bind(id)
+        .bind(remote.to_owned())
+        .execute()
+        .await?
+        .any();
+    Ok(())
+}
+
+/// Returns a config's documents that another program can find, each with what that calls it.
+pub async fn remote(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<Vec<(DocumentId, String)>, Error> {
+    tx.query(
+        "SELECT id, remote_id FROM knowledge_documents
+         WHERE organization_id = $1 AND config_id = $2 AND remote_id <> ''
+         ORDER BY created_at, id",
+    )
+    .bind(tenant.id())
+    .bind(config)
+    .fetch_all()
+    .await
+}
+
+/// Lists documents that were read and that no other program can find.
+pub async fn not_remote(tx: &mut Tx) -> Result<Vec<(OrganizationId, DocumentId)>, Error> {
+    tx.query("SELECT organization_id, id FROM knowledge_documents WHERE state = $1 AND remote_id = ''")
+        .bind(DocumentState::Ready)
+        .fetch_all()
+        .await
+}
+
 /// Takes away what was read of a document, as when the page that it was is gone.
 pub async fn withdraw(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: DocumentId) -> Result<(), Error> {
     tx.query("DELETE FROM knowledge_passages WHERE organization_id = $1 AND document_id = $2")
@@ -394,12 +467,14 @@ pub async fn withdraw(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: Documen
         .execute()
         .await?
         .any();
-    tx.query("UPDATE knowledge_documents SET passages = 0 WHERE organization_id = $1 AND id = $2")
-        .bind(tenant.id())
-        .bind(id)
-        .execute()
-        .await?
-        .any();
+    tx.query(
+        "UPDATE knowledge_documents SET passages = 0, pages = 0, remote_id = '' WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(tenant.id())
+    .bind(id)
+    .execute()
+    .await?
+    .any();
     forget_vectors(tx, tenant).await?;
     changed(tx, tenant, config).await
 }
@@ -495,7 +570,7 @@ pub async fn without_vector(
     most: i64,
 ) -> Result<Vec<CitedRow>, Error> {
     tx.query(
-        "SELECT p.id, p.document_id, d.name AS document_name, d.title, p.headings, p.first_page, p.text, p.language
+        "SELECT p.id, p.document_id, d.name AS document_name, d.url AS document_url, d.title, p.headings, p.first_page, p.text, p.language
          FROM knowledge_passages p
          JOIN knowledge_documents d ON d.id = p.document_id
          LEFT JOIN knowledge_vectors v
@@ -608,6 +683,8 @@ pub struct CitedRow {
     pub document_id: DocumentId,
     /// What that was called when it was given.
     pub document_name: String,
+    /// Where it is on the web; empty for what is no web page.
+    pub document_url: String,
     /// What it calls itself.
     pub title: String,
     /// The headings above the passage.
@@ -623,7 +700,7 @@ pub struct CitedRow {
 /// Returns a passage of a config with what it says; nothing once its document is deleted.
 pub async fn cited(tx: &mut Tx, tenant: Tenant, config: ConfigId, id: PassageId) -> Result<Option<CitedRow>, Error> {
     tx.query(
-        "SELECT p.id, p.document_id, d.name AS document_name, d.title, p.headings, p.first_page, p.text, p.language
+        "SELECT p.id, p.document_id, d.name AS document_name, d.url AS document_url, d.title, p.headings, p.first_page, p.text, p.language
          FROM knowledge_passages p
          JOIN knowledge_documents d ON d.id = p.document_id
          WHERE p.organization_id = $1 AND p.config_id = $2 AND p.id = $3",

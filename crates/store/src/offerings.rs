@@ -7,6 +7,7 @@ use domain::pricing::Terms;
 use domain::{
     AgentId, CategoryId, FlowVersionId, Money, OfferingId, OrganizationId, PlanId, Timestamp,
     state::{Capability, OfferingState},
+    view::knowledge::DocumentQuota,
 };
 use sqlx::FromRow;
 
@@ -104,6 +105,8 @@ pub struct PlanTerms<'a> {
     pub requests_per_minute: i64,
     /// How often it is paid, and what besides.
     pub terms: Terms,
+    /// What the documents of an agent may be.
+    pub documents: DocumentQuota,
 }
 
 /// Returns whose an offering is, before it is known whether the caller may see it.
@@ -328,8 +331,9 @@ pub async fn insert_plan(
     tx.query(
         "INSERT INTO plans
              (id, offering_id, organization_id, name, description, price_minor, currency
-            , monthly_quota, requests_per_minute, created_at, pay_interval, trial_days, parts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            , monthly_quota, requests_per_minute, created_at, pay_interval, trial_days, parts
+            , max_documents, max_document_bytes, max_document_pages)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(plan)
     .bind(offering)
@@ -344,6 +348,9 @@ pub async fn insert_plan(
     .bind(terms.terms.interval)
     .bind(terms.terms.trial_days)
     .bind(Json(terms.terms.parts.clone()))
+    .bind(terms.documents.documents)
+    .bind(terms.documents.bytes)
+    .bind(terms.documents.pages)
     .execute()
     .await?
     .exactly_one()
@@ -355,6 +362,7 @@ pub async fn update_plan(tx: &mut Tx, tenant: Tenant, plan: PlanId, terms: &Plan
         "UPDATE plans
          SET name = $3, description = $4, price_minor = $5, currency = $6, monthly_quota = $7
            , requests_per_minute = $8, pay_interval = $9, trial_days = $10, parts = $11
+           , max_documents = $12, max_document_bytes = $13, max_document_pages = $14
          WHERE id = $1 AND organization_id = $2 AND archived_at IS NULL",
     )
     .bind(plan)
@@ -368,6 +376,9 @@ pub async fn update_plan(tx: &mut Tx, tenant: Tenant, plan: PlanId, terms: &Plan
     .bind(terms.terms.interval)
     .bind(terms.terms.trial_days)
     .bind(Json(terms.terms.parts.clone()))
+    .bind(terms.documents.documents)
+    .bind(terms.documents.bytes)
+    .bind(terms.documents.pages)
     .execute()
     .await?
     .exactly_one()

@@ -42,6 +42,7 @@ impl TestCtx {
             monthly_quota,
             requests_per_minute: Some(per_minute),
             terms: domain::pricing::Terms::default(),
+            documents: None,
         };
         let plan = provider::save_plan(&self.ctx, &seller.who, offered.offering, plan).await.unwrap().id;
         self.list(&offered).await;

@@ -71,6 +71,7 @@ impl TestCtx {
                 monthly_quota: Some(calls),
                 requests_per_minute: None,
                 terms: domain::pricing::Terms::default(),
+                documents: None,
             };
             plans.push(provider::save_plan(ctx, who, draft.id, plan).await.unwrap().id);
         }

@@ -12,8 +12,8 @@ use services::ports::{
     AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase,
     KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout,
     OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
-    PayoutRequest, Payouts, Provision, RailEvent, RunEvent, RunOutput, RunRequest, RuntimeChoice, RuntimeError,
-    WebPage, WebPageError, WebPages,
+    PayoutRequest, Payouts, Provision, RailEvent, Reading, RunEvent, RunOutput, RunRequest, RuntimeChoice,
+    RuntimeError, WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -337,9 +337,9 @@ impl PlainKnowledge {
 
 #[async_trait]
 impl KnowledgeBase for PlainKnowledge {
-    async fn read(&self, scope: KnowledgeScope, id: DocumentId) -> Result<(), KnowledgeError> {
+    async fn read(&self, scope: KnowledgeScope, id: DocumentId) -> Result<Reading, KnowledgeError> {
         let mut tx = self.0.write(scope.tenant).await.unwrap();
-        let Some(content) = rows::content(&mut tx, scope.tenant, id).await.unwrap() else { return Ok(()) };
+        let Some(content) = rows::content(&mut tx, scope.tenant, id).await.unwrap() else { return Ok(Reading::Done) };
         let text = String::from_utf8(content).unwrap();
         if text.starts_with("unreadable") {
             return Err(KnowledgeError::Unreadable("It is unreadable.".to_owned()));
@@ -361,7 +361,7 @@ impl KnowledgeBase for PlainKnowledge {
         let read = ReadDocument { language: "en".to_owned(), passages: vec![passage], ..ReadDocument::default() };
         rows::finish(&mut tx, scope.tenant, scope.config, id, &read, Timestamp(1)).await.unwrap();
         tx.commit().await.unwrap();
-        Ok(())
+        Ok(Reading::Done)
     }
 
     async fn loose(&self, name: &str, content: &[u8]) -> Result<Vec<LoosePassage>, KnowledgeError> {
@@ -383,6 +383,7 @@ impl KnowledgeBase for PlainKnowledge {
                     id: row.id,
                     document_id: row.document_id,
                     document_name: row.document_name,
+                    document_url: row.document_url,
                     headings: Vec::new(),
                     page: None,
                     pieces: vec![row.text.clone()],

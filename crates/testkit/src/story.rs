@@ -8,6 +8,7 @@ use services::clock::FixedClock;
 use services::ctx::Parts;
 use services::identity::{self, Register};
 use services::operator::{self, Decision};
+use services::ports::KnowledgeBase;
 use services::{Ctx, Principal, Settings, provider};
 use store::{Scope, Store};
 
@@ -63,27 +64,40 @@ pub async fn on_every_ctx(test: impl AsyncFn(TestCtx)) {
 impl TestCtx {
     /// Puts fakes around a store, and the categories into it.
     pub async fn new(store: Store) -> Self {
-        let settings = Settings {
+        Self::with_settings(store, Self::settings()).await
+    }
+
+    /// Returns the settings that a test has if it has none of its own.
+    pub fn settings() -> Settings {
+        Settings {
             public_url: "http://cmp.test".to_owned(),
             argon2_memory_kib: 8,
             runtime_secret: Some("a secret of the runtime".to_owned()),
             ..Settings::default()
-        };
-        Self::with_settings(store, settings).await
+        }
     }
 
     /// Puts fakes around a store, with settings of the test's own.
     pub async fn with_settings(store: Store, settings: Settings) -> Self {
+        Self::with_knowledge(store.clone(), settings, |_| Arc::new(PlainKnowledge::new(store))).await
+    }
+
+    /// Puts fakes around a store, and around a base of documents of the test's own.
+    pub async fn with_knowledge(
+        store: Store,
+        settings: Settings,
+        knowledge: impl FnOnce(Arc<FixedClock>) -> Arc<dyn KnowledgeBase>,
+    ) -> Self {
         let clock = Arc::new(FixedClock::new(START));
         let runtime = Arc::new(ScriptedRuntime::default());
         let payments = Arc::new(FakePayments::default());
         let mailer = Arc::new(MemoryMailer::default());
         let web = Arc::new(FakeWeb::default());
         let ctx = Ctx::new(Parts {
-            store: store.clone(),
+            store,
             clock: clock.clone(),
             runtime: runtime.clone(),
-            knowledge: Arc::new(PlainKnowledge::new(store.clone())),
+            knowledge: knowledge(clock.clone()),
             web: web.clone(),
             payments: payments.clone(),
             payouts: Some(payments.clone()),

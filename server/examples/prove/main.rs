@@ -1,5 +1,5 @@
 //! The load behind `cargo xtask prove kill-invocations`, `prove kill-ingest`, `prove kill-billing`, `prove bench-gateway`,
-//! `prove starters-run`, `prove runtime-contract`, `prove hostile-files` and
+//! `prove starters-run`, `prove runtime-contract`, `prove ragflow`, `prove hostile-files` and
 //! `prove bench-knowledge`.
 //!
 //! Runs the program itself as a child process, sets up a buyer through the public API, and calls the
@@ -18,6 +18,7 @@ mod ingest;
 mod kill;
 mod knowledge;
 mod program;
+mod ragflow;
 mod starters;
 mod story;
 
@@ -29,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let proof = args
         .next()
-        .context("say which proof: kill-invocations, kill-ingest, kill-billing, bench-gateway, starters-run, runtime-contract, hostile-files or bench-knowledge")?;
+        .context("say which proof: kill-invocations, kill-ingest, kill-billing, bench-gateway, starters-run, runtime-contract, ragflow, hostile-files or bench-knowledge")?;
     let binary: PathBuf = args.next().context("say where the program cmp, or lfx, is")?.into();
     let third = args.next().filter(|url| !url.is_empty());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -42,10 +43,16 @@ fn main() -> anyhow::Result<()> {
             let directory: PathBuf = third.context("say where the unpacked wheels are")?.into();
             runtime.block_on(starters::run(&binary, &directory))?
         }
+        // Started by `hostile-files` in a network of its own.
+        "hostile-web" => runtime.block_on(hostile::inside::run(&binary))?,
         "hostile-files" => runtime.block_on(hostile::run(&binary))?,
         "bench-knowledge" => {
             let texts: PathBuf = args.next().context("say where the texts are")?.into();
             runtime.block_on(knowledge::run(&binary, third, &texts))?
+        }
+        "ragflow" => {
+            let clients: Vec<String> = args.collect();
+            runtime.block_on(ragflow::run(&binary, &clients))?
         }
         "runtime-contract" => {
             let langflow: PathBuf = third.context("say where Langflow is installed")?.into();

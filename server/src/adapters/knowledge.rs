@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 use domain::state::DocumentKind;
 use domain::view::knowledge::FoundPassage;
-use domain::{ConfigId, DocumentId, OrganizationId, PassageId};
+use domain::{ConfigId, DocumentId, OrganizationId, PassageId, Timestamp};
 use knowledge::embed::{self, BATCH, ContentHash, content_hash};
 use knowledge::extract::worker::Worker;
 use knowledge::vector::Query;
@@ -21,7 +21,7 @@ use knowledge::{
 };
 use serde::Deserialize;
 use services::clock::{Clock, fresh_id};
-use services::ports::{Embedded, KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage};
+use services::ports::{Embedded, KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Reading};
 use store::knowledge::{self as rows, CitedRow, PassageRow, RankedRow, ReadDocument};
 use store::{Json, Scope, Store};
 use tokio::sync::{Mutex, OnceCell};
@@ -37,6 +37,8 @@ const SNIPPET: usize = 320;
 const LOOKED_AT: usize = 30;
 /// How long a question waits for its meaning before words alone are compared.
 const QUESTION: Duration = Duration::from_secs(3);
+/// Seconds for which no question asks a model that did not answer the last one.
+const AWAY: i64 = 30;
 /// How long a model is asked about passages at a stretch; a job's lease is two minutes.
 const STRETCH: Duration = Duration::from_secs(40);
 
@@ -51,6 +53,8 @@ pub struct EmbeddedKnowledge {
     reranker: Option<Arc<dyn Reranker>>,
     /// By model: what chance gives.
     chances: DashMap<String, Arc<OnceCell<f32>>>,
+    /// By model that did not answer a question: until when it is asked no other.
+    away: DashMap<String, Timestamp>,
     /// The bases whose passages a model is asked about now.
     embedding: DashMap<ConfigId, Arc<Mutex<()>>>,
 }
@@ -87,6 +91,7 @@ impl EmbeddedKnowledge {
             embedder: None,
             reranker: None,
             chances: DashMap::new(),
+            away: DashMap::new(),
             embedding: DashMap::new(),
         }
     }
@@ -150,20 +155,25 @@ impl EmbeddedKnowledge {
     /// Asks the model of a base what a question means; nothing where that cannot be had soon.
     async fn meaning(&self, model: &str, question: &str) -> Option<Meaning> {
         let embedder = self.embedder.clone().filter(|_| !model.is_empty())?;
+        if self.away.get(model).is_some_and(|until| self.clock.now() < *until) {
+            return None;
+        }
         let embedder = if embedder.model() == model { embedder } else { embedder.other(model)? };
+        let embedder = embedder.once().unwrap_or(embedder);
         let cell = self.chances.entry(model.to_owned()).or_default().clone();
         let asked = async {
             let chance = *cell.get_or_try_init(|| embed::chance(&*embedder)).await?;
             Ok::<_, EndpointError>(Meaning { query: embed::question(&*embedder, question).await?, chance })
         };
-        match tokio::time::timeout(QUESTION, asked).await {
-            Ok(Ok(meaning)) => Some(meaning),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, model, "a question is answered by words alone");
-                None
+        let too_slow = || EndpointError::Unavailable("it is too slow".to_owned());
+        match tokio::time::timeout(QUESTION, asked).await.unwrap_or_else(|_| Err(too_slow())) {
+            Ok(meaning) => {
+                self.away.remove(model);
+                Some(meaning)
             }
-            Err(_) => {
-                tracing::warn!(model, "a question is answered by words alone: the embedding endpoint is too slow");
+            Err(error) => {
+                tracing::warn!(%error, model, "questions are answered by words alone for a while");
+                self.away.insert(model.to_owned(), self.clock.now().plus_seconds(AWAY));
                 None
             }
         }
@@ -240,7 +250,13 @@ impl EmbeddedKnowledge {
         });
     }
 
-    async fn document(&self, name: &str, kind: DocumentKind, content: &[u8]) -> Result<Document, KnowledgeError> {
+    /// Reads what was given, in a process of its own where it is a file.
+    pub(super) async fn document(
+        &self,
+        name: &str,
+        kind: DocumentKind,
+        content: &[u8],
+    ) -> Result<Document, KnowledgeError> {
         match kind {
             DocumentKind::File | DocumentKind::Page => {
                 self.worker.extract(name, content).await.map_err(|error| match error {
@@ -262,14 +278,14 @@ impl EmbeddedKnowledge {
 
 #[async_trait]
 impl KnowledgeBase for EmbeddedKnowledge {
-    async fn read(&self, scope: KnowledgeScope, id: DocumentId) -> Result<(), KnowledgeError> {
+    async fn read(&self, scope: KnowledgeScope, id: DocumentId) -> Result<Reading, KnowledgeError> {
         let mut tx = self.store.read(scope.tenant).await.map_err(unavailable)?;
         let view = rows::get(&mut tx, scope.tenant, id).await.map_err(unavailable)?;
         let content = rows::content(&mut tx, scope.tenant, id).await.map_err(unavailable)?;
         drop(tx);
         let (Some(view), Some(content)) = (view, content) else {
             // Deleted meanwhile.
-            return Ok(());
+            return Ok(Reading::Done);
         };
         // A page is called by its title, and its address says sooner what it is.
         let named = if view.url.is_empty() { &view.name } else { &view.url };
@@ -282,7 +298,7 @@ impl KnowledgeBase for EmbeddedKnowledge {
         let mut tx = self.store.write(scope.tenant).await.map_err(unavailable)?;
         rows::finish(&mut tx, scope.tenant, scope.config, id, &read, self.clock.now()).await.map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)?;
-        Ok(())
+        Ok(Reading::Done)
     }
 
     async fn search(&self, scope: KnowledgeScope, query: &KnowledgeQuery) -> Result<Vec<FoundPassage>, KnowledgeError> {
@@ -416,6 +432,7 @@ fn search_loose(passages: &[LoosePassage], query: &KnowledgeQuery) -> Vec<FoundP
                 id: PassageId(Uuid::from_u128(hit.passage)),
                 document_id: DocumentId(Uuid::nil()),
                 document_name: passage.document.clone(),
+                document_url: String::new(),
                 title: String::new(),
                 headings: Json(passage.headings.clone()),
                 first_page: passage.page,
@@ -429,14 +446,15 @@ fn search_loose(passages: &[LoosePassage], query: &KnowledgeQuery) -> Vec<FoundP
 
 /// Shows a passage that was found, and why.
 fn shown(row: CitedRow, hit: Hit, nearness: Option<f32>, question: &str) -> FoundPassage {
-    let part = snippet(&row.text, question, Language::from_code(&row.language), SNIPPET);
+    let pieces = in_pieces(&row, question);
     FoundPassage {
         id: row.id,
         document_id: row.document_id,
         document_name: row.document_name,
+        document_url: row.document_url,
         headings: row.headings.0,
         page: row.first_page,
-        pieces: pieces(&part),
+        pieces,
         text: row.text,
         matched: hit.matched.into_iter().map(|(word, _)| word).collect(),
         coverage: percent(hit.coverage),
@@ -532,8 +550,9 @@ fn cut(document: &Document, name: &str, id: DocumentId) -> ReadDocument {
     }
 }
 
-/// A part of a passage in pieces, of which every second one is a word that was asked for.
-fn pieces(part: &knowledge::Snippet) -> Vec<String> {
+/// The part of a passage that answers, in pieces of which every second one is a word that was asked for.
+pub(super) fn in_pieces(row: &CitedRow, question: &str) -> Vec<String> {
+    let part = snippet(&row.text, question, Language::from_code(&row.language), SNIPPET);
     let mut pieces = Vec::new();
     let mut at = 0;
     for mark in &part.marks {
@@ -567,6 +586,6 @@ fn sentence(reason: &str) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
-fn unavailable(error: impl std::error::Error) -> KnowledgeError {
+pub(super) fn unavailable(error: impl std::error::Error) -> KnowledgeError {
     KnowledgeError::Unavailable(services::error::chain(&error))
 }

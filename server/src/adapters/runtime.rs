@@ -231,6 +231,7 @@ impl Documents {
                 passage_id: passage.id,
                 name: passage.document_name.clone(),
                 page: passage.page,
+                url: passage.document_url.clone(),
                 text: passage.text.chars().take(CITED).collect(),
             }
         });
@@ -267,7 +268,7 @@ impl Retriever for Documents {
             if let Some(page) = passage.page {
                 title.push_str(&format!(", page {page}"));
             }
-            passages.push(Passage { title, text: passage.text, url: String::new() });
+            passages.push(Passage { title, text: passage.text, url: passage.document_url });
         }
         Ok(passages)
     }

@@ -102,6 +102,10 @@ pub(super) struct Plan {
     /// Calls a month; null means without a limit.
     monthly_quota: Option<i64>,
     requests_per_minute: i64,
+    /// What the documents of an agent may be.
+    document_limit: i64,
+    document_megabytes: i64,
+    document_pages: i64,
     archived: bool,
     is_active: bool,
     #[serde(rename = "plan_type")]
@@ -136,6 +140,9 @@ pub(super) fn plan_of(ctx: &Ctx, view: &PlanView) -> Plan {
         currency: view.price.currency.to_string(),
         monthly_quota: view.monthly_quota,
         requests_per_minute: view.requests_per_minute,
+        document_limit: view.documents.documents,
+        document_megabytes: view.documents.bytes / 1_000_000,
+        document_pages: view.documents.pages,
         archived: view.archived,
         is_active: !view.archived,
         kind: if view.terms.price(view.price).is_metered() {

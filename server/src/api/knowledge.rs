@@ -356,8 +356,11 @@ struct KnowledgeBaseAnswer {
     customer_uuid: String,
     document_count: i64,
     size: i64,
+    /// Two passages are one at least.
+    page_count: i64,
     document_limit: i64,
     size_limit: i64,
+    page_limit: i64,
     created: String,
 }
 
@@ -370,8 +373,10 @@ fn base_of(ctx: &Ctx, view: ConfigView, totals: KnowledgeTotals) -> KnowledgeBas
         customer_uuid: view.organization_id.to_string(),
         document_count: totals.documents,
         size: totals.bytes,
-        document_limit: totals.most_documents,
-        size_limit: totals.most_bytes,
+        page_count: totals.pages,
+        document_limit: totals.most.documents,
+        size_limit: totals.most.bytes,
+        page_limit: totals.most.pages,
         created: view.created.rfc3339(),
     }
 }
@@ -445,6 +450,7 @@ async fn search(
         .map(|passage| {
             json!({
                 "uuid": passage.id, "document_uuid": passage.document_id, "document_name": passage.document_name,
+                "document_url": passage.document_url,
                 "headings": passage.headings, "page": passage.page, "content": passage.text,
                 "matched": passage.matched, "coverage": passage.coverage, "nearness": passage.nearness,
                 "score": passage.score,

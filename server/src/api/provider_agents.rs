@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use domain::pricing::{Interval, Part, Terms};
 use domain::state::SubmissionState;
 use domain::view::agent::{AgentView, FlowReport, FlowVersionView, NewAgent, RemoteRuntime};
+use domain::view::knowledge::DocumentQuota;
 use domain::view::provider::{OfferingEdit, OfferingForm, PlanForm};
 use domain::view::trace::RunView;
 use domain::{AgentId, Currency, Money, OfferingId, OrganizationId};
@@ -419,6 +420,7 @@ async fn publish(
             monthly_quota: body.free_tier_calls,
             requests_per_minute: None,
             terms: Terms::default(),
+            documents: None,
         };
         provider::save_plan(&state.ctx, &who.principal, offering.id, form).await?;
     }
@@ -652,6 +654,15 @@ struct PlanRequest {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     components: Vec<Part>,
+    /// Documents that an agent may answer from; 500 where it is left out.
+    #[serde(default)]
+    document_limit: Option<i64>,
+    /// Their megabytes together; 250 where it is left out.
+    #[serde(default)]
+    document_megabytes: Option<i64>,
+    /// Their pages together; 20,000 where it is left out.
+    #[serde(default)]
+    document_pages: Option<i64>,
 }
 
 /// Makes a plan.
@@ -660,6 +671,7 @@ async fn create_plan(State(state): State<AppState>, who: Who, Body(body): Body<P
     let mut checks = services::error::Checks::default();
     let currency = body.currency.as_deref().map_or(Some(Currency::Usd), |text| checks.parse("currency", text));
     checks.done()?;
+    let usual = DocumentQuota::default();
     let form = PlanForm {
         id: None,
         name: body.name,
@@ -668,6 +680,11 @@ async fn create_plan(State(state): State<AppState>, who: Who, Body(body): Body<P
         monthly_quota: body.monthly_quota,
         requests_per_minute: body.requests_per_minute,
         terms: Terms { interval: body.interval, trial_days: body.trial_days, parts: body.components },
+        documents: Some(DocumentQuota {
+            documents: body.document_limit.unwrap_or(usual.documents),
+            bytes: body.document_megabytes.map_or(usual.bytes, |megabytes| megabytes.saturating_mul(1_000_000)),
+            pages: body.document_pages.unwrap_or(usual.pages),
+        }),
     };
     let view = provider::save_plan(&state.ctx, &who.principal, reference("offering", &body.offering)?, form).await?;
     Ok((StatusCode::CREATED, Json(plan_of(&state.ctx, &view))).into_response())

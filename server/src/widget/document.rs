@@ -163,12 +163,19 @@ impl<'a> Document<'a> {
         log
     }
 
-    /// What an answer is from; the same as `boot.js` writes.
+    /// What an answer is from; the same as `boot.js` writes. A page of the web is a link to it.
     fn sources(&self, citations: &[Citation]) -> String {
         let mut names: Vec<String> = Vec::new();
         for citation in citations {
             let page = citation.page.map(|page| format!(" ({page})")).unwrap_or_default();
-            let name = format!("{}{page}", citation.name);
+            let name = escaped(&format!("{}{page}", citation.name));
+            let name = match citation.link() {
+                Some(link) => {
+                    let link = escaped(link);
+                    format!("<a href=\"{link}\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">{name}</a>")
+                }
+                None => name,
+            };
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -176,7 +183,7 @@ impl<'a> Document<'a> {
         if names.is_empty() {
             return String::new();
         }
-        format!("<p>{} {}</p>", escaped(self.language.text("sources")), escaped(&names.join(" · ")))
+        format!("<p>{} {}</p>", escaped(self.language.text("sources")), names.join(" · "))
     }
 
     /// What the document may do, and who may show it.
@@ -362,6 +369,7 @@ mod tests {
                 passage_id: domain::PassageId(uuid::Uuid::nil()),
                 name: "<b>.pdf".to_owned(),
                 page: Some(3),
+                url: String::new(),
                 text: String::new(),
             }],
         }];
@@ -371,6 +379,18 @@ mod tests {
         assert!(!policy.contains("script-src") && !html.contains("<script"), "{policy} {html}");
         assert!(html.contains("<strong>Yes</strong>") && !html.contains("<img"), "{html}");
         assert!(html.contains("<p>Sources: &lt;b&gt;.pdf (3)</p>"), "{html}");
+        let mut linked = messages.clone();
+        for (url, is_linked) in [
+            ("https://example.com/?a=\"><script>", true),
+            ("javascript:alert(1)", false),
+            ("data:text/html,x", false),
+            ("https://example.com/a b", false),
+        ] {
+            url.clone_into(&mut linked[0].citations[0].url);
+            let (_, html) = answer(Document::of(&boot, english()).messages(&linked)).await;
+            assert_eq!(html.contains("rel=\"noopener noreferrer nofollow\""), is_linked, "{url}: {html}");
+            assert!(!html.contains("<script>") && !html.contains("javascript:"), "{url}: {html}");
+        }
         assert!(html.contains("It &lt;failed&gt;") && html.contains(">my text</textarea>"), "{html}");
     }
 

@@ -22,7 +22,7 @@ async fn a_reason_comes_back_as_it_was_found() {
     let worker = worker(Bounds::default());
     assert_eq!(worker.extract("a.txt", b"  ").await, Err(ExtractError::NoText));
     let picture = worker.extract("a.png", b"\x89PNG\r\n\x1a\n").await;
-    assert_eq!(picture, Err(ExtractError::Unsupported("a picture".to_owned())));
+    assert_eq!(picture, Err(ExtractError::Picture));
 }
 
 /// A PDF of a few hundred kilobytes whose only page unpacks to this many megabytes of blanks.

@@ -7,6 +7,7 @@ mod extract;
 mod gateway;
 mod guard;
 mod knowledge;
+mod knowledge_contract;
 mod langflow_double;
 mod lists;
 mod meaning;

@@ -1,6 +1,6 @@
 //! What passages mean: asked once, found by it, and by words alone whenever the model is away.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -20,6 +20,8 @@ struct Alike {
     model: String,
     asked: Arc<Mutex<Vec<String>>>,
     away: Arc<AtomicBool>,
+    /// How often it was asked, answered or not.
+    calls: Arc<AtomicUsize>,
 }
 
 const GROUPS: [&[&str]; 3] =
@@ -27,7 +29,7 @@ const GROUPS: [&[&str]; 3] =
 
 impl Alike {
     fn new(model: &str) -> Self {
-        Self { model: model.to_owned(), asked: Arc::default(), away: Arc::default() }
+        Self { model: model.to_owned(), asked: Arc::default(), away: Arc::default(), calls: Arc::default() }
     }
 
     fn asked(&self) -> usize {
@@ -42,6 +44,7 @@ impl Embedder for Alike {
     }
 
     async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EndpointError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         if self.away.load(Ordering::SeqCst) {
             return Err(EndpointError::Unavailable("away".to_owned()));
         }
@@ -168,6 +171,30 @@ async fn while_the_model_is_away_words_find_and_nothing_is_lost() {
         assert_eq!(knowledge.unembedded().await.expect("a list").len(), 0);
         alike.away.store(true, Ordering::SeqCst);
         assert_eq!(base.finds(&knowledge, "money back").await.len(), 1);
+        bought.finish().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_away_is_asked_by_one_question_in_half_a_minute_and_none_waits_for_the_others() {
+    on_every_ctx(async |t| {
+        let bought = t.bought(None, 60).await;
+        let base = Base::new(&t, &bought);
+        let alike = Alike::new("first");
+        let knowledge = base.with(&alike);
+        base.give(&knowledge, "When do I get my money?", "Ten days after we have it back.").await;
+        knowledge.embed(base.scope).await.expect("vectors");
+        alike.away.store(true, Ordering::SeqCst);
+        let before = alike.calls.load(Ordering::SeqCst);
+        for _ in 0..5 {
+            assert_eq!(base.finds(&knowledge, "money back").await.len(), 1);
+        }
+        assert_eq!(alike.calls.load(Ordering::SeqCst), before + 1);
+        alike.away.store(false, Ordering::SeqCst);
+        assert_eq!(base.finds(&knowledge, "a reimbursement").await, [""; 0], "it is still taken to be away");
+        t.clock.advance_seconds(31);
+        assert_eq!(base.finds(&knowledge, "a reimbursement").await, ["When do I get my money?"]);
         bought.finish().await;
     })
     .await;

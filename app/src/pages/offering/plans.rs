@@ -38,11 +38,22 @@ fn calls(plan: &PlanView) -> String {
     )
 }
 
+fn documents(plan: &PlanView) -> String {
+    let most = plan.documents;
+    format!(
+        "{} of {} and {}",
+        fmt::plural(most.documents, "document", "documents"),
+        fmt::bytes(most.bytes),
+        fmt::plural(most.pages, "page", "pages")
+    )
+}
+
 #[component]
 fn PlanCard(plan: PlanView, on_sale: bool, capabilities: Vec<Capability>) -> impl IntoView {
     let points = [
         Some(calls(&plan)),
         Some(format!("{} a minute at most", fmt::count(plan.requests_per_minute))),
+        capabilities.contains(&Capability::Knowledge).then(|| documents(&plan)),
         capabilities.contains(&Capability::Chat).then(|| "Chat for your site".to_owned()),
         capabilities.contains(&Capability::Api).then(|| "API keys".to_owned()),
     ];
@@ -77,6 +88,7 @@ fn Compare(plans: Vec<PlanView>, capabilities: Vec<Capability>) -> impl IntoView
         let cells = plans.iter().map(|plan| view! { <td class="num">{cell(plan)}</td> }).views();
         view! { <tr><th scope="row">{title}</th>{cells}</tr> }
     };
+    let of_documents = capabilities.contains(&Capability::Knowledge).then(|| row("Documents of an agent", &documents));
     let has = capabilities
         .into_iter()
         .map(|capability| {
@@ -99,6 +111,7 @@ fn Compare(plans: Vec<PlanView>, capabilities: Vec<Capability>) -> impl IntoView
                         {row("Price", &|plan| format!("{} / {}", plan.price, plan.interval))}
                         {row("Calls a month", &|plan| plan.monthly_quota.map_or_else(|| "no limit".to_owned(), fmt::count))}
                         {row("Calls a minute", &|plan| fmt::count(plan.requests_per_minute))}
+                        {of_documents}
                         {has}
                     </tbody>
                 </table>

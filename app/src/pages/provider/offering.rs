@@ -76,6 +76,9 @@ pub async fn save_plan(
     written_price: String,
     once_price: String,
     trial_days: String,
+    #[server(default)] documents: String,
+    #[server(default)] document_megabytes: String,
+    #[server(default)] document_pages: String,
 ) -> Result<(), UiError> {
     use domain::pricing::{BILLIONTHS, Meter, Part, Terms, UnitPrice};
 
@@ -123,6 +126,16 @@ pub async fn save_plan(
             parts.push(Part::PerUnit { meter, unit: unit(minor, 1_000_000) });
         }
     }
+    let usual = domain::view::knowledge::DocumentQuota::default();
+    let number = |field: &str, text: &str, usual: i64| match text.trim() {
+        "" => Ok(usual),
+        text => text.parse::<i64>().map_err(|_| here::fail(UiError::invalid(field, "must be a whole number"))),
+    };
+    let quota = domain::view::knowledge::DocumentQuota {
+        documents: number("documents", &documents, usual.documents)?,
+        bytes: number("document_megabytes", &document_megabytes, usual.bytes / 1_000_000)?.saturating_mul(1_000_000),
+        pages: number("document_pages", &document_pages, usual.pages)?,
+    };
     let form = domain::view::provider::PlanForm {
         id: None,
         name: plan_name,
@@ -132,6 +145,7 @@ pub async fn save_plan(
         monthly_quota: if calls_price.trim().is_empty() { monthly_quota } else { None },
         requests_per_minute: None,
         terms: Terms { interval, trial_days, parts },
+        documents: Some(quota),
     };
     services::provider::save_plan(&ctx, &who, id, form)
         .await
@@ -377,6 +391,12 @@ fn plans(edit: &OfferingEdit, plan: FormAction, archive: FormAction) -> AnyView 
                     <Field form name="once_price" label="Price of setting it up, once" placeholder="49" inputmode="decimal"/>
                     <Field form name="trial_days" label="Days to try it free" placeholder="14" inputmode="numeric"/>
                     <Field form name="plan_description" label="In a sentence" maxlength=200/>
+                    <details>
+                        <summary>"Documents that an agent may answer from"</summary>
+                        <Field form name="documents" label="Documents" placeholder="500" inputmode="numeric"/>
+                        <Field form name="document_megabytes" label="Megabytes together" placeholder="250" inputmode="numeric"/>
+                        <Field form name="document_pages" label="Pages together" placeholder="20000" inputmode="numeric"/>
+                    </details>
                     <Submit label="Add the plan" look=Look::Secondary pending=form.pending/>
                 </PostForm>
             </div>

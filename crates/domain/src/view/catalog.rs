@@ -6,6 +6,7 @@ use crate::pricing::{Interval, Terms};
 use crate::{
     CategoryId, Money, OfferingId, OrganizationId, PlanId, ReviewId, Timestamp,
     state::{Capability, OfferingState, ProviderState},
+    view::knowledge::DocumentQuota,
 };
 
 /// One of the four kinds of product.
@@ -116,6 +117,8 @@ pub struct PlanView {
     pub monthly_quota: Option<i64>,
     /// How many calls a minute its keys may make together.
     pub requests_per_minute: i64,
+    /// What the documents of an agent may be.
+    pub documents: DocumentQuota,
     /// Whether it can no longer be ordered.
     pub archived: bool,
     /// How long a period is.

@@ -44,6 +44,23 @@ pub struct DocumentView {
     pub modified: Timestamp,
 }
 
+/// What the documents of one agent may be together, by its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentQuota {
+    /// How many.
+    pub documents: i64,
+    /// How many bytes.
+    pub bytes: i64,
+    /// How many pages, where two passages are one at least: what has no pages is measured by its text.
+    pub pages: i64,
+}
+
+impl Default for DocumentQuota {
+    fn default() -> Self {
+        Self { documents: 500, bytes: 250_000_000, pages: 20_000 }
+    }
+}
+
 /// All documents of an agent together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnowledgeTotals {
@@ -51,10 +68,10 @@ pub struct KnowledgeTotals {
     pub documents: i64,
     /// How long what was given is.
     pub bytes: i64,
-    /// How many documents there may be.
-    pub most_documents: i64,
-    /// How many bytes all of them may have.
-    pub most_bytes: i64,
+    /// How many pages were read; two passages are one at least.
+    pub pages: i64,
+    /// What all of them may be.
+    pub most: DocumentQuota,
     /// How many bytes one may have.
     pub most_bytes_each: i64,
     /// How many passages are found by their meaning, of a hundred; nothing where words alone are compared.
@@ -124,8 +141,19 @@ pub struct Citation {
     /// The page that the passage begins on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<i64>,
+    /// Where it is on the web; empty for what is no web page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub url: String,
     /// The beginning of the passage.
     pub text: String,
+}
+
+impl Citation {
+    /// Returns where it is on the web, if that may be linked: nothing but pages, whatever is written down.
+    pub fn link(&self) -> Option<&str> {
+        let is_page = self.url.starts_with("https://") || self.url.starts_with("http://");
+        (is_page && !self.url.contains(|c: char| c.is_whitespace() || c.is_control())).then_some(self.url.as_str())
+    }
 }
 
 /// A passage that was found, and why.
@@ -137,6 +165,9 @@ pub struct FoundPassage {
     pub document_id: DocumentId,
     /// What that is called.
     pub document_name: String,
+    /// Where it is on the web; empty for what is no web page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub document_url: String,
     /// The headings above it, the outermost first.
     pub headings: Vec<String>,
     /// The first page it stands on.

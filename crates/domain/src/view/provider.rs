@@ -6,7 +6,7 @@ use crate::pricing::Terms;
 use crate::{
     AgentId, FlowVersionId, Money, OfferingId, OrganizationId, PlanId,
     state::{OfferingState, ProviderState},
-    view::{catalog::PlanView, config::UsageDay, order::OrderView},
+    view::{catalog::PlanView, config::UsageDay, knowledge::DocumentQuota, order::OrderView},
 };
 
 /// Where an organization stands as a provider.
@@ -106,6 +106,8 @@ pub struct PlanForm {
     pub requests_per_minute: Option<i64>,
     /// How often it is paid, and what besides.
     pub terms: Terms,
+    /// What the documents of an agent may be; 500 of 250 MB and 20,000 pages where it is left out.
+    pub documents: Option<DocumentQuota>,
 }
 
 /// A provider's first page.

@@ -1,10 +1,12 @@
-//! What stands behind `cargo xtask prove retrieval`, `prove formats` and `prove bench-knowledge`.
+//! What stands behind `cargo xtask prove retrieval`, `prove formats`, `prove bench-knowledge`
+//! and `prove local-model`.
 //!
 //! `texts DATA OUT` cuts the collections and writes what every engine gets; other engines then leave
 //! their rankings in OUT; `figures DATA OUT` ranks with this crate and scores everyone alike. `tune DATA`
 //! says what other settings of ours reach on the training questions, which is how ours were chosen.
 //! `formats FILES THEIRS SAID` reads files of every format beside what another extractor made of them.
 //! `deal DATA OUT COUNT` makes so many passages, and `bench OUT COUNT` measures what ranking them costs.
+//! `some DATA OUT` writes texts, and `local MODEL TEXTS THEIRS` compares the vectors of the model that is computed here.
 
 #![expect(clippy::print_stdout, reason = "xtask reads the figures there")]
 
@@ -12,6 +14,7 @@ mod bench;
 mod collection;
 mod engine;
 mod formats;
+mod local;
 mod score;
 
 use std::path::Path;
@@ -43,8 +46,13 @@ fn main() -> anyhow::Result<()> {
             println!("{}", Value::from(bench::measure(Path::new(out), count.parse()?)?));
             Ok(())
         }
+        ["some", data, out] => local::some(Path::new(data), Path::new(out)),
+        ["local", model, texts, theirs] => {
+            println!("{}", local::compare(Path::new(model), Path::new(texts), Path::new(theirs))?);
+            Ok(())
+        }
         _ => bail!(
-            "say texts DATA OUT, tune DATA, figures DATA OUT, formats FILES THEIRS SAID, deal DATA OUT COUNT or bench OUT COUNT"
+            "say texts DATA OUT, tune DATA, figures DATA OUT, formats FILES THEIRS SAID, deal DATA OUT COUNT, bench OUT COUNT, some DATA OUT or local MODEL TEXTS THEIRS"
         ),
     }
 }

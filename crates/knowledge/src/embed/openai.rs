@@ -57,6 +57,10 @@ impl Embedder for OpenAiEmbedder {
         Some(Arc::new(Self { model: model.to_owned(), ..self.clone() }))
     }
 
+    fn once(&self) -> Option<Arc<dyn Embedder>> {
+        Some(Arc::new(self.clone().with_retries(1, Duration::ZERO)))
+    }
+
     async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EndpointError> {
         if texts.is_empty() {
             return Ok(Vec::new());

@@ -22,6 +22,17 @@ pub enum Format {
     Pdf,
 }
 
+/// Tells by what a file begins with whether it is a picture.
+fn is_picture(head: &[u8]) -> bool {
+    let begins = [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*"];
+    begins.iter().any(|magic| head.starts_with(magic))
+        // Two letters may begin a text as well; a text holds no zero.
+        || head.starts_with(b"BM") && head.contains(&0)
+        || head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP")
+        || head.get(4..8) == Some(b"ftyp")
+            && head.get(8..12).is_some_and(|kind| [&b"heic"[..], b"heix", b"mif1", b"avif"].contains(&kind))
+}
+
 impl Format {
     /// Tells the format of a file.
     pub fn of(name: &str, bytes: &[u8]) -> Result<Self, ExtractError> {
@@ -44,14 +55,11 @@ impl Format {
                 _ => Ok(Self::Sheets),
             };
         }
+        if is_picture(head) {
+            return Err(ExtractError::Picture);
+        }
         for (magic, what) in [
-            (&b"\x89PNG"[..], "a picture"),
-            (b"\xff\xd8\xff", "a picture"),
-            (b"GIF8", "a picture"),
-            (b"II*\0", "a picture"),
-            (b"MM\0*", "a picture"),
-            (b"BM", "a picture"),
-            (b"RIFF", "a recording or a picture"),
+            (&b"RIFF"[..], "a recording"),
             (b"ID3", "a recording"),
             (b"{\\rtf", "Rich Text (.rtf)"),
             (b"\x1f\x8b", "a packed archive"),

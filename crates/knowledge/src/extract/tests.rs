@@ -263,8 +263,19 @@ fn a_pdf_may_have_something_before_and_behind_it() {
 #[test]
 fn what_holds_no_text_says_so() {
     assert_eq!(read("a.pdf", &pdf(&[&[]])), Err(ExtractError::NoText));
+    for picture in [
+        &b"\x89PNG\r\n\x1a\n"[..],
+        b"\xff\xd8\xff\xe0\0",
+        b"GIF89a",
+        b"RIFF\x10\0\0\0WEBPVP8 ",
+        b"\0\0\0\x18ftypheic",
+        b"BM\x36\0\0\0",
+    ] {
+        assert_eq!(read("scan.png", picture), Err(ExtractError::Picture));
+        assert_eq!(read("scan.txt", picture), Err(ExtractError::Picture));
+    }
+    assert!(ExtractError::Picture.to_string().contains("holds no text") && read("BMW.txt", b"BMW drives").is_ok());
     assert_eq!(read("a.txt", b" \n "), Err(ExtractError::NoText));
-    assert!(matches!(read("a.png", b"\x89PNG\r\n\x1a\n"), Err(ExtractError::Unsupported(_))));
     assert!(matches!(read("a.doc", b"\xd0\xcf\x11\xe0 old"), Err(ExtractError::Unsupported(_))));
     assert!(matches!(read("a.zip", &packed(&[("a.txt", "text")])), Err(ExtractError::Unsupported(_))));
     assert_eq!(read("a.docx", b"\xd0\xcf\x11\xe0 locked"), Err(ExtractError::Protected));

@@ -4,7 +4,7 @@
 //! fetches it and writes down the pages that it leads to, so that a walk survives anything and shows how far it is.
 
 use domain::state::DocumentState;
-use domain::view::knowledge::{DocumentView, SiteView};
+use domain::view::knowledge::{DocumentQuota, DocumentView, SiteView};
 use domain::{ConfigId, DocumentId, Permission, SiteId, Timestamp};
 use sha2::{Digest as _, Sha256};
 use store::knowledge as rows;
@@ -12,7 +12,7 @@ use store::sites::{self, Fetched, NewSite};
 use store::{Scope, Tenant, Tx};
 use url::Url;
 
-use super::{ATTEMPTS, DOCUMENTS, has_room, read_soon};
+use super::{ATTEMPTS, has_room, quota, read_soon};
 use crate::access::{Member, Principal, on_behalf};
 use crate::clock::fresh_id;
 use crate::configs;
@@ -55,9 +55,9 @@ pub(super) async fn add(ctx: &Ctx, member: Member, config: ConfigId, new: NewPag
     checks.done()?;
     let url = url.map(String::from).unwrap_or_default();
     let now = ctx.now();
+    let quota = quota(ctx, config).await?;
     let mut tx = ctx.store.write(member.tenant).await?;
-    let (documents, _) = rows::size(&mut tx, member.tenant, config).await?;
-    has_room(documents)?;
+    has_room(rows::size(&mut tx, member.tenant, config).await?, quota)?;
     let site = SiteId(fresh_id());
     let new = NewSite {
         id: site,
@@ -175,7 +175,7 @@ pub async fn delete(ctx: &Ctx, who: &Principal, id: SiteId) -> Result<SiteView> 
     let (member, site) = owned(ctx, who, id, Permission::Configure).await?;
     let mut tx = ctx.store.write(Scope::System).await?;
     for (document, _) in sites::documents(&mut tx, member.tenant, id).await? {
-        rows::delete(&mut tx, member.tenant, site.config_id, document).await?;
+        super::remove(ctx, &mut tx, member.tenant, site.config_id, document).await?;
     }
     sites::delete(&mut tx, member.tenant, id).await?;
     gateway::config_changed(&mut tx, site.config_id, ctx.now()).await?;
@@ -258,13 +258,14 @@ pub(super) async fn fetch(ctx: &Ctx, tenant: Tenant, page: &DocumentView, attemp
         return gone(ctx, tenant, page, reason).await;
     }
     let now = ctx.now();
+    let quota = quota(ctx, page.config_id).await?;
     let mut tx = ctx.store.write(tenant).await?;
     let hash = Sha256::digest(&fetched.content).into();
     let kept = sites::set_content(&mut tx, tenant, page.id, hash, &fetched.content).await?;
     if !fetched.title.is_empty() {
         sites::rename(&mut tx, tenant, page.id, &fetched.title).await?;
     }
-    follow(&mut tx, tenant, &site, &bounds, &fetched, now).await?;
+    follow(&mut tx, tenant, (&site, &bounds), quota, &fetched, now).await?;
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
     match kept {
@@ -280,6 +281,7 @@ pub(super) async fn fetch(ctx: &Ctx, tenant: Tenant, page: &DocumentView, attemp
 /// Takes away what was read of a page that is not there any more.
 async fn gone(ctx: &Ctx, tenant: Tenant, page: &DocumentView, reason: String) -> Result<Outcome> {
     if page.passages > 0 {
+        ctx.knowledge.forget(tenant, page.id).await.map_err(Error::internal)?;
         let mut tx = ctx.store.write(tenant).await?;
         rows::withdraw(&mut tx, tenant, page.config_id, page.id).await?;
         tx.commit().await?;
@@ -291,8 +293,8 @@ async fn gone(ctx: &Ctx, tenant: Tenant, page: &DocumentView, reason: String) ->
 async fn follow(
     tx: &mut Tx,
     tenant: Tenant,
-    site: &SiteView,
-    bounds: &Url,
+    (site, bounds): (&SiteView, &Url),
+    quota: DocumentQuota,
     fetched: &WebPage,
     now: Timestamp,
 ) -> Result<()> {
@@ -300,8 +302,8 @@ async fn follow(
         return Ok(());
     }
     let mut room = site.most_pages - i64::try_from(sites::documents(tx, tenant, site.id).await?.len()).unwrap_or(0);
-    let (documents, _) = rows::size(tx, tenant, site.config_id).await?;
-    room = room.min(DOCUMENTS - documents);
+    let size = rows::size(tx, tenant, site.config_id).await?;
+    room = room.min(if size.pages < quota.pages { quota.documents - size.documents } else { 0 });
     let without = sites::without(tx, tenant, site.id).await?;
     for link in &fetched.links {
         if room <= 0 {

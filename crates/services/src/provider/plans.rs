@@ -42,6 +42,14 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
         "requests_per_minute",
         "must be from 1 to 10,000,000",
     );
+    let documents = form.documents.unwrap_or_default();
+    checks.require((0..=10_000).contains(&documents.documents), "documents", "must be from 0 to 10,000");
+    checks.require(
+        (0..=10_000_000_000).contains(&documents.bytes),
+        "document_megabytes",
+        "must be from 0 to 10,000 MB",
+    );
+    checks.require((0..=200_000).contains(&documents.pages), "document_pages", "must be from 0 to 200,000");
     let terms = PlanTerms {
         name: &name,
         description: &description,
@@ -49,6 +57,7 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
         monthly_quota: form.monthly_quota,
         requests_per_minute,
         terms: form.terms,
+        documents,
     };
     if let Err(problem) = terms.terms.check() {
         checks.require(false, "terms", &problem.to_string());
@@ -88,7 +97,8 @@ pub async fn save_plan(ctx: &Ctx, who: &Principal, offering: OfferingId, form: P
             let same_terms = before.price == terms.price
                 && before.monthly_quota == terms.monthly_quota
                 && before.requests_per_minute == terms.requests_per_minute
-                && before.terms == terms.terms;
+                && before.terms == terms.terms
+                && before.documents == terms.documents;
             if same_terms || !rows::plan_is_in_use(&mut tx, id).await? {
                 rows::update_plan(&mut tx, member.tenant, id, &terms).await?;
                 id

@@ -226,6 +226,7 @@ async fn a_buyer_that_got_an_answer_reviews_once_and_shows_in_the_providers_figu
             monthly_quota: Some(50),
             requests_per_minute: None,
             terms: domain::pricing::Terms::default(),
+            documents: None,
         };
         let plan = provider::save_plan(&t.ctx, &seller.who, listed.offering, dearer).await.expect("a plan");
         assert_ne!(plan.id, listed.free_plan);

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use domain::DocumentId;
 use domain::state::DocumentState;
-use domain::view::knowledge::{Citation, DocumentView};
+use domain::view::knowledge::{Citation, DocumentQuota, DocumentView};
+use domain::view::provider::PlanForm;
+use domain::{Currency, DocumentId, Money};
 use services::knowledge::{self, NewSource};
 use services::ports::{KnowledgeSource, RunOutput, RunRequest};
-use services::{Error, gateway};
+use services::{Error, gateway, provider};
+use store::Scope;
 use testkit::{Bought, TestCtx, on_every_ctx, saying};
 
 fn file(name: &str, text: &str) -> NewSource {
@@ -190,6 +192,7 @@ async fn a_program_is_told_the_sources_and_a_member_sees_them_again() {
             document_id: document.id,
             passage_id: passage,
             name: "handbook.txt".to_owned(),
+            url: String::new(),
             page: Some(3),
             text: "Refunds take".to_owned(),
         };
@@ -205,6 +208,78 @@ async fn a_program_is_told_the_sources_and_a_member_sees_them_again() {
         let said = gateway::portal_messages(&t.ctx, &bought.buyer.who, bought.config).await.unwrap();
         assert_eq!(said[1].citations, [citation]);
         assert!(said[0].citations.is_empty());
+        bought.finish().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plan_says_how_many_documents_bytes_and_pages_an_agent_may_have() {
+    on_every_ctx(async |t| {
+        let bought = t.bought(None, 60).await;
+        let who = &bought.buyer.who;
+        let totals = async || knowledge::totals(&t.ctx, who, bought.config).await.unwrap();
+        assert_eq!(totals().await.most, DocumentQuota::default());
+        let allow = async |most: DocumentQuota| {
+            let seller = &bought.offered.seller;
+            // A new plan: what was bought does not change under anyone.
+            let plan = PlanForm {
+                id: None,
+                name: format!("{}, {}, {}", most.documents, most.bytes, most.pages),
+                description: String::new(),
+                price: Money::new(0, Currency::Usd),
+                monthly_quota: None,
+                requests_per_minute: None,
+                terms: domain::pricing::Terms::default(),
+                documents: Some(most),
+            };
+            provider::pause(&t.ctx, seller, bought.offered.offering).await.unwrap();
+            let plan = provider::save_plan(&t.ctx, seller, bought.offered.offering, plan).await.unwrap();
+            provider::unpause(&t.ctx, seller, bought.offered.offering).await.unwrap();
+            assert_eq!(plan.documents, most);
+            let mut tx = t.ctx.store.write(Scope::System).await.unwrap();
+            tx.query("UPDATE subscriptions SET plan_id = $2 WHERE id = $1")
+                .bind(bought.subscription)
+                .bind(plan.id)
+                .execute()
+                .await
+                .unwrap()
+                .any();
+            tx.commit().await.unwrap();
+        };
+        let refused = async |text: &str, why: &str| {
+            let given = knowledge::add(&t.ctx, who, bought.config, file("x.txt", text)).await;
+            assert!(matches!(&given, Err(Error::Conflict(reason)) if reason.contains(why)), "{given:?}");
+        };
+
+        allow(DocumentQuota { documents: 2, bytes: 1_000_000, pages: 100 }).await;
+        give(&t, &bought, "one").await;
+        give(&t, &bought, "two").await;
+        refused("three", "has 2 documents").await;
+        // What is there already is no further one.
+        give(&t, &bought, "two").await;
+        t.run_jobs().await;
+
+        allow(DocumentQuota { documents: 9, bytes: 1_000_000, pages: 2 }).await;
+        refused("four", "has 2 pages").await;
+        allow(DocumentQuota { documents: 9, bytes: 0, pages: 9 }).await;
+        refused("four", "0 MB together").await;
+
+        // How many pages a document has is known once it is read.
+        allow(DocumentQuota { documents: 9, bytes: 1_000_000, pages: 3 }).await;
+        give(&t, &bought, "three").await;
+        let fourth = give(&t, &bought, "four beyond").await;
+        t.run_jobs().await;
+        let (became, reason) = state(&t, &bought, fourth.id).await;
+        assert_eq!(became, DocumentState::Failed);
+        assert!(reason.contains("has 3") && reason.contains("4 pages"), "{reason}");
+        assert_eq!((finds(&t, &bought, "beyond").await, finds(&t, &bought, "three").await), (0, 1));
+        assert_eq!((totals().await.documents, totals().await.pages), (4, 3));
+        // With another plan it may be tried again.
+        allow(DocumentQuota::default()).await;
+        knowledge::process(&t.ctx, who, fourth.id).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(finds(&t, &bought, "beyond").await, 1);
         bought.finish().await;
     })
     .await;

@@ -110,6 +110,7 @@ impl Shop {
             monthly_quota: None,
             requests_per_minute: None,
             terms: domain::pricing::Terms::default(),
+            documents: None,
         };
         provider::save_plan(&t.ctx, &self.seller.who, self.offered.offering, plan).await.unwrap().id
     }

@@ -50,6 +50,7 @@ fn plan(name: &str, minor: i64) -> PlanForm {
         monthly_quota: Some(100),
         requests_per_minute: None,
         terms: domain::pricing::Terms::default(),
+        documents: None,
     }
 }
 

@@ -5,6 +5,7 @@ use domain::{
     SubmissionId, Timestamp, UserId,
     state::{Capability, OfferingState, ProviderState, SubmissionState},
     view::agent::{FlowClass, FlowReport},
+    view::knowledge::DocumentQuota,
 };
 use store::{
     Scope, Store, Tenant, Tx, agents, catalog,
@@ -94,6 +95,7 @@ fn terms(minor: i64) -> PlanTerms<'static> {
         monthly_quota: Some(1000),
         requests_per_minute: 60,
         terms: domain::pricing::Terms::default(),
+        documents: DocumentQuota::default(),
     }
 }
 

@@ -264,6 +264,7 @@ fn broken() -> Vec<Case> {
         case("Excel, cut off in the middle", "half.xlsx", Failed, move || {
             half(packed::workbook(&Member::of(packed::sheet("A1", &[("A1", "half")]).as_bytes())).done())
         }),
+        case("a picture", "picture.png", Failed, || [&b"\x89PNG\r\n\x1a\n"[..], &noise(9000)].concat()).said("OCR"),
         case("a picture called Word", "picture.docx", Failed, || [&b"\x89PNG\r\n\x1a\n"[..], &noise(9000)].concat()),
         case("a program called PDF", "program.pdf", Failed, || [&b"\x7fELF\x02\x01\x01\0"[..], &noise(9000)].concat()),
         case("a page called PDF", "page.pdf", Ready, || b"<!DOCTYPE html><p>The gate closes at six.</p>".to_vec())

@@ -271,11 +271,13 @@ fn documents(id: &str, page: &str, given: Given, change: FormAction, site_action
         .into_any()
     } else {
         let text = format!(
-            "{} of {}, {} of {}.",
+            "{} of {}, {} of {}, {} of {}.",
             fmt::count(totals.documents),
-            fmt::plural(totals.most_documents, "document", "documents"),
+            fmt::plural(totals.most.documents, "document", "documents"),
             fmt::bytes(totals.bytes),
-            fmt::bytes(totals.most_bytes)
+            fmt::bytes(totals.most.bytes),
+            fmt::count(totals.pages),
+            fmt::plural(totals.most.pages, "page", "pages")
         );
         let text = match totals.meant {
             Some(meant) if meant < 100 => {

@@ -248,6 +248,7 @@ async fn visitors_are_told_the_sources_where_the_buyer_shows_them() {
             document_id: DocumentId(Uuid::from_u128(1)),
             passage_id: PassageId(Uuid::from_u128(2)),
             name: "handbook.txt".to_owned(),
+            url: String::new(),
             page: None,
             text: String::new(),
         };

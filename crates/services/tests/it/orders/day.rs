@@ -103,6 +103,7 @@ async fn live(t: &TestCtx, visits: &[Visit]) -> Vec<Value> {
                 monthly_quota: None,
                 requests_per_minute: None,
                 terms: domain::pricing::Terms::default(),
+                documents: None,
             };
             let plan = provider::save_plan(&t.ctx, &seller.who, offered.offering, plan).await.unwrap();
             plans.push((plan.id, minor));

@@ -21,6 +21,7 @@ impl Shop {
             price,
             monthly_quota: None,
             requests_per_minute: None,
+            documents: None,
             terms,
         };
         provider::save_plan(&t.ctx, &self.seller.who, self.offered.offering, plan).await.unwrap().id
@@ -321,6 +322,7 @@ async fn a_price_that_cannot_be_billed_is_refused() {
                 price: dollars(100),
                 monthly_quota: None,
                 requests_per_minute: None,
+                documents: None,
                 terms,
             };
             provider::save_plan(&t.ctx, &shop.seller.who, shop.offered.offering, plan).await
@@ -347,6 +349,7 @@ async fn a_price_that_cannot_be_billed_is_refused() {
             price: dollars(2_900),
             monthly_quota: None,
             requests_per_minute: None,
+            documents: None,
             terms: Terms::default(),
         };
         let next = provider::save_plan(&t.ctx, &shop.seller.who, shop.offered.offering, form).await.unwrap();
