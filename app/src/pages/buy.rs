@@ -154,11 +154,11 @@ fn Summary(plan: PlanView, offering: OfferingView) -> impl IntoView {
                 </div>
                 <dl class="facts">
                     <div><dt>"Plan"</dt><dd>{plan.name.clone()}</dd></div>
-                    <div><dt>"Included"</dt><dd>{calls}</dd></div>
+                    <div><dt>"Calls"</dt><dd>{calls}</dd></div>
                     <div><dt>"Billed"</dt><dd>{format!("Each {}, until you cancel", plan.interval)}</dd></div>
                     {besides}
                 </dl>
-                <div class="summary__total"><span>{due}</span><span>{plan.price.to_string()}</span></div>
+                <div class="summary__total"><span>{due}</span><span>{plan.first_payment.to_string()}</span></div>
             </div>
             <div class="card__foot">
                 {if offering.manual_approval { "The provider looks at each order first. Nothing is kept if it declines." } else { "Ready within seconds after payment." }}

@@ -33,13 +33,12 @@ pub use switching::{changes, keep_plan};
 /// Returns what is paid when a plan is ordered, and for how many days it is tried before: once for each organization
 /// and product.
 pub(crate) async fn first_payment(tx: &mut Tx, organization: OrganizationId, plan: &PlanView) -> Result<(Money, i64)> {
-    let price = plan.terms.price(plan.price);
-    let first = Money::new(price.fixed().minor + price.once().minor, price.currency);
+    let first = plan.terms.first_payment(plan.price);
     let known = plan.trial_days > 0 && subscriptions::had(tx, organization, plan.offering_id).await?;
     if plan.trial_days == 0 || known {
         return Ok((first, 0));
     }
-    Ok((Money::new(0, price.currency), plan.trial_days))
+    Ok((Money::new(0, first.currency), plan.trial_days))
 }
 
 /// Begins the first period of a subscription, which was paid with its order, or is tried.

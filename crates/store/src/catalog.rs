@@ -444,6 +444,7 @@ impl From<PlanRow> for PlanView {
                 pages: row.max_document_pages,
             },
             archived: row.archived_at.is_some(),
+            first_payment: terms.first_payment(Money::new(row.price_minor, row.currency)),
             interval: terms.interval,
             trial_days: terms.trial_days,
             besides: terms.words(row.currency),

@@ -201,8 +201,8 @@ impl Shop {
             match seen["state"].as_str().unwrap_or_default() {
                 "done" => return Ok(seen),
                 "pending-consumer" => {
-                    let page =
-                        self.insist("POST", &format!("{path}checkout/"), &self.buyer, &Value::Null, &[409]).await?;
+                    let wanted = json!({"order_uuid": order["uuid"]});
+                    let page = self.insist("POST", "/api/stripe/checkout/", &self.buyer, &wanted, &[409]).await?;
                     if let Some(session) = page["session_id"].as_str() {
                         let card =
                             json!({"number": "4242424242424242", "expiry": "12/34", "cvc": "123", "name": "Buyer"});

@@ -28,6 +28,12 @@ impl Terms {
         Price { currency: fixed.currency, interval: self.interval, parts }
     }
 
+    /// Returns what is paid with the first period of a plan with these terms, usage apart.
+    pub fn first_payment(&self, fixed: Money) -> Money {
+        let price = self.price(fixed);
+        Money::new(price.fixed().minor + price.once().minor, price.currency)
+    }
+
     /// Checks that the terms are some that can be billed.
     pub fn check(&self) -> Result<(), PriceError> {
         if !(0..=LONGEST_TRIAL).contains(&self.trial_days)
@@ -125,6 +131,7 @@ mod tests {
             ],
         };
         assert_eq!(terms.check(), Ok(()));
+        assert_eq!(terms.first_payment(Money::new(2_900, Currency::Usd)), Money::new(7_800, Currency::Usd));
         assert_eq!(
             terms.words(Currency::Usd),
             [

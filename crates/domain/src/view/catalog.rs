@@ -121,6 +121,8 @@ pub struct PlanView {
     pub documents: DocumentQuota,
     /// Whether it can no longer be ordered.
     pub archived: bool,
+    /// What is paid with the first period: what is paid once is in it.
+    pub first_payment: Money,
     /// How long a period is.
     pub interval: Interval,
     /// For how many days it can be tried before the first payment.
