@@ -26,33 +26,28 @@ use crate::error::{Error, Result};
 pub(crate) use renewal::{paid, renew_due};
 pub use simulation::simulate;
 pub use statements::usage_bill;
-pub(crate) use statements::{close, due_at_end};
+pub(crate) use statements::{close_before, due_at_end};
 pub(crate) use switching::{Worked, worked_out};
 pub use switching::{changes, keep_plan};
 
-/// Returns what is paid when a plan is ordered, and for how many days it is tried before: once for each organization
-/// and product.
-pub(crate) async fn first_payment(tx: &mut Tx, organization: OrganizationId, plan: &PlanView) -> Result<(Money, i64)> {
-    let first = plan.terms.first_payment(plan.price);
-    let known = plan.trial_days > 0 && subscriptions::had(tx, organization, plan.offering_id).await?;
-    if plan.trial_days == 0 || known {
-        return Ok((first, 0));
-    }
-    Ok((Money::new(0, first.currency), plan.trial_days))
+/// Returns what is paid when a plan is ordered: nothing where it is tried first, which each organization may once of a
+/// product.
+pub(crate) async fn due_at_order(tx: &mut Tx, organization: OrganizationId, plan: &PlanView) -> Result<Money> {
+    let tried = plan.trial_days > 0 && !subscriptions::had(tx, organization, plan.offering_id).await?;
+    Ok(if tried { Money::new(0, plan.first_payment.currency) } else { plan.first_payment })
 }
 
 /// Begins the first period of a subscription, which was paid with its order, or is tried.
 pub(crate) async fn begin(tx: &mut Tx, order: &OrderRow, id: SubscriptionId, now: Timestamp) -> Result<()> {
     let method = orders::kept_payments(tx, order.id).await?.last().map(|payment| payment.id);
     let plan = catalog::plan(tx, order.plan_id).await?.ok_or(Error::NotFound("plan"))?;
-    let price = plan.terms.price(plan.price);
     // A first period that costs something and was not asked for is one to try.
-    let tried = plan.trial_days > 0 && order.amount_minor == 0 && price.fixed().minor + price.once().minor > 0;
+    let tried = plan.trial_days > 0 && order.amount_minor == 0 && !plan.first_payment.is_zero();
     let (anchor, periods, period_end) = if tried {
         let until = now.plus_days(plan.trial_days);
         (until, 0, until)
     } else {
-        (now, 1, now.plus_months(price.interval.months()))
+        (now, 1, now.plus_months(plan.interval.months()))
     };
     let row = BillingRow {
         subscription_id: id,

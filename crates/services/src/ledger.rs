@@ -24,6 +24,7 @@ use crate::invoices;
 
 pub use check::check;
 pub use commission::{NewRule, add_rule, end_rule, rules};
+pub(crate) use earnings::amounts_on;
 pub use earnings::{csv as earnings_csv, earnings};
 pub use reading::{TransactionFilter, balances, revenue, transactions};
 

@@ -12,7 +12,7 @@ use domain::ledger::AccountCode;
 use domain::state::ProviderState;
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutStatement, PayoutView, PayoutsView};
 use domain::view::{Page, Paging};
-use domain::{EarningId, Email, Money, OrganizationId, PayoutId, Permission, Timestamp};
+use domain::{EarningId, Money, OrganizationId, PayoutId, Permission, Timestamp};
 use store::ledger as books;
 use store::payouts::{self as rows, AccountRow, LineRow, PayoutRow};
 use store::{Json, Scope, Tx, organizations};
@@ -21,8 +21,9 @@ use crate::access::Principal;
 use crate::audit;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::jobs::{self, Job};
-use crate::ports::{Mail, PayoutAccountRequest, Payouts};
+use crate::ledger;
+use crate::orders::letters;
+use crate::ports::{PayoutAccountRequest, Payouts};
 
 pub use run::{hold, plan, run, send_again};
 pub(crate) use run::{send, sweep};
@@ -124,8 +125,7 @@ async fn tell_of_destination(ctx: &Ctx, tx: &mut Tx, row: &AccountRow, now: Time
 /// Writes to a provider; one without an address gets no letter.
 async fn letter(tx: &mut Tx, provider: OrganizationId, subject: String, text: String, now: Timestamp) -> Result<()> {
     let organization = organizations::get(tx, provider).await?.ok_or(Error::NotFound("organization"))?;
-    let Ok(to) = organization.email.parse::<Email>() else { return Ok(()) };
-    jobs::enqueue(tx, &Job::Mail(Mail { to, subject, text }), now, now, None).await
+    letters::send(tx, &organization.email, subject, text, now).await
 }
 
 /// Returns until when nothing is paid to a destination that is new.
@@ -149,10 +149,7 @@ pub async fn overview(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
     };
     let mut tx = ctx.store.read(member.tenant).await?;
     let balances = books::balances(&mut tx, book, Some(provider)).await?;
-    let of = |account: AccountCode| -> Vec<Money> {
-        let mine = balances.iter().filter(|balance| balance.account == account && balance.amount.minor != 0);
-        mine.map(|balance| balance.natural()).collect()
-    };
+    let of = |account| ledger::amounts_on(&balances, account);
     let total = rows::count(&mut tx, book, Some(provider)).await?;
     let found = rows::list(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
     let now = ctx.now();

@@ -134,7 +134,7 @@ pub(super) fn plan_of(ctx: &Ctx, view: &PlanView) -> Plan {
         article_code: String::new(),
         unit: view.interval.to_string(),
         unit_price: view.price.decimal(),
-        init_price: view.terms.price(view.price).once().minor,
+        init_price: view.whole_price().once().minor,
         switch_price: 0,
         minimal_price: view.price.decimal(),
         currency: view.price.currency.to_string(),
@@ -145,7 +145,7 @@ pub(super) fn plan_of(ctx: &Ctx, view: &PlanView) -> Plan {
         document_pages: view.documents.pages,
         archived: view.archived,
         is_active: !view.archived,
-        kind: if view.terms.price(view.price).is_metered() {
+        kind: if view.whole_price().is_metered() {
             "usage"
         } else if view.monthly_quota.is_some() {
             "usage-limited"

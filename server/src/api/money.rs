@@ -44,6 +44,11 @@ fn amount(money: Money) -> Value {
     json!(money.decimal())
 }
 
+/// Writes amounts in several currencies.
+pub(super) fn amounts(amounts: Vec<Money>) -> Vec<Value> {
+    amounts.into_iter().map(|money| json!({"amount": amount(money), "currency": money.currency})).collect()
+}
+
 /// Lists what a provider has earned, newest first: each sale with what the buyer paid, what the platform keeps,
 /// what is the provider's, and until when that is held back.
 #[utoipa::path(get, path = "/api/marketplace-service-providers/{uuid}/earnings/", tag = "money",
@@ -156,9 +161,6 @@ async fn balance(
 ) -> ApiResult<Response> {
     let id = path_id("provider", &uuid)?;
     let view = ledger::earnings(&state.ctx, &who.principal, id, list.paging).await?;
-    let all = |amounts: Vec<Money>| -> Vec<Value> {
-        amounts.into_iter().map(|money| json!({"amount": amount(money), "currency": money.currency})).collect()
-    };
     let total = |total: EarningsSummary| {
         json!({
             "currency": total.gross.currency,
@@ -170,9 +172,9 @@ async fn balance(
         })
     };
     Ok(Json(json!({
-        "held_back": all(view.held_back),
-        "available": all(view.available),
-        "owed": all(view.owed),
+        "held_back": amounts(view.held_back),
+        "available": amounts(view.available),
+        "owed": amounts(view.owed),
         "totals": view.totals.into_iter().map(total).collect::<Vec<_>>(),
         "hold_days": view.hold_days,
     }))

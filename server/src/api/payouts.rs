@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, ApiResult};
 use super::list::ListQuery;
+use super::money::amounts;
 use super::wire::{Body, Who, path_id, reference};
 use crate::http::AppState;
 
@@ -29,10 +30,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(plan))
         .routes(routes!(run))
         .routes(routes!(statement))
-}
-
-fn amounts(amounts: Vec<Money>) -> Vec<Value> {
-    amounts.into_iter().map(|money| json!({"amount": money.decimal(), "currency": money.currency})).collect()
 }
 
 fn payout(view: PayoutView) -> Value {

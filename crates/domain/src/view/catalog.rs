@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pricing::{Interval, Terms};
+use crate::pricing::{Interval, Price, Terms};
 use crate::{
     CategoryId, Money, OfferingId, OrganizationId, PlanId, ReviewId, Timestamp,
     state::{Capability, OfferingState, ProviderState},
@@ -132,6 +132,14 @@ pub struct PlanView {
     /// The same, to be worked with; the browser does not need it.
     #[serde(skip)]
     pub terms: Terms,
+}
+
+impl PlanView {
+    /// Returns the whole price: what is the same each period, and what is paid besides. On the server alone, as the
+    /// browser has no [`terms`](Self::terms).
+    pub fn whole_price(&self) -> Price {
+        self.terms.price(self.price)
+    }
 }
 
 /// A review.

@@ -92,9 +92,7 @@ async fn period_over(
         Some(id) => plan_of(tx, id).await?,
         None => used.clone(),
     };
-    if used.terms.price(used.price).is_metered() || next.terms.price(next.price).is_metered() {
-        super::close(tx, row, &used, now).await?;
-    }
+    super::close_before(tx, row, &used, &next, now).await?;
     let owed = statements::owed(tx, row.subscription_id, subscription.currency).await?;
     let created_by = buyer(tx, row).await?;
     if row.cancel_at_period_end && owed.is_zero() {
@@ -116,7 +114,7 @@ async fn period_over(
         // The last bill: what was used, and nothing in advance.
         owed
     } else {
-        let price = next.terms.price(next.price);
+        let price = next.whole_price();
         // What is paid once is paid after trying, too.
         let once = if row.period_start.plus_days(next.trial_days) == row.period_end && row.periods == 0 {
             price.once().minor

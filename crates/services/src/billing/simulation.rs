@@ -61,7 +61,7 @@ pub async fn simulate(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<
 
 /// Returns what a month with so much use costs; of what is paid by the year, a twelfth.
 fn monthly_cost(plan: &PlanView, used: Usage) -> Money {
-    let price = plan.terms.price(plan.price);
+    let price = plan.whole_price();
     let fixed = price.fixed().minor / price.interval.months();
     Money::new(fixed + pricing::bill(&price.metered(), used, false).total.minor, price.currency)
 }

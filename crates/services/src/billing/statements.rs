@@ -24,11 +24,11 @@ const SHOWN: i64 = 60;
 
 /// Closes what was used until now, by the prices of the plan that held. Where nothing that is used costs anything, it
 /// closes too: what was free once is not billed under another plan.
-pub(crate) async fn close(tx: &mut Tx, row: &BillingRow, plan: &PlanView, now: Timestamp) -> Result<()> {
+async fn close(tx: &mut Tx, row: &BillingRow, plan: &PlanView, now: Timestamp) -> Result<()> {
     let id = row.subscription_id;
     let last = rows::last(tx, id).await?;
     let counted = rows::counted(tx, id).await?;
-    let used = counted.since(last.as_ref().map(StatementRow::counted).unwrap_or_default());
+    let used = since(last.as_ref(), counted);
     let Bill { lines, total } = bill(plan, used);
     let subscription = subscriptions::get(tx, id, now.month_start()).await?.ok_or(Error::NotFound("subscription"))?;
     let mut new = StatementRow {
@@ -60,15 +60,35 @@ pub(crate) async fn close(tx: &mut Tx, row: &BillingRow, plan: &PlanView, now: T
 /// Closes what was used of a subscription that is to end, and returns what is due for it.
 pub(crate) async fn due_at_end(tx: &mut Tx, row: &SubscriptionRow, now: Timestamp) -> Result<Money> {
     let plan = catalog::plan(tx, row.plan_id).await?.ok_or(Error::NotFound("plan"))?;
-    if let (true, Some(billing)) = (plan.terms.price(plan.price).is_metered(), billings::get(tx, row.id).await?) {
-        close(tx, &billing, &plan, now).await?;
+    if let Some(billing) = billings::get(tx, row.id).await? {
+        close_before(tx, &billing, &plan, &plan, now).await?;
     }
     Ok(rows::owed(tx, row.id, row.currency).await?)
 }
 
+/// Closes what was used on a plan before another follows, or the same, where what is used costs something on either.
+pub(crate) async fn close_before(
+    tx: &mut Tx,
+    row: &BillingRow,
+    plan: &PlanView,
+    next: &PlanView,
+    now: Timestamp,
+) -> Result<()> {
+    if plan.whole_price().is_metered() || next.whole_price().is_metered() {
+        close(tx, row, plan, now).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Returns what was counted since a statement; from the beginning where there is none.
+fn since(last: Option<&StatementRow>, counted: Usage) -> Usage {
+    counted.since(last.map(StatementRow::counted).unwrap_or_default())
+}
+
 /// Prices what was used.
 fn bill(plan: &PlanView, used: Usage) -> Bill {
-    pricing::bill(&plan.terms.price(plan.price).metered(), used, false)
+    pricing::bill(&plan.whole_price().metered(), used, false)
 }
 
 /// Returns the seal of a statement: SHA-256 over what it says, as JSON on one line.
@@ -101,7 +121,7 @@ pub async fn usage_bill(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Resul
     let plan = catalog::plan(&mut tx, row.plan_id).await?.ok_or(Error::NotFound("plan"))?;
     let closed = rows::list(&mut tx, id, SHOWN).await?;
     let last = closed.first();
-    let used = rows::counted(&mut tx, id).await?.since(last.map(StatementRow::counted).unwrap_or_default());
+    let used = since(last, rows::counted(&mut tx, id).await?);
     let Bill { lines, total } = bill(&plan, used);
     let running = StatementView {
         number: 0,

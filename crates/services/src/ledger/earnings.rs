@@ -1,6 +1,6 @@
 //! What a provider has earned: each sale, and what of it is whose.
 
-use domain::ledger::AccountCode;
+use domain::ledger::{AccountCode, Balance};
 use domain::view::money::{EarningView, EarningsSummary, EarningsView};
 use domain::view::{Page, Paging};
 use domain::{BasisPoints, Money, OrganizationId, Permission};
@@ -24,10 +24,7 @@ pub async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
     let found = rows::earnings(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
     let totals = rows::earning_totals(&mut tx, book, Some(provider)).await?;
     let balances = rows::balances(&mut tx, book, Some(provider)).await?;
-    let of = |account: AccountCode| -> Vec<Money> {
-        let mine = balances.iter().filter(|balance| balance.account == account && balance.amount.minor != 0);
-        mine.map(|balance| balance.natural()).collect()
-    };
+    let of = |account| amounts_on(&balances, account);
     Ok(EarningsView {
         held_back: of(AccountCode::ProviderPending),
         available: of(AccountCode::ProviderAvailable),
@@ -50,6 +47,12 @@ pub async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
             page_size: paging.page_size,
         },
     })
+}
+
+/// Returns what is on an account, by currency; nothing of a currency of which there is nothing.
+pub(crate) fn amounts_on(balances: &[Balance], account: AccountCode) -> Vec<Money> {
+    let mine = balances.iter().filter(|balance| balance.account == account && balance.amount.minor != 0);
+    mine.map(|balance| balance.natural()).collect()
 }
 
 fn view(row: EarningRow) -> EarningView {

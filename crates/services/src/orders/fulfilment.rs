@@ -98,9 +98,7 @@ async fn close_old_plan(tx: &mut Tx, row: &OrderRow, subscription: SubscriptionI
     };
     let old = catalog::plan(tx, old).await?.ok_or(Error::NotFound("plan"))?;
     let new = catalog::plan(tx, row.plan_id).await?.ok_or(Error::NotFound("plan"))?;
-    if old.terms.price(old.price).is_metered() || new.terms.price(new.price).is_metered() {
-        billing::close(tx, &billing, &old, now).await?;
-    }
+    billing::close_before(tx, &billing, &old, &new, now).await?;
     // Who orders another plan now does not wait for one that was to come.
     Ok(billings::update(tx, &BillingRow { next_plan_id: None, ..billing }).await?)
 }

@@ -83,7 +83,7 @@ fn ending(ctx: &Ctx, row: &OrderRow) -> String {
 }
 
 /// Queues a letter; an organization without an address gets none.
-async fn send(tx: &mut Tx, to: &str, subject: String, text: String, now: Timestamp) -> Result<()> {
+pub(crate) async fn send(tx: &mut Tx, to: &str, subject: String, text: String, now: Timestamp) -> Result<()> {
     let Ok(to) = to.parse::<Email>() else {
         return Ok(());
     };

@@ -57,7 +57,7 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
     );
     checks.done()?;
 
-    let (amount, _) = billing::first_payment(&mut tx, order.organization_id, &plan).await?;
+    let amount = billing::due_at_order(&mut tx, order.organization_id, &plan).await?;
     let new = rows::NewOrder {
         id: OrderId(fresh_id()),
         project,

@@ -13,6 +13,14 @@ use services::orders::Switched;
 const DAY: i64 = 24 * 3600;
 
 impl Shop {
+    /// Opens a shop, and buys a plan of $29 a month that costs by use besides.
+    async fn by_use(t: &TestCtx) -> (Self, SubscriptionView) {
+        let shop = Self::open(t).await;
+        let plan = shop.priced(t, "By use", dollars(2_900), by_use()).await;
+        let bought = shop.bought(t, plan).await;
+        (shop, bought)
+    }
+
     async fn priced(&self, t: &TestCtx, name: &str, price: Money, terms: Terms) -> PlanId {
         let plan = PlanForm {
             id: None,
@@ -84,9 +92,7 @@ async fn books_are_right(t: &TestCtx) {
 #[tokio::test]
 async fn what_was_used_is_on_the_next_bill_and_explained_line_by_line() {
     on_every_ctx(async |t| {
-        let shop = Shop::open(&t).await;
-        let plan = shop.priced(&t, "By use", dollars(2_900), by_use()).await;
-        let bought = shop.bought(&t, plan).await;
+        let (shop, bought) = Shop::by_use(&t).await;
         used(&t, &bought, 1_500, 1_000_000, "first").await;
         let now = bill(&t, &shop, bought.id).await;
         assert_eq!(now.running.amount, dollars(500 * 10 + 200));
@@ -140,9 +146,7 @@ async fn a_call_that_is_reported_late_is_on_the_next_bill_and_none_is_on_two() {
 #[tokio::test]
 async fn who_cancels_pays_for_what_was_used_and_no_more() {
     on_every_ctx(async |t| {
-        let shop = Shop::open(&t).await;
-        let plan = shop.priced(&t, "By use", dollars(2_900), by_use()).await;
-        let bought = shop.bought(&t, plan).await;
+        let (shop, bought) = Shop::by_use(&t).await;
         used(&t, &bought, 1_100, 0, "a").await;
         billing::cancel_at_period_end(&t.ctx, &shop.buyer.who, bought.id).await.unwrap();
         days_pass(&t, 32).await;
@@ -159,9 +163,7 @@ async fn who_cancels_pays_for_what_was_used_and_no_more() {
 #[tokio::test]
 async fn who_cancels_and_cannot_pay_is_answered_no_more() {
     on_every_ctx(async |t| {
-        let shop = Shop::open(&t).await;
-        let plan = shop.priced(&t, "By use", dollars(2_900), by_use()).await;
-        let bought = shop.bought(&t, plan).await;
+        let (shop, bought) = Shop::by_use(&t).await;
         used(&t, &bought, 1_100, 0, "a").await;
         billing::cancel_at_period_end(&t.ctx, &shop.buyer.who, bought.id).await.unwrap();
         t.payments.decline_charges(true);
@@ -183,9 +185,7 @@ async fn who_cancels_and_cannot_pay_is_answered_no_more() {
 #[tokio::test]
 async fn who_ends_it_now_pays_first_for_what_was_used() {
     on_every_ctx(async |t| {
-        let shop = Shop::open(&t).await;
-        let plan = shop.priced(&t, "By use", dollars(2_900), by_use()).await;
-        let bought = shop.bought(&t, plan).await;
+        let (shop, bought) = Shop::by_use(&t).await;
         used(&t, &bought, 1_010, 0, "a").await;
         let order = orders::terminate(&t.ctx, &shop.buyer.who, bought.id).await.unwrap();
         assert_eq!((order.amount, order.state), (dollars(100), OrderState::PendingConsumer));
