@@ -16,6 +16,7 @@ mod properties;
 mod ragflow;
 mod retrieval;
 mod stripe_signatures;
+mod stripe_world;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -117,6 +118,12 @@ const CLAIMS: &[Claim] = &[
         says: "webhooks that Stripe's own library for Node signs are believed, those that we sign it believes, and neither believes what was changed",
         takes: "a minute, and a download of the npm package stripe",
         prove: stripe_signatures::prove,
+    },
+    Claim {
+        name: "stripe-world",
+        says: "Stripe World, a copy of Stripe that is not ours, answers what our Stripe rail sends as the rail expects, and its invoices for a change of plans are ours to the cent; what differs is explained",
+        takes: "two minutes and a build, and downloads of a PyPI package and a Python 3.14 (35 MB)",
+        prove: stripe_world::prove,
     },
     Claim {
         name: "retrieval",

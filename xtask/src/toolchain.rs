@@ -7,6 +7,7 @@
 
 mod bindgen;
 mod node;
+mod python;
 mod rust;
 mod system;
 
@@ -14,6 +15,7 @@ use anyhow::Result;
 
 pub(crate) use bindgen::wasm_bindgen;
 pub(crate) use node::{NodeTools, node_tools, npm};
+pub(crate) use python::python_3_14;
 pub(crate) use rust::{WasmRust, wasm_rust};
 pub(crate) use system::{apt_install, chromium, is_root};
 

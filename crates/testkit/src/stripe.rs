@@ -3,6 +3,8 @@
 
 mod document;
 mod simulator;
+mod tape;
 
 pub use document::Document;
 pub use simulator::{Fault, Received, SimulatedStripe};
+pub use tape::{StripeWorld, WorldAnswer};

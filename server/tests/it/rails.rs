@@ -3,6 +3,7 @@
 mod contract;
 mod doctor;
 mod stripe;
+mod stripe_world;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
