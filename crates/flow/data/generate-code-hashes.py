@@ -107,13 +107,23 @@ TYPES = {
     "CharacterTextSplitter": ["CharacterTextSplitter", "CharacterTextSplitterComponent"],
     "RecursiveCharacterTextSplitter": ["RecursiveCharacterTextSplitter", "RecursiveCharacterTextSplitterComponent"],
     "RunFlow": ["RunFlow", "RunFlowComponent"],
+    "SubFlow": ["SubFlow", "SubFlowComponent"],
+    "FlowTool": ["FlowTool", "FlowToolComponent"],
+    "Notify": ["Notify", "NotifyComponent"],
+    "Listen": ["Listen", "ListenComponent"],
+    "HumanInput": ["HumanInput"],
+    "KnowledgeIngestion": ["KnowledgeIngestion", "KnowledgeIngestionComponent", "KBIngestion", "KBIngestionComponent"],
+    "WikipediaAPI": ["WikipediaAPI", "WikipediaAPIComponent"],
+    "YfinanceComponent": ["YfinanceComponent", "YahooFinanceComponent"],
+    "YahooFinanceTool": ["YahooFinanceTool", "YfinanceToolComponent"],
+    "ParseJSONData": ["ParseJSONData", "ParseJSONDataComponent"],
 }
 # What the packages of vendors have; whatever else is called like a component there is none of Langflow's.
 OF_VENDORS = {
     "AnthropicModel", "ArXivComponent", "AzureOpenAIModel", "Chroma", "DeepSeekModelComponent", "FAISS",
     "GoogleGenerativeAIModel", "GroqModel", "LMStudioModel", "MistralModel", "NovitaModel", "OllamaEmbeddings",
     "OllamaModel", "OpenAIEmbeddings", "OpenAIModel", "OpenRouterComponent", "SambaNovaModel", "SearchComponent",
-    "TavilySearchComponent", "WikipediaComponent",
+    "TavilySearchComponent", "WikipediaComponent", "YfinanceComponent",
 }
 TYPE_OF = {name: kind for kind, names in TYPES.items() for name in names}
 

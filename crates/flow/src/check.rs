@@ -12,11 +12,12 @@ use serde_json::Value as Json;
 
 use crate::{
     components::{
-        self, Kind,
+        self, Kind, human_input,
         run_flow::{self, FlowName},
     },
     engine::{active_nodes, finds_cycle, is_tool_output},
     flow::{Flow, Node, Position, RemovedSecret},
+    import::signals,
     tool,
 };
 
@@ -306,6 +307,10 @@ impl<'f> Inner<'f> {
             if let Some(next) = run_flow::named(inner) {
                 self.runs(inner, &next)?;
             }
+            if human_input::asking(flow).any(|it| it.id == inner.id) {
+                let reason = format!("in the flow {name} that it runs, {} asks a person", inner.display_name);
+                return Err((reason, "Let the flow ask that runs the other one.".into()));
+            }
             let found = of_its_own(flow, inner);
             if found.class != NodeClass::Native {
                 let reason = format!("in the flow {name} that it runs, {}: {}", inner.display_name, found.reason);
@@ -334,10 +339,22 @@ fn missing_part(flow: &Flow, node: &Node, component: &dyn components::Component)
         let rows = tool::described(node).into_iter().flatten();
         for row in rows.filter(|row| row["status"] != Json::Bool(false)) {
             let tag = row["tags"][0].as_str().unwrap_or_default();
+            if row["approval_actions"].as_array().is_some_and(|it| !it.is_empty()) {
+                return Some(format!("the tool {tag:?} with a person who allows each use"));
+            }
             if !offers.iter().any(|(method, _)| tool::is_method(tag, method)) && !component.brings_own_tools() {
                 return Some(format!("the tool {tag:?}"));
             }
         }
+    }
+    let is_filled = |field: &&&str| {
+        flow.edges.iter().any(|edge| edge.target == node.id && edge.field == **field && !edge.closes_loop)
+    };
+    if let Some(field) = component.typed().iter().find(is_filled) {
+        return Some(format!("{field:?} of another component"));
+    }
+    if signals::lacks_lines(flow, node) {
+        return Some("names that nobody looked for when the flow was imported, before this".into());
     }
     component.missing(node)
 }
@@ -421,6 +438,9 @@ fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
         notes.push(format!("Not connected to the input, so never run: {}.", still.join(", ")));
     }
     for node in &flow.nodes {
+        if let Some(note) = components::find(&node.component).and_then(|it| it.notes(node)) {
+            notes.push(format!("{} {note}.", node.display_name));
+        }
         let names_session =
             node.fields.get("session_id").is_some_and(|it| it.value.as_str().is_some_and(|it| !it.is_empty()));
         if names_session && components::find(&node.component).is_some() {
@@ -435,8 +455,10 @@ fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
 
 fn needs(flow: &Flow) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
-    for node in flow.nodes.iter().chain(flow.flows.iter().flat_map(|it| &it.nodes)) {
+    let all = std::iter::once(flow).chain(&flow.flows).flat_map(|of| of.nodes.iter().map(move |node| (of, node)));
+    for (flow, node) in all {
         let mut found = match components::find(&node.component) {
+            Some(component) if component.is_filled_by_flow(flow, node) => Vec::new(),
             Some(component) => component.needs(node),
             None => known::needs(node, components::canonical_type(&node.component)),
         };

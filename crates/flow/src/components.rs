@@ -17,8 +17,9 @@ mod data_operations;
 mod dataframe_operations;
 mod file;
 mod guardrails;
+pub(crate) mod human_input;
 mod json_cleaner;
-mod knowledge;
+pub(crate) mod knowledge;
 mod language_model;
 mod llm_selector;
 mod load_text;
@@ -38,6 +39,7 @@ mod rows;
 pub(crate) mod run_flow;
 mod save_to_file;
 mod search_api;
+pub(crate) mod signals;
 mod small_data;
 mod smart_router;
 mod split_text;
@@ -56,19 +58,22 @@ mod vendor_model;
 mod web_search;
 mod webhook;
 mod wikipedia;
+mod yahoo_finance;
 
 use async_trait::async_trait;
 
 use self::{
+    knowledge::Knowledge,
     search_api::SearchApi,
     text_splitters::TextSplitter,
     vector_store::{EmbeddingModel, VectorStore},
     vendor_model::VendorModel,
+    yahoo_finance::YahooFinance,
 };
 use crate::{
     check::Need,
     engine::{Call, ComponentError, OutputMessage},
-    flow::Node,
+    flow::{Flow, Node},
     value::Value,
 };
 
@@ -101,7 +106,8 @@ static ALL: &[&dyn Component] = &[
     &memory::Memory,
     &memory::StoreMessage,
     &memory_base::MemoryBase,
-    &knowledge::Knowledge,
+    &Knowledge { types: knowledge::SEARCHES },
+    &Knowledge { types: knowledge::ADDS },
     &EmbeddingModel { types: &["EmbeddingModel", "EmbeddingModelComponent"] },
     &EmbeddingModel { types: &["OpenAIEmbeddings", "OpenAIEmbeddingsComponent"] },
     &EmbeddingModel { types: &["OllamaEmbeddings", "OllamaEmbeddingsComponent"] },
@@ -115,7 +121,10 @@ static ALL: &[&dyn Component] = &[
     &smart_router::SmartRouter,
     &llm_selector::LlmSelector,
     &guardrails::Guardrails,
+    &human_input::HumanInput,
     &pass::Pass,
+    &signals::Notify,
+    &signals::Listen,
     &loop_items::Loop,
     &parser::Parser,
     &parse_data::ParseData,
@@ -131,6 +140,7 @@ static ALL: &[&dyn Component] = &[
     &text_operations::TextOperations,
     &operations::Operations,
     &data_operations::DataOperations,
+    &data_operations::ParseJson,
     &dataframe_operations::DataFrameOperations,
     &small_data::SelectData,
     &small_data::FilterData,
@@ -161,6 +171,22 @@ static ALL: &[&dyn Component] = &[
     &api_request::ApiRequest,
     &arxiv::ArXiv,
     &wikipedia::Wikipedia,
+    &wikipedia::WikipediaApi,
+    &YahooFinance {
+        types: &["YfinanceComponent", "YahooFinanceComponent"],
+        tools: &[
+            ("fetch_content_dataframe", "dataframe"),
+            ("fetch_content", "data"),
+            ("fetch_content_text", "text"),
+            ("as_dataframe", "dataframe"),
+        ],
+        takes: &[],
+    },
+    &YahooFinance {
+        types: &["YahooFinanceTool", "YfinanceToolComponent"],
+        tools: &[("yahoo_finance", "api_run_model")],
+        takes: &[("symbol", "symbol"), ("method", "method"), ("num_news", "num_news")],
+    },
     &tavily::Tavily,
     &SearchApi {
         types: &["SearchComponent"],
@@ -179,6 +205,8 @@ static ALL: &[&dyn Component] = &[
     },
     &sql::Sql,
     &run_flow::RunFlow,
+    &run_flow::SubFlow,
+    &run_flow::FlowAsTool,
     &mcp::McpTools,
 ];
 
@@ -213,6 +241,11 @@ pub(crate) trait Component: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
+    /// Tells whether the flow itself fills what the node reads, so that it needs nothing.
+    fn is_filled_by_flow(&self, _flow: &Flow, _node: &Node) -> bool {
+        false
+    }
+
     /// Returns the outputs that it computes; empty when they depend on the node.
     fn outputs(&self) -> &'static [&'static str] {
         &[]
@@ -240,6 +273,16 @@ pub(crate) trait Component: Send + Sync + std::fmt::Debug {
 
     /// Returns a setting of a node that is not written here, `the mode "Ingest"`.
     fn missing(&self, _node: &Node) -> Option<String> {
+        None
+    }
+
+    /// Returns the fields whose value has to be typed in: it is read before anything runs, so no line may fill it.
+    fn typed(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns what is worth knowing of a node and keeps nothing from running, as what it does: `adds to …`.
+    fn notes(&self, _node: &Node) -> Option<String> {
         None
     }
 

@@ -7,7 +7,16 @@ use async_trait::async_trait;
 #[async_trait]
 pub trait Embedder: Send + Sync + std::fmt::Debug {
     /// Embeds texts, in their order; all vectors have the same dimensions.
-    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
+    async fn embed(&self, texts: &[&str]) -> Result<Embedded, EmbedError>;
+}
+
+/// Texts as numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// One vector for each text.
+    pub vectors: Vec<Vec<f32>>,
+    /// How many tokens the model read; 0 where it does not say.
+    pub tokens: u64,
 }
 
 /// Texts that were not embedded.

@@ -33,6 +33,7 @@ pub use self::{
     trace::{StepTrace, StepValue, TraceDetail},
 };
 use crate::{
+    components::human_input::{self, Resumed},
     embed::Embedder,
     flow::Flow,
     memory::{MemoryStore, NoMemory},
@@ -134,7 +135,19 @@ impl Engine {
             return Err(RunError::Input("the message is empty".into()));
         }
         let tweaked = tweaks::apply(flow, &request.tweaks)?;
+        let resumed = self.resumed(flow, &request).await?;
+        let mut request = request;
+        if let Some(resumed) = &resumed {
+            request.input.clone_from(&resumed.input);
+        }
         let context = context::Context::new(&request, events, self, &flow.flows);
+        let context = match resumed {
+            Some(Resumed { decided, last, .. }) => {
+                let settled = plan.settled_by(&last, |node| decided.contains_key(&node.id));
+                context.resuming(decided, settled)
+            }
+            None => context,
+        };
         let work = schedule::run(flow, &plan, &tweaked, &context);
         let outcome = tokio::select! {
             // A caller who is gone must not win against an answer by chance.
@@ -147,6 +160,17 @@ impl Engine {
             context.cut_off(error).await;
         }
         outcome
+    }
+
+    /// Finds out whether the message decides what the flow has asked a person.
+    async fn resumed(&self, flow: &Flow, request: &RunRequest) -> Result<Option<Resumed>, RunError> {
+        if human_input::asking(flow).next().is_none() || request.session_id.is_empty() {
+            return Ok(None);
+        }
+        let history = request.memory.history(&request.session_id, self.limits.history_messages).await;
+        let history =
+            history.map_err(|error| RunError::Invalid(format!("the conversation could not be read: {error}")))?;
+        Ok(human_input::resumed(flow, &history, &request.input))
     }
 }
 

@@ -9,6 +9,7 @@ mod graph;
 mod groups;
 mod handles;
 mod secrets;
+pub(crate) mod signals;
 mod subflows;
 
 use serde_json::Value as Json;
@@ -36,6 +37,8 @@ pub mod limits {
     pub const FIELDS: usize = 1_000;
     /// The most Run Flow components of flows that are imported together.
     pub const RUNS: usize = 50;
+    /// The most connections of a flow that Studio shows no line for.
+    pub const SIGNALS: usize = 500;
     /// The longest id.
     pub const ID_CHARS: usize = 200;
 }

@@ -11,6 +11,7 @@ mod embed;
 mod engine;
 mod flow;
 mod import;
+mod jq;
 mod memory;
 pub mod model;
 mod remote;
@@ -22,7 +23,7 @@ mod value;
 mod web;
 
 pub use check::{Need, NeedKind, NodeClass, NodeReport, Report, Verdict, check};
-pub use embed::{EmbedError, Embedder};
+pub use embed::{EmbedError, Embedded, Embedder};
 pub use engine::{
     Engine, Event, EventSink, Limit, Limits, NoEvents, OutputMessage, Persona, RunError, RunOutput, RunRequest,
     StepTrace, StepValue, TraceDetail, WrittenFile,

@@ -33,6 +33,11 @@ pub trait Embedder: Send + Sync + std::fmt::Debug {
     /// Embeds texts, at most [`BATCH`] of them, in their order.
     async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EndpointError>;
 
+    /// The same, and how many tokens the model read; 0 where it does not say.
+    async fn embed_counted(&self, texts: &[&str]) -> Result<(Vec<Vec<f32>>, u64), EndpointError> {
+        Ok((self.embed(texts).await?, 0))
+    }
+
     /// Returns another model of the same place, which questions are asked of while the vectors of this one are made.
     fn other(&self, model: &str) -> Option<Arc<dyn Embedder>> {
         let _ = model;

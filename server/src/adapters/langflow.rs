@@ -359,7 +359,8 @@ impl AgentRuntime for LangflowRuntime {
         let (flow::Imported { flow, export }, mut report) = runtime::read(export)?;
         if !flow.flows.is_empty() {
             // It is given one flow of the file, and would not find those that this one runs.
-            let why = "this flow runs other flows of the file, and a Langflow server is given one alone";
+            let why = "this flow runs other flows of the file, and a Langflow server is given one alone; leave those \
+                       out that run others, or choose a flow that our engine runs whole";
             return Err(ImportRefused(why.to_owned()));
         }
         if report.verdict != FlowClass::Invalid {

@@ -9,8 +9,8 @@ use domain::view::agent::{FlowClass, FlowNode, FlowReport, RemoteRuntime};
 use domain::view::knowledge::{Citation, FoundPassage};
 use domain::view::trace::{TraceStep, TraceValue};
 use flow::{
-    Anthropic, EmbedError, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet, NodeClass,
-    Ollama, OpenAiCompatible, Passage, RetrieveError, Retriever, RunError, TurnsMemory, Verdict, WebPolicy,
+    Anthropic, EmbedError, Embedded, Engine, Event, EventSink, Flow, Gemini, GuardedWeb, ModelProvider, ModelSet,
+    NodeClass, Ollama, OpenAiCompatible, Passage, RetrieveError, Retriever, RunError, TurnsMemory, Verdict, WebPolicy,
 };
 use knowledge::{Embedder, Language};
 use services::ports::{
@@ -57,12 +57,15 @@ pub struct Meanings(pub Arc<dyn Embedder>);
 
 #[async_trait]
 impl flow::Embedder for Meanings {
-    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let mut vectors = Vec::with_capacity(texts.len());
+    async fn embed(&self, texts: &[&str]) -> Result<Embedded, EmbedError> {
+        let mut all = Embedded { vectors: Vec::with_capacity(texts.len()), tokens: 0 };
         for batch in texts.chunks(knowledge::embed::BATCH) {
-            vectors.extend(self.0.embed(batch).await.map_err(|error| EmbedError(error.to_string()))?);
+            let answer = self.0.embed_counted(batch).await;
+            let (vectors, tokens) = answer.map_err(|error| EmbedError(error.to_string()))?;
+            all.vectors.extend(vectors);
+            all.tokens = all.tokens.saturating_add(tokens);
         }
-        Ok(vectors)
+        Ok(all)
     }
 }
 

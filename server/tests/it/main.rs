@@ -4,6 +4,7 @@ mod access;
 mod app;
 mod bodies;
 mod extract;
+mod flow_meaning;
 mod gateway;
 mod guard;
 mod knowledge;

@@ -195,6 +195,45 @@ async fn a_foreign_flow_runs_on_the_server_only_where_its_provider_chose_that() 
     assert!(matches!(run(&without, chosen.flow, "hello").await, Err(RuntimeError::Failed(_))));
 }
 
+/// A flow that runs another one of its file.
+fn running(name: &str) -> Value {
+    let text = |value: &str| json!({"type": "str", "value": value, "show": true});
+    let mut flow = foreign_flow();
+    let template = json!({"flow_name_selected": text(name), "flow_id_selected": text("")});
+    let run = json!({"display_name": "Run", "template": template, "outputs": []});
+    let node = json!({"id": "run", "type": "genericNode", "data": {"id": "run", "type": "RunFlow", "node": run}});
+    flow["name"] = json!("Outer");
+    flow["data"]["nodes"].as_array_mut().expect("nodes").push(node);
+    flow
+}
+
+#[tokio::test]
+async fn a_file_with_several_flows_is_refused_for_a_server_in_words_that_say_what_to_do() {
+    let double = RunningDouble::start(Double::Lfx).await;
+    let runtime =
+        RoutedRuntime::new(&ModelSection::default(), &WebSection::default(), &double.settings()).expect("a runtime");
+    let named = |name: &str| {
+        let mut flow = foreign_flow();
+        flow["name"] = json!(name);
+        flow["id"] = json!(name);
+        flow
+    };
+    let refused = async |flows: Value| {
+        let export = json!({ "flows": flows }).to_string();
+        runtime.import(export.as_bytes(), RuntimeChoice::Remote).await.expect_err("it is refused").to_string()
+    };
+    assert_eq!(
+        refused(json!([named("One"), named("Two")])).await,
+        "the file holds 2 flows (One, Two); export the one that you want to import"
+    );
+    assert_eq!(
+        refused(json!([running("Inner"), named("Inner")])).await,
+        "this flow runs other flows of the file, and a Langflow server is given one alone; leave those out that run \
+         others, or choose a flow that our engine runs whole"
+    );
+    assert!(double.heard("").is_empty(), "the server has heard of none of them");
+}
+
 #[tokio::test]
 async fn a_flow_that_our_engine_runs_stays_with_it() {
     let double = RunningDouble::start(Double::Lfx).await;

@@ -102,7 +102,7 @@ fn environment_with_lfx() -> Result<PathBuf> {
             "lfx-bundles",
         ]);
         // What some of its components import and it does not bring along.
-        pip.args(["tabulate", "trustcall", "lxml", "faiss-cpu", "langchain-community", "json-repair"]);
+        pip.args(["tabulate", "trustcall", "lxml", "faiss-cpu", "langchain-community", "json-repair", "jq"]);
         vec![pip]
     })
 }

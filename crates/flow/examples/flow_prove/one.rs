@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use flow::{
-    Databases, EmbedError, Embedder, Engine, GuardedWeb, ModelSet, NoEvents, OpenAiCompatible, RunRequest, SqlError,
-    TurnsMemory, Web, WebError, WebPolicy, WebRequest, WebResponse,
+    Databases, EmbedError, Embedded, Embedder, Engine, GuardedWeb, ModelSet, NoEvents, OpenAiCompatible, RunRequest,
+    SqlError, TurnsMemory, Web, WebError, WebPolicy, WebRequest, WebResponse,
 };
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -83,10 +83,11 @@ struct Vectors {
 
 #[async_trait]
 impl Embedder for Vectors {
-    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn embed(&self, texts: &[&str]) -> Result<Embedded, EmbedError> {
         let failed = |error: reqwest::Error| EmbedError(error.to_string());
         let asked = self.client.post(format!("{}/api/embed", self.server)).json(&json!({"input": texts}));
         let answer: Value = asked.send().await.map_err(failed)?.json().await.map_err(failed)?;
-        serde_json::from_value(answer["embeddings"].clone()).map_err(|error| EmbedError(error.to_string()))
+        let vectors = serde_json::from_value(answer["embeddings"].clone());
+        Ok(Embedded { vectors: vectors.map_err(|error| EmbedError(error.to_string()))?, tokens: 0 })
     }
 }

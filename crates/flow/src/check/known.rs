@@ -1,6 +1,6 @@
 //! Component types of Langflow that this engine does not run, and what to say about each.
 
-use super::{Need, NeedKind, knowledge_base_name};
+use super::{Need, NeedKind};
 use crate::flow::Node;
 
 /// Components whose purpose is to execute code that somebody typed.
@@ -23,8 +23,7 @@ const NEVER: [&str; 16] = [
     "PythonAstREPLTool",
 ];
 
-const WEB: [&str; 5] = ["WikipediaAPI", "GoogleSearchAPI", "SerpAPI", "WikidataAPI", "YfinanceComponent"];
-const KNOWLEDGE: [&str; 2] = ["KnowledgeIngestion", "KBIngestion"];
+const WEB: [&str; 3] = ["GoogleSearchAPI", "SerpAPI", "WikidataAPI"];
 const VECTORS: [&str; 9] = [
     "AstraDB",
     "AstraVectorStoreComponent",
@@ -36,9 +35,6 @@ const VECTORS: [&str; 9] = [
     "Redis",
     "AstraDBGraph",
 ];
-const OTHERS: [&str; 2] = ["SubFlow", "FlowTool"];
-const WAITING: [&str; 1] = ["HumanInput"];
-const SIGNALS: [&str; 2] = ["Listen", "Notify"];
 
 /// Says why a node must not run at all; none when it is not one of those.
 pub(super) fn never(node: &Node, component: &str) -> Option<(String, String)> {
@@ -61,11 +57,6 @@ pub(super) fn unsupported(component: &str) -> (String, String) {
     const REMOTE: &str = "or run the flow on a remote Langflow.";
     let (reason, advice) = if WEB.contains(&component) {
         ("it reads from a service that this engine does not know", format!("Use Web Search or URL instead, {REMOTE}"))
-    } else if KNOWLEDGE.contains(&component) {
-        (
-            "it adds to a knowledge base inside Langflow, which is not part of an export",
-            format!("Remove it; documents that a buyer adds reach the model by themselves. Or {}", &REMOTE[3..]),
-        )
     } else if VECTORS.contains(&component) {
         (
             "it keeps its index in a service that this engine does not know",
@@ -73,21 +64,6 @@ pub(super) fn unsupported(component: &str) -> (String, String) {
                 "Use Knowledge, FAISS or Chroma instead; documents that a buyer adds are searched by them. Or {}",
                 &REMOTE[3..]
             ),
-        )
-    } else if OTHERS.contains(&component) {
-        (
-            "it runs another flow in a way of older versions, which this engine does not have",
-            format!("Use Run Flow instead, {REMOTE}"),
-        )
-    } else if WAITING.contains(&component) {
-        (
-            "it waits until a person has answered, and a run here ends with its answer",
-            format!("Let the flow ask, and go on with what the person says next, {REMOTE}"),
-        )
-    } else if SIGNALS.contains(&component) {
-        (
-            "it is connected by a name and not by a line, so nobody sees what waits for what",
-            format!("Connect the components with a line instead, {REMOTE}"),
         )
     } else {
         ("this engine does not have this component", format!("Replace it by one that runs here, {REMOTE}"))
@@ -98,13 +74,7 @@ pub(super) fn unsupported(component: &str) -> (String, String) {
 /// Returns what a node that is not run here would need.
 pub(super) fn needs(node: &Node, component: &str) -> Vec<Need> {
     let need = |kind, name: String| Need { kind, name, detail: String::new(), nodes: vec![node.id.clone()] };
-    if WEB.contains(&component) {
-        vec![need(NeedKind::Web, String::new())]
-    } else if KNOWLEDGE.contains(&component) {
-        vec![need(NeedKind::KnowledgeBase, knowledge_base_name(node))]
-    } else {
-        Vec::new()
-    }
+    if WEB.contains(&component) { vec![need(NeedKind::Web, String::new())] } else { Vec::new() }
 }
 
 fn is_stdio(node: &Node) -> bool {

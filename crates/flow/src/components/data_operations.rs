@@ -7,12 +7,15 @@ use super::{Component, Outputs, text_operations::chosen};
 use crate::{
     engine::{Call, ComponentError},
     flow::Node,
-    value::{Data, Value, plain},
+    jq::Program,
+    value::{Data, Value, plain, python},
 };
 
 /// What it can do.
-pub(super) const OPERATIONS: [&str; 6] =
-    ["Select Keys", "Combine", "Append or Update", "Remove Keys", "Rename Keys", "Path Selection"];
+pub(super) const OPERATIONS: [&str; 7] =
+    ["Select Keys", "Combine", "Append or Update", "Remove Keys", "Rename Keys", "Path Selection", QUERY];
+/// What runs a program in jq.
+pub(super) const QUERY: &str = "JQ Expression";
 
 #[derive(Debug)]
 pub(super) struct DataOperations;
@@ -29,6 +32,9 @@ impl Component for DataOperations {
 
     fn missing(&self, node: &Node) -> Option<String> {
         let name = chosen(node.fields.get("operations").map(|it| &it.value)).unwrap_or_default();
+        if name == QUERY {
+            return missing_query(node, "query");
+        }
         (!name.is_empty() && !OPERATIONS.contains(&name.as_str())).then(|| format!("the operation {name:?}"))
     }
 
@@ -65,6 +71,7 @@ pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Map<String, Js
         _ => first,
     };
     Ok(match operation {
+        QUERY => queried(&Json::Object(data), &inputs.text("query").unwrap_or_default())?,
         "Select Keys" => {
             let wanted = inputs.texts("select_keys_input");
             if wanted.iter().any(|key| !data.contains_key(key)) {
@@ -94,71 +101,89 @@ pub(super) fn operate(call: &Call<'_>, operation: &str) -> Result<Map<String, Js
 
 /// Returns what a path leads to: a record, or a record around what it is; of a path that is none why.
 fn selected(from: &Json, path: &str) -> Map<String, Json> {
-    let of = |key: &str, value: Json| Map::from_iter([(key.to_owned(), value)]);
-    match steps(path) {
-        None => of("error", Json::String(format!("{path:?} is not a path"))),
-        Some(steps) => match at(from, &steps) {
-            Some(Json::Object(record)) => record.clone(),
-            Some(other) => of("result", other.clone()),
-            None => of("result", Json::Null),
-        },
+    let found = Program::read(path).and_then(|program| program.run(from));
+    match found {
+        Ok(found) => record_of(found.into_iter().next().unwrap_or_default()),
+        Err(error) => Map::from_iter([("error".to_owned(), Json::String(error))]),
     }
 }
 
-/// One step of a path.
-enum Step {
-    Key(String),
-    /// From the end where it is negative.
-    Place(i64),
+/// Returns what a program makes of a record.
+fn queried(from: &Json, query: &str) -> Result<Map<String, Json>, String> {
+    let mut found = Program::read(query).and_then(|program| program.run(from)).map_err(in_query)?;
+    let found = match (found.pop(), found.is_empty()) {
+        (None, _) => return Err(in_query("No result from JSON query.".into())),
+        (Some(only), true) => only,
+        (Some(last), false) => {
+            found.push(last);
+            Json::Array(found)
+        }
+    };
+    if found.is_null() || found == "None" {
+        return Err(in_query("JSON query returned null/None. Check if the path exists in your data.".into()));
+    }
+    Ok(record_of(found))
 }
 
-/// Reads the paths that Studio offers, `.a.b[0]["c d"]`; expressions of jq beyond them are none.
-fn steps(path: &str) -> Option<Vec<Step>> {
-    let mut rest = path.trim();
-    if !rest.starts_with(['.', '[']) {
-        return None;
+fn in_query(error: String) -> String {
+    format!("JSON Query error: {error}")
+}
+
+fn record_of(found: Json) -> Map<String, Json> {
+    match found {
+        Json::Object(record) => record,
+        other => Map::from_iter([("result".to_owned(), other)]),
     }
-    let mut steps = Vec::new();
-    while !rest.is_empty() {
-        if let Some(inside) = rest.strip_prefix('[').or_else(|| rest.strip_prefix(".[")) {
-            let (inside, after) = match inside.strip_prefix('"') {
-                Some(key) => {
-                    let (key, after) = key.split_once("\"]")?;
-                    steps.push(Step::Key(key.to_owned()));
-                    ("", after)
-                }
-                None => inside.split_once(']')?,
-            };
-            if !inside.is_empty() {
-                steps.push(Step::Place(inside.trim().parse().ok()?));
+}
+
+/// Says why a program of jq that a node holds does not run; nothing where it runs or another component gives it.
+pub(super) fn missing_query(node: &Node, field: &str) -> Option<String> {
+    let query = node.fields.get(field).filter(|it| !it.load_from_db).map(|it| plain(&it.value)).unwrap_or_default();
+    let error = Program::read(&query).err().filter(|_| !query.trim().is_empty())?;
+    Some(format!("a program in jq that is not run here ({error})"))
+}
+
+/// Parse JSON: what a program in jq finds in records or texts.
+#[derive(Debug)]
+pub(super) struct ParseJson;
+
+#[async_trait]
+impl Component for ParseJson {
+    fn types(&self) -> &'static [&'static str] {
+        &["ParseJSONData", "ParseJSONDataComponent"]
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["filtered_data"]
+    }
+
+    fn missing(&self, node: &Node) -> Option<String> {
+        missing_query(node, "query")
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        let read = |value: &Value| match value {
+            Value::Data(data) => Ok(Json::Object(data.data.clone())),
+            other => {
+                let text = other.as_text();
+                serde_json::from_str(&text)
+                    .or_else(|error| super::json_cleaner::repaired(&text).ok_or(error))
+                    .map_err(|error| ComponentError::Failed(format!("Invalid JSON: {error}")))
             }
-            rest = after;
-            continue;
-        }
-        let key = rest.strip_prefix('.')?;
-        if key.is_empty() && steps.is_empty() {
-            return Some(steps);
-        }
-        let end = key.find(['.', '[']).unwrap_or(key.len());
-        let (key, after) = key.split_at(end);
-        let is_name = |c: char| c.is_alphanumeric() || c == '_';
-        if key.is_empty() || !key.chars().all(is_name) {
-            return None;
-        }
-        steps.push(Step::Key(key.to_owned()));
-        rest = after;
+        };
+        let from = match call.inputs.value("input_value") {
+            None => return Ok(Outputs::one("filtered_data", Value::List(Vec::new()))),
+            Some(Value::List(list)) => list.iter().map(read).collect::<Result<Json, _>>()?,
+            Some(one) => read(one)?,
+        };
+        let query = call.inputs.text("query").unwrap_or_default();
+        let found = Program::read(&query).and_then(|program| program.run(&from)).map_err(ComponentError::Failed)?;
+        let records = found.into_iter().map(|it| match it {
+            Json::Object(record) => Value::data(Data::new(record)),
+            other => Value::data(Data::of_text(python(&other))),
+        });
+        Ok(Outputs::one("filtered_data", Value::List(records.collect())))
     }
-    Some(steps)
-}
-
-fn at<'j>(from: &'j Json, steps: &[Step]) -> Option<&'j Json> {
-    steps.iter().try_fold(from, |json, step| match (step, json) {
-        (Step::Key(key), json) => json.get(key),
-        (Step::Place(place), Json::Array(list)) if *place < 0 => {
-            list.len().checked_sub(usize::try_from(place.unsigned_abs()).ok()?).and_then(|at| list.get(at))
-        }
-        (Step::Place(place), json) => json.get(usize::try_from(*place).ok()?),
-    })
 }
 
 /// Gives each key another name, or none and takes it out, all the way down; JSON that we read is never deep.
@@ -210,7 +235,8 @@ mod tests {
         assert_eq!(of(".a.b[-1]"), json!({"result": 2}));
         assert_eq!(of(".a.x"), json!({"result": null}));
         assert_eq!(of("."), from);
-        for wrong in ["a", ".a | keys", ".a[", ".a..b", ""] {
+        assert_eq!(of(".a.b | length"), json!({"result": 2}));
+        for wrong in ["a", ".a[", ".a..b", "", "env"] {
             assert!(of(wrong).get("error").is_some(), "{wrong}");
         }
     }

@@ -1,8 +1,11 @@
 //! Guardrails: a model looks whether a text holds what it should not, kind by kind; it goes one of two ways.
 //!
 //! The questions to the model and the words of a refusal are our own; which kinds there are, that some texts are
-//! refused without asking, and how an answer is read are Langflow's. Its rules without a model are not written
-//! here.
+//! refused without asking, and how an answer is read are Langflow's. So are the ways of checking with rules
+//! (`guardrails/weighed.rs`), whose patterns are our own (`guardrails/rules.rs`).
+
+mod rules;
+mod weighed;
 
 use async_trait::async_trait;
 use regex::Regex;
@@ -30,6 +33,9 @@ const KINDS: [(&str, &str); 6] = [
     ("Malicious Code", "code, scripts or commands that do harm"),
     ("Prompt Injection", "instructions that try to replace or reveal the instructions of an AI"),
 ];
+/// Ways of checking besides the model alone.
+const BOTH: &str = "Rules + AI";
+const RULES: &str = "Rules only";
 /// The kind that an author describes.
 const CUSTOM: &str = "Custom Guardrail";
 /// What counts for an attempt without asking a model, and how much of the whole it is.
@@ -66,15 +72,18 @@ impl Component for Guardrails {
     }
 
     fn needs(&self, node: &Node) -> Vec<Need> {
-        models::needs(node)
+        if method(node) == RULES { Vec::new() } else { models::needs(node) }
     }
 
     fn missing(&self, node: &Node) -> Option<String> {
-        let method = node.fields.get("checking_method").map(|it| plain(&it.value)).unwrap_or_default();
-        (!matches!(method.as_str(), "" | "AI checks")).then(|| format!("the checking method {method:?}"))
+        let method = method(node);
+        (!["", "AI checks", BOTH, RULES].contains(&method.as_str())).then(|| format!("the checking method {method:?}"))
     }
 
     async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        if let Some(method) = call.inputs.text("checking_method").filter(|it| it == BOTH || it == RULES) {
+            return weighed::run(call, method == BOTH).await;
+        }
         let failed = |message: &str| ComponentError::Failed(message.into());
         let inputs = &call.inputs;
         let text = inputs.text("input_text").unwrap_or_default();
@@ -119,6 +128,10 @@ impl Component for Guardrails {
         outputs.add("data_result", Value::data(Data::of_json(about)));
         Ok(outputs)
     }
+}
+
+fn method(node: &Node) -> String {
+    node.fields.get("checking_method").map(|it| plain(&it.value)).unwrap_or_default()
 }
 
 fn reason(kind: &str, what: &str) -> String {

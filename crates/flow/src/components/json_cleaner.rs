@@ -52,7 +52,7 @@ impl Component for JsonCleaner {
 
 /// Reads JSON, and what nearly is: other quotes or none, commas too many or too few, what was left open, comments,
 /// Python's words. None where it is nested too deep.
-fn repaired(text: &str) -> Option<Json> {
+pub(super) fn repaired(text: &str) -> Option<Json> {
     if let Ok(json) = serde_json::from_str(text) {
         return Some(json);
     }

@@ -32,6 +32,9 @@ impl Component for Operations {
             data_operations::OPERATIONS.as_slice(),
             dataframe_operations::OPERATIONS.as_slice(),
         ];
+        if name == data_operations::QUERY {
+            return data_operations::missing_query(node, "query");
+        }
         let is_written = name.is_empty() || all.iter().any(|it| it.contains(&name.as_str()));
         (!is_written).then(|| format!("the operation {name:?}"))
     }

@@ -1,4 +1,4 @@
-//! Run Flow: another flow of the same export, for its answer or as a tool.
+//! Run Flow, Sub Flow and Flow as Tool: another flow of the same export, for its answer or as a tool.
 //!
 //! It runs inside of the same run: limits, tokens and files are counted together. It has no conversation of its
 //! own, and what its outputs say is what it gives, not what the person reads. Where the person reads that in turn,
@@ -90,6 +90,111 @@ impl Component for RunFlow {
     }
 }
 
+/// Sub Flow: what was before Run Flow. What its outputs say are the items of a list.
+#[derive(Debug)]
+pub(super) struct SubFlow;
+
+#[async_trait]
+impl Component for SubFlow {
+    fn types(&self) -> &'static [&'static str] {
+        &["SubFlow", "SubFlowComponent"]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Model
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["flow_outputs"]
+    }
+
+    fn typed(&self) -> &'static [&'static str] {
+        &["flow_name"]
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        let flow = target(call.node, call.flows())?;
+        let fields = call.node.fields.keys().filter(|name| name.contains('|'));
+        let told = fields.filter_map(|name| Some((name.replacen('|', "~", 1), json!(call.inputs.text(name)?))));
+        let (said, tweaks) = told_to(flow, told);
+        let given = call.run_flow(flow, said, tweaks).await?;
+        let said = given.iter().filter_map(|(_, it)| it.message()).map(|it| Value::text(it.text.clone()));
+        Ok(Outputs::one("flow_outputs", Value::List(said.collect())))
+    }
+}
+
+/// Flow as Tool: another flow for an agent, as it was before Run Flow.
+#[derive(Debug)]
+pub(super) struct FlowAsTool;
+
+#[async_trait]
+impl Component for FlowAsTool {
+    fn types(&self) -> &'static [&'static str] {
+        &["FlowTool", "FlowToolComponent"]
+    }
+
+    fn tools(&self) -> &'static [(&'static str, &'static str)] {
+        &[("", "")]
+    }
+
+    fn brings_own_tools(&self) -> bool {
+        true
+    }
+
+    fn typed(&self) -> &'static [&'static str] {
+        &["flow_name", "tool_name"]
+    }
+
+    fn missing(&self, node: &Node) -> Option<String> {
+        let ends = node.fields.get("return_direct").is_some_and(|field| field.value == true);
+        ends.then(|| "an answer of the agent that is what the flow says".into())
+    }
+
+    async fn bring_tools(&self, call: &Call<'_>) -> Result<Vec<Arc<Tool>>, ComponentError> {
+        let flow = target(call.node, call.flows())?;
+        let fields = inputs(flow).map(|node| {
+            let about = json!({"type": "string", "default": "", "description": node.description});
+            (argument(node), about)
+        });
+        let parameters = json!({"type": "object", "properties": fields.collect::<Map<String, Json>>()});
+        let name = call.inputs.text("tool_name").unwrap_or_else(|| flow.name.clone());
+        let description = call.inputs.text("tool_description").unwrap_or_else(|| flow.description.clone());
+        let schema = ToolSchema { name: tool_name(&name), description, parameters };
+        let runs = Arc::new(OldFlowTool { node: call.node.clone() });
+        Ok(vec![Arc::new(Tool { schema, node: call.node.id.clone(), runs })])
+    }
+
+    async fn run(&self, _: &Call<'_>) -> Result<Outputs, ComponentError> {
+        Err(ComponentError::Failed("it is a tool, and no agent holds it".into()))
+    }
+}
+
+/// Returns the argument of a Flow as Tool that is told to an input of the flow.
+fn argument(node: &Node) -> String {
+    node.display_name.to_lowercase().replace(' ', "_")
+}
+
+/// The tool of a Flow as Tool.
+struct OldFlowTool {
+    node: Node,
+}
+
+#[async_trait]
+impl ToolRunner for OldFlowTool {
+    async fn run(&self, used: ToolUse<'_>) -> Result<Value, ComponentError> {
+        let call = Call::tool(&self.node, crate::engine::Inputs::default(), "", &used);
+        let flow = target(&self.node, call.flows())?;
+        let told = inputs(flow).filter_map(|node| {
+            let said = used.arguments.get(&argument(node))?;
+            Some((format!("{}{BETWEEN}input_value", node.id), said.clone()))
+        });
+        let (said, tweaks) = told_to(flow, told);
+        let given = call.run_flow(flow, said, tweaks).await?;
+        let said: Vec<&str> = given.iter().filter_map(|(_, it)| it.message()).map(|it| it.text.as_str()).collect();
+        Ok(Value::text(format!("Flow run output:\n{}", said.join("\n"))))
+    }
+}
+
 /// The name of a flow that a node runs.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowName {
@@ -116,11 +221,15 @@ impl std::fmt::Display for FlowName {
 
 /// Returns which flow a node runs; none of a node that runs none.
 pub(crate) fn named(node: &Node) -> Option<FlowName> {
-    if !RunFlow.types().contains(&super::bare(&node.component)) {
-        return None;
-    }
+    let bare = super::bare(&node.component);
     let text = |name: &str| node.fields.get(name).map(|it| plain(&it.value)).unwrap_or_default();
-    Some(FlowName { id: text("flow_id_selected"), name: text("flow_name_selected") })
+    if RunFlow.types().contains(&bare) {
+        Some(FlowName { id: text("flow_id_selected"), name: text("flow_name_selected") })
+    } else if SubFlow.types().contains(&bare) || FlowAsTool.types().contains(&bare) {
+        Some(FlowName { id: String::new(), name: text("flow_name") })
+    } else {
+        None
+    }
 }
 
 /// Finds the place of the flow that a node runs.

@@ -11,7 +11,7 @@ use super::{Component, Outputs, memory_base::words};
 use crate::{
     check::{Need, NeedKind},
     engine::{Call, ComponentError},
-    flow::Node,
+    flow::{Flow, Node},
     value::{Data, Value, plain},
 };
 
@@ -79,6 +79,10 @@ impl Component for VectorStore {
         }]
     }
 
+    fn is_filled_by_flow(&self, flow: &Flow, node: &Node) -> bool {
+        flow.edges.iter().any(|edge| edge.target == node.id && edge.field == "ingest_data")
+    }
+
     fn missing(&self, node: &Node) -> Option<String> {
         let text = |name: &str| node.fields.get(name).map(|it| plain(&it.value)).filter(|it| !it.is_empty());
         if text("chroma_server_host").is_some() {
@@ -118,21 +122,36 @@ async fn search(call: &Call<'_>, question: &str, most: usize) -> Result<Vec<Map<
             })
             .collect());
     }
+    let texts: Vec<&str> = documents.iter().map(|(text, _)| text.as_str()).collect();
+    let places = closest(call, question, &texts, most).await?;
+    Ok(places.into_iter().map(|at| documents[at].1.clone()).collect())
+}
+
+/// Returns the places of the texts that are closest to a question, the closest first.
+pub(super) async fn closest(
+    call: &Call<'_>,
+    question: &str,
+    texts: &[&str],
+    most: usize,
+) -> Result<Vec<usize>, ComponentError> {
+    if texts.is_empty() || question.trim().is_empty() {
+        return Ok((0..texts.len().min(most)).collect());
+    }
     let mut places: Vec<(f64, usize)> = if call.can_embed() {
-        let mut texts: Vec<&str> = documents.iter().map(|(text, _)| text.as_str()).collect();
-        texts.push(question);
-        let mut vectors = call.embed(&texts).await?;
+        let mut asked = texts.to_vec();
+        asked.push(question);
+        let mut vectors = call.embed(&asked).await?;
         let wanted = vectors.pop().unwrap_or_default();
         vectors.iter().enumerate().map(|(at, it)| (distance(it, &wanted), at)).collect()
     } else {
         let wanted = words(question);
         let shared = |text: &str| u32::try_from(words(text).intersection(&wanted).count()).unwrap_or(u32::MAX);
-        let places = documents.iter().enumerate().map(|(at, (text, _))| (-f64::from(shared(text)), at));
+        let places = texts.iter().enumerate().map(|(at, text)| (-f64::from(shared(text)), at));
         places.filter(|(score, _)| *score < 0.0).collect()
     };
     // Of equally close ones the first.
     places.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    Ok(places.into_iter().take(most).map(|(_, at)| documents[at].1.clone()).collect())
+    Ok(places.into_iter().take(most).map(|(_, at)| at).collect())
 }
 
 /// Returns a document's text, and the record that is found of it: its other fields, and the text as the last.

@@ -9,7 +9,7 @@ use crate::{
     check::Need,
     engine::{Call, ComponentError},
     flow::Node,
-    value::{Data, Value},
+    value::{Data, Value, plain},
     web::WebRequest,
 };
 
@@ -52,6 +52,58 @@ impl Component for Wikipedia {
         let rows = search(call).await.map_err(ComponentError::Failed)?;
         Ok(Outputs::one("dataframe", Value::table(rows)))
     }
+}
+
+/// Wikipedia API: what was before it, which an agent has as a tool.
+#[derive(Debug)]
+pub(super) struct WikipediaApi;
+
+#[async_trait]
+impl Component for WikipediaApi {
+    fn types(&self) -> &'static [&'static str] {
+        &["WikipediaAPI", "WikipediaAPIComponent"]
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        &["api_run_model", "api_build_tool"]
+    }
+
+    fn tools(&self) -> &'static [(&'static str, &'static str)] {
+        &[("wikipedia", "api_build_tool")]
+    }
+
+    fn takes(&self) -> &'static [(&'static str, &'static str)] {
+        &[("query", "input_value")]
+    }
+
+    fn needs(&self, node: &Node) -> Vec<Need> {
+        vec![web(node)]
+    }
+
+    fn missing(&self, node: &Node) -> Option<String> {
+        Wikipedia.missing(node)
+    }
+
+    async fn run(&self, call: &Call<'_>) -> Result<Outputs, ComponentError> {
+        let rows = search(call).await.map_err(ComponentError::Failed)?;
+        if call.is_tool() {
+            let kept = call.inputs.count("doc_content_chars_max").unwrap_or(CHARACTERS);
+            return Ok(Outputs::one("api_build_tool", Value::text(summaries(&rows, kept))));
+        }
+        let records = rows.into_iter().map(|row| Value::data(Data::new(row)));
+        Ok(Outputs::one("api_run_model", Value::List(records.collect())))
+    }
+}
+
+/// Writes what an agent reads of pages: each with its name and its summary.
+fn summaries(rows: &[Map<String, Json>], kept: u64) -> String {
+    let of = |row: &Map<String, Json>, name: &str| row.get(name).map(plain).unwrap_or_default();
+    let pages = rows.iter().map(|row| format!("Page: {}\nSummary: {}", of(row, "title"), of(row, "summary")));
+    let text = pages.collect::<Vec<_>>().join("\n\n");
+    if text.is_empty() {
+        return "No good Wikipedia Search Result was found".into();
+    }
+    text.chars().take(usize::try_from(kept).unwrap_or(usize::MAX)).collect()
 }
 
 async fn search(call: &Call<'_>) -> Result<Vec<Map<String, Json>>, String> {

@@ -4,6 +4,7 @@
 //! [`Call::use_tool`], which count, limit and record; a component that went around them would escape the limits.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -23,13 +24,13 @@ use super::{
     tweaks::Tweaked,
 };
 use crate::{
-    components::Outputs,
+    components::{Outputs, human_input::Decided},
     flow::{Flow, Node},
     memory::{NoMemory, Role, Turn},
     model::{ModelAnswer, ModelChoice, ModelError, ModelRequest, Resolved, TokenSink, Usage},
     retrieve::Passage,
     tool::{Tool, shown_to_model},
-    value::Value,
+    value::{Data, Value},
     web::{WebError, WebRequest, WebResponse},
 };
 
@@ -58,6 +59,9 @@ pub(crate) struct Context<'r> {
     flows: &'r [Flow],
     /// Whether a person hears what it says; nobody hears a flow that is a tool.
     is_heard: bool,
+    /// What a person has decided in earlier runs, by node, and which nodes do not run again for that.
+    decided: BTreeMap<String, Decided>,
+    settled: Vec<bool>,
 }
 
 /// What a run took so far, the flows that it runs inside of it included.
@@ -72,7 +76,12 @@ struct Counted {
     /// The steps that have begun and not ended, each with when it began.
     under_way: Mutex<Vec<StepTrace>>,
     files: Mutex<Vec<WrittenFile>>,
+    /// What was added to knowledge bases, by their names.
+    added: Mutex<HashMap<String, Vec<Addition>>>,
 }
+
+/// A text that was added to a knowledge base, and what is known of it.
+pub(crate) type Addition = (String, Map<String, Json>);
 
 impl<'r> Context<'r> {
     pub(super) fn new(
@@ -94,7 +103,19 @@ impl<'r> Context<'r> {
             inner_messages: Mutex::default(),
             flows,
             is_heard: true,
+            decided: BTreeMap::new(),
+            settled: Vec::new(),
         }
+    }
+
+    /// Goes on with what a person has decided: what only led to the questions does not run again.
+    pub(super) fn resuming(self, decided: BTreeMap<String, Decided>, settled: Vec<bool>) -> Self {
+        Self { decided, settled, ..self }
+    }
+
+    /// Tells whether a node of the plan has had its turn in an earlier run.
+    pub(super) fn is_settled(&self, index: usize) -> bool {
+        self.settled.get(index).copied().unwrap_or(false)
     }
 
     /// Makes the context of a flow that this one runs: another request, and what it takes counts here.
@@ -194,6 +215,19 @@ impl<'r> Context<'r> {
     fn ask_model(&self) -> Result<(), ComponentError> {
         if self.spent.model_calls.fetch_add(1, Ordering::Relaxed) >= self.limits.model_calls {
             return Err(limit(Limit::ModelCalls(self.limits.model_calls)));
+        }
+        Ok(())
+    }
+
+    /// Counts tokens that a model took.
+    fn used(&self, more: Usage) -> Result<(), ComponentError> {
+        let used = {
+            let mut usage = lock(&self.spent.usage);
+            usage.add(more);
+            usage.input_tokens.saturating_add(usage.output_tokens)
+        };
+        if used > self.limits.tokens {
+            return Err(limit(Limit::Tokens(self.limits.tokens)));
         }
         Ok(())
     }
@@ -307,6 +341,16 @@ impl<'c> Call<'c> {
         self.context.request
     }
 
+    /// Returns what a person has decided at this node.
+    pub(crate) fn decided(&self) -> Option<&Decided> {
+        self.context.decided.get(&self.node.id)
+    }
+
+    /// Tells whether anything reads what it gives.
+    pub(crate) fn has_followers(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
     /// Tells whether an agent called it.
     pub(crate) fn is_tool(&self) -> bool {
         self.is_tool
@@ -382,14 +426,7 @@ impl<'c> Call<'c> {
             }
         }
         let answer = answer.map_err(ComponentError::Model)?;
-        let used = {
-            let mut usage = lock(&context.spent.usage);
-            usage.add(answer.usage);
-            usage.input_tokens.saturating_add(usage.output_tokens)
-        };
-        if used > context.limits.tokens {
-            return Err(limit(Limit::Tokens(context.limits.tokens)));
-        }
+        context.used(answer.usage)?;
         if answer.text.len() > context.limits.held_bytes {
             return Err(limit(Limit::AnswerBytes(context.limits.held_bytes)));
         }
@@ -434,12 +471,17 @@ impl<'c> Call<'c> {
             context.ask_model()?;
             let asked = context.elapsed();
             let answer = embedder.embed(batch).await;
+            let usage = Usage { input_tokens: answer.as_ref().map_or(0, |it| it.tokens), ..Usage::default() };
             {
                 let mut spent = lock(&self.spent);
                 spent.model_calls += 1;
                 spent.model_us = spent.model_us.saturating_add(micros(context.elapsed().saturating_sub(asked)));
+                if usage.input_tokens > 0 {
+                    spent.usage.get_or_insert_default().add(usage);
+                }
             }
-            let answer = answer.map_err(|error| ComponentError::Failed(error.to_string()))?;
+            let answer = answer.map_err(|error| ComponentError::Failed(error.to_string()))?.vectors;
+            context.used(usage)?;
             if answer.len() != batch.len() {
                 return Err(ComponentError::Failed("the embedding model answered with too few vectors".into()));
             }
@@ -527,6 +569,19 @@ impl<'c> Call<'c> {
         };
         let found = retriever.passages(question, most).await;
         found.map_err(|error| ComponentError::Failed(format!("the knowledge could not be searched: {error}")))
+    }
+
+    /// Returns what this run added to a knowledge base.
+    pub(crate) fn added_to(&self, base: &str) -> Vec<Addition> {
+        lock(&self.context.spent.added).get(base).cloned().unwrap_or_default()
+    }
+
+    /// Adds texts to a knowledge base, for the time of this run.
+    pub(crate) fn add_to(&self, base: &str, new: Vec<Addition>) -> Result<(), ComponentError> {
+        let bytes = new.iter().map(|(text, about)| text.len() + Value::data(Data::new(about.clone())).bytes()).sum();
+        self.context.hold(bytes).map_err(ComponentError::Run)?;
+        lock(&self.context.spent.added).entry(base.to_owned()).or_default().extend(new);
+        Ok(())
     }
 
     /// Returns a file that the caller gave to the run.

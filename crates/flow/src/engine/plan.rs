@@ -220,6 +220,10 @@ impl<'f> Plan<'f> {
         }
         // The waits that were added could have made a circle.
         let waits = self.nodes.iter().enumerate().flat_map(|(from, it)| it.followers.iter().map(move |to| (from, *to)));
+        if let Some(asks) = self.nodes.iter().position(|it| !it.inside.is_empty() && it.node.component == "HumanInput")
+        {
+            return Err(invalid(self, asks, "asks a person inside of a loop, which a run here cannot"));
+        }
         match finds_cycle(self.nodes.len(), waits) {
             Some(at) => Err(invalid(self, at, "waits for the loop that it is in")),
             None => Ok(()),
@@ -243,6 +247,25 @@ impl<'f> Plan<'f> {
             }
         }
         seen
+    }
+
+    /// Tells of each node whether it has had its turn, when people have decided at some nodes: only what the last
+    /// decision leads to runs, and what that needs besides.
+    pub(crate) fn settled_by(&self, last: &str, is_decided: impl Fn(&Node) -> bool) -> Vec<bool> {
+        let Some(last) = self.nodes.iter().position(|it| it.node.id == last) else {
+            return vec![false; self.nodes.len()];
+        };
+        let mut needed = self.reached(vec![last]);
+        let mut queue: Vec<usize> = (0..needed.len()).filter(|at| needed[*at] && *at != last).collect();
+        while let Some(at) = queue.pop() {
+            for (from, _) in &self.nodes[at].arriving {
+                // What was decided is known, whatever it was about.
+                if !std::mem::replace(&mut needed[*from], true) && !is_decided(self.nodes[*from].node) {
+                    queue.push(*from);
+                }
+            }
+        }
+        needed.into_iter().map(|it| !it).collect()
     }
 
     /// A model speaks when an output hears it without another model in between.

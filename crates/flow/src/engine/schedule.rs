@@ -16,7 +16,7 @@ use super::{
     tweaks::Tweaked,
 };
 use crate::{
-    components::{Kind, Outputs},
+    components::{Kind, Outputs, human_input::QUESTION},
     flow::Flow,
     tool,
     value::{Data, Value},
@@ -61,6 +61,10 @@ fn said(results: &[Option<Arc<Outputs>>]) -> Vec<OutputMessage> {
 
 /// What the person reads: chat outputs, or text outputs where there is no chat.
 fn answer(messages: &[OutputMessage]) -> String {
+    // A question to the person is the whole answer: by its end it is known again when they answer.
+    if let Some(question) = messages.iter().find(|it| it.kind == QUESTION) {
+        return question.text.clone();
+    }
     let chats = messages.iter().any(|it| it.kind == "chat");
     let said: Vec<&str> = messages
         .iter()
@@ -99,6 +103,9 @@ impl<'s> Schedule<'s> {
             }
         }
         let mut skipped = self.unreachable(&members, &results);
+        for (index, skip) in skipped.iter_mut().enumerate() {
+            *skip |= context.is_settled(index);
+        }
         let mut running = FuturesUnordered::new();
 
         // The input is alone in the first layer: a memory that is read beside it would miss the message.
@@ -119,7 +126,12 @@ impl<'s> Schedule<'s> {
                 }
             }
             let Some((index, outcome, trace)) = running.next().await else {
-                break;
+                // The input had its turn before, so nothing waits for it.
+                if held_back.is_empty() {
+                    break;
+                }
+                ready.append(&mut held_back);
+                continue;
             };
             context.finished(trace).await;
             let outputs = outcome?;

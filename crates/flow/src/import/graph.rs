@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ImportError,
     handles::{self, string, strings},
-    limits,
+    limits, signals,
 };
 use crate::flow::{Edge, Field, Flow, Node, Output, Position, RemovedSecret};
 
@@ -47,6 +47,7 @@ pub(super) fn build(
         }
     }
     flow.edges = edges;
+    signals::connect(&mut flow)?;
     notes.truncate(50);
     flow.notes = notes;
     Ok(flow)

@@ -159,7 +159,7 @@ fn code_and_programs_are_never_run() {
 
 #[test]
 fn a_part_of_a_known_component_that_is_not_here_is_said_before_a_run() {
-    let knowledge = json!({"mode": "Ingest", "knowledge_base": "x"});
+    let knowledge = json!({"mode": "Retrieve", "knowledge_base": "x", "metadata_filter": "{\"a\": 1}"});
     let nodes = vec![
         node("in", "ChatInput", json!({"input_value": ""})),
         node("kb", "Knowledge", knowledge),
@@ -168,7 +168,7 @@ fn a_part_of_a_known_component_that_is_not_here_is_said_before_a_run() {
     let flow = flow(nodes, vec![edge("in.message", "kb.search_query"), edge("kb.retrieve_data", "out.input_value")]);
     let report = flow::check(&flow);
     assert_eq!(report.verdict, Verdict::Unsupported);
-    assert!(report.nodes[1].reason.contains("adding documents"), "{}", report.nodes[1].reason);
+    assert!(report.nodes[1].reason.contains("a filter by metadata"), "{}", report.nodes[1].reason);
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ mod mcp;
 mod order;
 mod pages;
 mod parts;
+mod people;
+mod signals;
 mod subflows;
 mod trace;
 mod vectors;

@@ -106,6 +106,53 @@ async fn a_flow_is_a_tool_of_an_agent() {
 }
 
 #[tokio::test]
+async fn older_versions_ran_other_flows_by_their_name() {
+    let handle = json!({"type": "other", "value": "", "list": true});
+    let mut sub = node("run", "SubFlow", json!({"flow_name": "Inner", "ChatInput-i|input_value": ""}));
+    sub["data"]["node"]["outputs"] = json!([{"name": "flow_outputs", "types": ["Data"]}]);
+    let nodes = vec![
+        node("in", "ChatInput", json!({"input_value": ""})),
+        sub,
+        node("out", "ChatOutput", json!({"input_value": ""})),
+    ];
+    let edges = vec![edge("in.message", "run.ChatInput-i|input_value"), edge("run.flow_outputs", "out.input_value")];
+    let whole = json!({"name": "Outer", "data": {"nodes": nodes, "edges": edges}});
+    let flow = imported(&[inner(), whole]);
+    assert_eq!(flow::check(&flow).verdict, Verdict::Native);
+    let script = Script::new(vec![says("yes")]);
+    assert_eq!(run(&engine(&script), &flow, "really?").await.0.unwrap().text, "[yes]");
+    assert_eq!(script.asked.lock().unwrap()[0].messages[0].text, "really?");
+
+    let fields = json!({"flow_name": "Inner", "tool_name": "asker", "tool_description": "", "return_direct": {"type": "bool", "value": false}});
+    let mut tool = node("run", "FlowTool", fields);
+    tool["data"]["node"]["outputs"] = json!([{"name": "api_build_tool", "types": ["Tool"]}]);
+    let nodes = vec![
+        node("in", "ChatInput", json!({"input_value": ""})),
+        tool,
+        node("agent", "Agent", json!({"input_value": "", "tools": handle})),
+        node("out", "ChatOutput", json!({"input_value": ""})),
+    ];
+    let edges = vec![
+        edge("in.message", "agent.input_value"),
+        edge("run.api_build_tool", "agent.tools"),
+        edge("agent.response", "out.input_value"),
+    ];
+    let flow = imported(&[inner(), json!({"name": "Outer", "data": {"nodes": nodes, "edges": edges}})]);
+    assert_eq!(flow::check(&flow).verdict, Verdict::Native);
+    let told = json!({"chatinput-i": "hello"});
+    let script = Script::new(vec![calls(&[("asker", told)]), says("hi"), says("done")]);
+    assert_eq!(run(&engine(&script), &flow, "x").await.0.unwrap().text, "done");
+    let asked = script.asked.lock().unwrap();
+    let schema = &asked[0].tools.iter().find(|it| it.name == "asker").unwrap();
+    assert_eq!(
+        (schema.description.as_str(), &schema.parameters["properties"]["chatinput-i"]["type"]),
+        ("Brackets.", &json!("string"))
+    );
+    assert_eq!(asked[1].messages[0].text, "hello");
+    assert_eq!(asked[2].messages.last().unwrap().text, "Flow run output:\n[hi]");
+}
+
+#[tokio::test]
 async fn what_a_flow_takes_counts_for_the_one_that_runs_it() {
     let flow = imported(&[inner(), outer(running("flow-inner", "Inner"))]);
     let engine = engine(&Script::new(Vec::new())).with_limits(Limits { model_calls: 0, ..Limits::default() });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use flow::{EmbedError, Embedder, Engine, Flow, Limit, Limits, Passage, RunError, RunRequest};
+use flow::{EmbedError, Embedded, Embedder, Engine, Flow, Limit, Limits, NeedKind, Passage, RunError, RunRequest};
 use serde_json::{Value, json};
 
 use crate::parts::{Script, edge, engine, flow, node, run, run_with};
@@ -18,14 +18,15 @@ struct Meanings {
 
 #[async_trait]
 impl Embedder for Meanings {
-    async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn embed(&self, texts: &[&str]) -> Result<Embedded, EmbedError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let of = |text: &&str| {
             let text = text.to_lowercase();
             let says = |words: &[&str]| if words.iter().any(|it| text.contains(it)) { 1.0 } else { 0.0 };
             vec![says(&["dog", "cat", "animal"]), says(&["house", "roof"])]
         };
-        Ok(texts.iter().map(of).take(if self.broken { 1 } else { texts.len() }).collect())
+        let vectors = texts.iter().map(of).take(if self.broken { 1 } else { texts.len() }).collect();
+        Ok(Embedded { vectors, tokens: texts.len() as u64 })
     }
 }
 
@@ -77,8 +78,25 @@ fn with_meanings() -> (Arc<Meanings>, Engine) {
 async fn a_store_finds_what_means_the_same_among_what_the_flow_put_into_it() {
     let (meanings, engine) = with_meanings();
     let (output, _) = run(&engine, &storing(LINES, 2), "Which animals are there?").await;
-    assert_eq!(output.unwrap().text, "My dog barks.|Cats sleep a lot.");
+    let output = output.unwrap();
+    assert_eq!(output.text, "My dog barks.|Cats sleep a lot.");
     assert_eq!(meanings.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(output.usage.input_tokens, 5, "what the embedding model read is counted");
+}
+
+#[test]
+fn a_store_that_the_flow_fills_needs_no_knowledge_base() {
+    let kinds = |lines: &str| flow::check(&storing(lines, 2)).needs.iter().map(|it| it.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(LINES), [NeedKind::Embedding]);
+    assert_eq!(kinds(""), [NeedKind::Embedding, NeedKind::KnowledgeBase]);
+}
+
+#[tokio::test]
+async fn tokens_of_texts_that_are_embedded_count_for_the_limit_of_a_run() {
+    let (_, engine) = with_meanings();
+    let engine = engine.with_limits(Limits { tokens: 4, ..Limits::default() });
+    let (output, _) = run(&engine, &storing(LINES, 2), "x").await;
+    assert_eq!(output.unwrap_err(), RunError::Limit(Limit::Tokens(4)));
 }
 
 #[tokio::test]

@@ -27,6 +27,15 @@ struct Request<'a> {
 #[derive(Deserialize)]
 struct Answer {
     data: Vec<Item>,
+    /// Not every endpoint says it.
+    #[serde(default)]
+    usage: Option<Used>,
+}
+
+#[derive(Default, Deserialize)]
+struct Used {
+    #[serde(default)]
+    prompt_tokens: u64,
 }
 
 #[derive(Deserialize)]
@@ -62,17 +71,22 @@ impl Embedder for OpenAiEmbedder {
     }
 
     async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EndpointError> {
+        Ok(self.embed_counted(texts).await?.0)
+    }
+
+    async fn embed_counted(&self, texts: &[&str]) -> Result<(Vec<Vec<f32>>, u64), EndpointError> {
         if texts.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0));
         }
         let request = Request { model: &self.model, input: texts, encoding_format: "float" };
         parse(&self.endpoint.ask(&request).await?, texts.len())
     }
 }
 
-fn parse(body: &[u8], count: usize) -> Result<Vec<Vec<f32>>, EndpointError> {
+fn parse(body: &[u8], count: usize) -> Result<(Vec<Vec<f32>>, u64), EndpointError> {
     let answer: Answer = serde_json::from_slice(body)
         .map_err(|error| EndpointError::Answer(format!("it is not the JSON of embeddings ({error})")))?;
+    let tokens = answer.usage.unwrap_or_default().prompt_tokens;
     let mut vectors: Vec<Option<Vec<f32>>> = vec![None; count];
     for item in answer.data {
         // Endpoints may answer in any order.
@@ -82,7 +96,7 @@ fn parse(body: &[u8], count: usize) -> Result<Vec<Vec<f32>>, EndpointError> {
         }
     }
     let whole: Option<Vec<Vec<f32>>> = vectors.into_iter().collect();
-    whole.ok_or_else(|| EndpointError::Answer("a text has no vector".to_owned()))
+    Ok((whole.ok_or_else(|| EndpointError::Answer("a text has no vector".to_owned()))?, tokens))
 }
 
 #[cfg(test)]
@@ -108,6 +122,15 @@ mod tests {
             "{asked}"
         );
         assert!(asked.ends_with(r#"{"model":"small","input":["a","b"],"encoding_format":"float"}"#), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn the_tokens_that_an_endpoint_counts_are_told() {
+        let counted = r#"200 OK|{"data":[{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":7,"total_tokens":7}}"#;
+        let (url, _) = server(vec![counted]).await;
+        assert_eq!(embedder(&url).embed_counted(&["a"]).await.unwrap(), (vec![vec![1.0]], 7));
+        let (url, _) = server(vec![TWO]).await;
+        assert_eq!(embedder(&url).embed_counted(&["a", "b"]).await.unwrap().1, 0);
     }
 
     #[tokio::test]
