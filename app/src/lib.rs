@@ -66,6 +66,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/invitation/:token/") view=pages::invitation::InvitationPage ssr=SsrMode::Async/>
                     <Route path=path!("/buy/:plan/") view=pages::buy::BuyPage ssr=SsrMode::Async/>
                     <Route path=path!("/marketplace-order/:order/") view=pages::order::OrderPage ssr=SsrMode::Async/>
+                    <Route path=path!("/marketplace-order/:order/money/") view=pages::sheet::OrderMoneyPage ssr=SsrMode::Async/>
                     <Route path=path!("/resource/:subscription/deploy/") view=pages::deploy::DeployPage ssr=SsrMode::Async/>
                 </ParentRoute>
                 <Route path=path!("/sandbox-checkout/:session/") view=pages::checkout::CheckoutPage ssr=SsrMode::Async/>

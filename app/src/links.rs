@@ -45,6 +45,11 @@ pub fn order(id: impl Display) -> String {
     format!("/marketplace-order/{id}/")
 }
 
+/// What was paid for an order, and what went back.
+pub fn order_money(id: impl Display) -> String {
+    format!("/marketplace-order/{id}/money/")
+}
+
 /// A page of an organization; `rest` ends with a slash or is empty.
 pub fn organization(id: impl Display, rest: &str) -> String {
     format!("/organizations/{id}/{rest}")

@@ -17,6 +17,7 @@ mod money;
 mod orders;
 mod payouts;
 mod provider_agents;
+mod refunds;
 mod stripe;
 pub(crate) mod wire;
 
@@ -45,6 +46,7 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
         .merge(knowledge::router())
         .merge(money::router())
         .merge(payouts::router())
+        .merge(refunds::router())
         .merge(stripe::router())
         .merge(provider_agents::router())
         .merge(crate::gateway::router())

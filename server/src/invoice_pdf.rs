@@ -113,12 +113,13 @@ fn draw(sheet: &mut Sheet<'_, '_>, view: &InvoiceView) {
     let title = match view.kind {
         InvoiceKind::Invoice => "Invoice",
         InvoiceKind::CreditNote => "Credit note",
+        InvoiceKind::DebitNote => "Debit note",
     };
     sheet.text(LEFT, 72.0, 22.0, title);
     sheet.text_until(RIGHT, 72.0, 14.0, &view.number);
     sheet.text(LEFT, 92.0, TEXT, &format!("Issued on {}", view.issued.day()));
     if let Some(number) = &view.corrects {
-        sheet.text_until(RIGHT, 92.0, TEXT, &format!("takes back {number}"));
+        sheet.text_until(RIGHT, 92.0, TEXT, &format!("corrects {number}"));
     }
     let from = sheet.party(LEFT, 130.0, "FROM", &view.seller);
     let to = sheet.party(MIDDLE, 130.0, "TO", &view.buyer);
@@ -144,6 +145,7 @@ fn draw(sheet: &mut Sheet<'_, '_>, view: &InvoiceView) {
     match view.kind {
         InvoiceKind::Invoice => sheet.text(LEFT, y, TEXT, &format!("Paid with {}.", view.method)),
         InvoiceKind::CreditNote => sheet.text(LEFT, y, TEXT, &format!("Given back to {}.", view.method)),
+        InvoiceKind::DebitNote => sheet.text(LEFT, y, TEXT, "What was to go back did not, and stays paid."),
     }
     if view.number.starts_with("SANDBOX-") {
         sheet.text(

@@ -156,6 +156,7 @@ fn admin_menu() -> AnyView {
     let money = vec![
         NavLink::new(to("revenue/"), "Revenue", Sign::Wallet),
         NavLink::new(to("payouts/"), "Payouts", Sign::Card),
+        NavLink::new(to("cases/"), "Cases", Sign::Inbox),
         NavLink::new(to("ledger/"), "Ledger", Sign::Layers),
         NavLink::new(to("commission/"), "Commission", Sign::Tag),
     ];

@@ -17,7 +17,7 @@ use leptos_router::components::{ParentRoute, Route};
 use leptos_router::hooks::use_query_map;
 use leptos_router::{SsrMode, StaticSegment, path};
 
-use super::sheet::{CheckPage, LedgerPage, PayoutPage, PayoutRunPage, RevenuePage};
+use super::sheet::{CasesPage, CheckPage, LedgerPage, PayoutPage, PayoutRunPage, RevenuePage};
 use crate::layout::AdminLayout;
 use crate::ui::prelude::*;
 
@@ -36,6 +36,7 @@ pub fn AdminRoutes() -> AnyNestedRoute {
             <Route path=path!("/revenue/") view=RevenuePage ssr=SsrMode::Async/>
             <Route path=path!("/payouts/") view=PayoutRunPage ssr=SsrMode::Async/>
             <Route path=path!("/payouts/:payout/") view=PayoutPage ssr=SsrMode::Async/>
+            <Route path=path!("/cases/") view=CasesPage ssr=SsrMode::Async/>
             <Route path=path!("/ledger/") view=LedgerPage ssr=SsrMode::Async/>
             <Route path=path!("/ledger/check/") view=CheckPage ssr=SsrMode::Async/>
             <Route path=path!("/commission/") view=commission::CommissionPage ssr=SsrMode::Async/>

@@ -16,7 +16,7 @@ use crate::ui::live;
 use crate::ui::prelude::*;
 
 /// Returns a page: `earnings` or `payouts` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` of an organization, one
-/// `invoice`; `revenue`, `payout-run`, `ledger` or `check` of the marketplace.
+/// `invoice`, `order-money` of an order; `revenue`, `payout-run`, `cases`, `ledger` or `check` of the marketplace.
 #[server(prefix = "/ui", endpoint = "sheet", input = GetUrl)]
 pub async fn read_sheet(
     of: String,
@@ -30,8 +30,13 @@ pub async fn read_sheet(
 
 /// Does what a button of such a page says; returns where that leads.
 #[server(prefix = "/ui", endpoint = "sheet/press")]
-pub async fn press_button(what: String, id: String, #[server(default)] value: String) -> Result<String, UiError> {
-    written::press(&what, &id, &value).await
+pub async fn press_button(
+    what: String,
+    id: String,
+    #[server(default)] value: String,
+    #[server(default)] also: String,
+) -> Result<String, UiError> {
+    written::press(&what, &id, &value, &also).await
 }
 
 /// What a provider has earned.
@@ -80,6 +85,18 @@ pub fn PayoutPage() -> impl IntoView {
 #[component]
 pub fn PayoutRunPage() -> impl IntoView {
     shown("payout-run", "")
+}
+
+/// What was paid for an order, and what went back.
+#[component]
+pub fn OrderMoneyPage() -> impl IntoView {
+    shown("order-money", "order")
+}
+
+/// What a person has to look at.
+#[component]
+pub fn CasesPage() -> impl IntoView {
+    shown("cases", "")
 }
 
 /// What the platform took and earned.
@@ -151,12 +168,15 @@ fn shown(of: &'static str, about: &'static str) -> AnyView {
 }
 
 fn button(button: Press, action: FormAction, class: &'static str) -> AnyView {
-    let Press { what, id, label, ask } = button;
+    let Press { what, id, label, ask, also } = button;
     let look = if class.is_empty() { Look::Accent } else { Look::Secondary };
-    let asked = (!ask.is_empty()).then(|| {
-        view! { <input class="input input--sm" name="value" maxlength=300 placeholder=ask.clone() aria-label=ask/> }
-            .into_any()
+    let asked = [("value", ask), ("also", also)].map(|(name, ask)| {
+        (!ask.is_empty()).then(|| {
+            view! { <input class="input input--sm" name=name maxlength=300 placeholder=ask.clone() aria-label=ask/> }
+                .into_any()
+        })
     });
+    let asked = asked.into_iter().flatten().collect::<Vec<_>>();
     view! {
         <PostForm action class="row row--nowrap">
             <input type="hidden" name="what" value=what/>

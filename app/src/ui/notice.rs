@@ -13,6 +13,8 @@ const NOTICES: &[(&str, &str)] = &[
     ("created", "Created."),
     ("deleted", "Deleted."),
     ("sent", "Sent."),
+    ("given-back", "It goes back."),
+    ("compared", "Compared. What differs is listed here."),
     ("welcome", "Welcome! Your account is ready."),
     ("signed-out", "You are signed out."),
     ("password-changed", "Your password is changed."),

@@ -83,6 +83,12 @@ ids! {
     CheckoutId;
     /// Money that a rail has taken.
     PaymentId;
+    /// Money that goes back to a buyer: one payment can go back in pieces.
+    RefundId;
+    /// A payment that its buyer's bank has taken back.
+    DisputeId;
+    /// Something about money that a person has to look at.
+    CaseId;
     /// What a buyer has bought.
     SubscriptionId;
     /// The settings of one subscription.

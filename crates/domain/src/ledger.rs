@@ -15,7 +15,8 @@ use crate::{Currency, LedgerTransactionId, Money, OrganizationId, Timestamp};
 pub use check::{Balance, Figures, Finding, findings};
 pub use commission::{CommissionRule, RuleScope, applicable};
 pub use lines::{
-    Held, Released, fee, payout_failed, payout_paid, payout_reserved, refund_due, refund_paid, release, sale, unmatched,
+    Held, Released, fee, payout_failed, payout_paid, payout_reserved, refund_due, refund_paid, release, reversal, sale,
+    settle, unmatched,
 };
 pub use shares::Shares;
 
@@ -136,6 +137,32 @@ pub enum ProviderAccount {
 }
 
 impl Account {
+    /// Returns the account of a code and an owner; there is none where the code's accounts are not such an owner's.
+    pub const fn of(code: AccountCode, owner: Option<OrganizationId>) -> Option<Self> {
+        let platform = match code {
+            AccountCode::RailBalance => PlatformAccount::RailBalance,
+            AccountCode::TaxPayable => PlatformAccount::TaxPayable,
+            AccountCode::RefundsDue => PlatformAccount::RefundsDue,
+            AccountCode::Commission => PlatformAccount::Commission,
+            AccountCode::RailFees => PlatformAccount::RailFees,
+            AccountCode::ProviderReceivable => return Self::of_provider(ProviderAccount::Receivable, owner),
+            AccountCode::ProviderPending => return Self::of_provider(ProviderAccount::Pending, owner),
+            AccountCode::ProviderAvailable => return Self::of_provider(ProviderAccount::Available, owner),
+            AccountCode::ProviderInTransit => return Self::of_provider(ProviderAccount::InTransit, owner),
+        };
+        match owner {
+            None => Some(Self::Platform(platform)),
+            Some(_) => None,
+        }
+    }
+
+    const fn of_provider(account: ProviderAccount, owner: Option<OrganizationId>) -> Option<Self> {
+        match owner {
+            Some(owner) => Some(Self::Provider(account, owner)),
+            None => None,
+        }
+    }
+
     /// Returns what the account is for.
     pub const fn code(self) -> AccountCode {
         match self {
@@ -171,10 +198,21 @@ text_enum! {
         Fee = "fee",
         /// An earning is no longer held back; the source is the earning.
         Release = "release",
-        /// It was decided that a payment goes back; the source is the payment.
+        /// It was decided that money goes back; the source is the refund.
         RefundDue = "refund_due",
-        /// The rail gave a payment back; the source is the payment.
+        /// The rail gave it back; the source is the refund.
         RefundPaid = "refund_paid",
+        /// What was given back came to us again; the source is the refund, and it takes `RefundPaid` back.
+        RefundReturned = "refund_returned",
+        /// What was to go back does not, and everyone has their share again; the source is the refund, and it takes
+        /// `RefundDue` back.
+        RefundUndone = "refund_undone",
+        /// A provider's money after that: what it owed no longer is available to it; the source is the refund.
+        Settlement = "settlement",
+        /// The rail kept a fee for a dispute; the source is the dispute.
+        DisputeFee = "dispute_fee",
+        /// The rail gave that fee back; the source is the dispute, and it takes `DisputeFee` back.
+        DisputeFeeReturned = "dispute_fee_returned",
         /// A provider's available earnings are set apart to be paid out; the source is the payout.
         PayoutReserved = "payout_reserved",
         /// The rail has paid them out; the source is the payout.
@@ -213,7 +251,7 @@ pub struct Heading {
     pub book: String,
     /// What it is about.
     pub kind: TransactionKind,
-    /// What caused it: the id of a payment, of an earning or of a payout.
+    /// What caused it: the id of a payment, of a refund, of an earning, of a payout.
     pub source: String,
     /// When it happened.
     pub occurred_at: Timestamp,

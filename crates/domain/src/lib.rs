@@ -17,10 +17,10 @@ pub mod view;
 mod text_enum;
 
 pub use id::{
-    AgentId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DocumentId, EarningId, FlowVersionId, InvitationId,
-    InvocationId, InvoiceId, JobId, KeyId, LedgerTransactionId, OfferingId, OrderId, OrganizationId, PassageId,
-    PaymentId, PayoutId, PlanId, ProjectId, ReviewId, SiteId, StatementId, SubmissionId, SubscriptionId, UserId,
-    UserSessionId, UserTokenId,
+    AgentId, CaseId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DisputeId, DocumentId, EarningId,
+    FlowVersionId, InvitationId, InvocationId, InvoiceId, JobId, KeyId, LedgerTransactionId, OfferingId, OrderId,
+    OrganizationId, PassageId, PaymentId, PayoutId, PlanId, ProjectId, RefundId, ReviewId, SiteId, StatementId,
+    SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,
 };
 pub use money::{BasisPoints, Currency, Money};
 pub use role::{Permission, Role};

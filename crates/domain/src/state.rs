@@ -204,6 +204,56 @@ text_enum! {
 }
 
 text_enum! {
+    /// Where money stands that goes back to a buyer.
+    RefundState {
+        /// Decided, and not given back yet.
+        Due = "due",
+        /// Given back.
+        Paid = "paid",
+        /// It came to us again: the rail could not give it back, or a bank has decided for us.
+        Reversed = "reversed",
+    }
+}
+
+text_enum! {
+    /// Why money goes back.
+    RefundCause {
+        /// Somebody here has decided it, or an order could not be carried out.
+        Decided = "decided",
+        /// Somebody has given it back on the rail's own pages.
+        Rail = "rail",
+        /// The buyer's bank has taken it back.
+        Dispute = "dispute",
+    }
+}
+
+text_enum! {
+    /// Where a dispute stands.
+    DisputeState {
+        /// The bank asks us what we say to it.
+        NeedsResponse = "needs_response",
+        /// The bank looks at what we said.
+        UnderReview = "under_review",
+        /// It was decided for us.
+        Won = "won",
+        /// It was decided for the buyer.
+        Lost = "lost",
+    }
+}
+
+text_enum! {
+    /// What a case is about.
+    CaseKind {
+        /// A refund that the rail could not make.
+        RefundFailed = "refund_failed",
+        /// A payment that a buyer's bank has taken back.
+        Dispute = "dispute",
+        /// The rail and the ledger say different things.
+        Mismatch = "mismatch",
+    }
+}
+
+text_enum! {
     /// Whether what was bought may be used: apart from whether it works, and from how it is paid.
     Entitlement {
         /// It may.
@@ -229,8 +279,10 @@ text_enum! {
     InvoiceKind {
         /// It says what was paid.
         Invoice = "invoice",
-        /// It takes an invoice back.
+        /// It takes an invoice back, or a part of it.
         CreditNote = "credit_note",
+        /// It takes a credit note back, because its money did not go back after all.
+        DebitNote = "debit_note",
     }
 }
 

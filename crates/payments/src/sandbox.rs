@@ -56,14 +56,101 @@ pub struct Payment {
     pub id: String,
     /// `Visa •••• 4242`.
     pub method: String,
-    /// Whether it was given back.
+    /// Whether all of it was given back, as of the time before it could be given back in parts.
+    #[serde(default)]
     pub refunded: bool,
+    /// What was given back of it.
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
+    /// The dispute of its owner's bank.
+    #[serde(default)]
+    pub dispute: Option<Dispute>,
+    /// What becomes of it later, as its card says.
+    #[serde(default)]
+    pub fate: Fate,
+    /// When it was made, seconds since 1970.
+    #[serde(default)]
+    pub at: i64,
     /// What the sandbox keeps of it, in minor units; it is not given back.
     #[serde(default)]
     pub fee_minor: i64,
     /// Why its card is declined when it is charged again without its owner; nothing where it is taken.
     #[serde(default)]
     pub later: Option<String>,
+}
+
+/// Money that the sandbox pretends to have given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// `re_…`.
+    pub id: String,
+    /// The key that it was asked for with.
+    pub key: String,
+    /// How much, in minor units.
+    pub minor: i64,
+    /// When, seconds since 1970.
+    #[serde(default)]
+    pub at: i64,
+    /// Whether the bank did not take it, so that the money is here again.
+    pub failed: bool,
+}
+
+/// A bank's dispute of a payment. The bank has the money until it is won.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// `dp_…`.
+    pub id: String,
+    /// `needs_response`, `won` or `lost`.
+    pub status: String,
+    /// `fraudulent`, `product_not_received`.
+    pub reason: String,
+    /// How much, in minor units.
+    pub minor: i64,
+    /// Until when the bank hears the merchant, seconds since 1970.
+    pub due_by: i64,
+}
+
+/// What the sandbox keeps for a dispute, in minor units; it is not given back.
+pub const DISPUTE_FEE: i64 = 1500;
+/// How long the bank hears the merchant, in seconds: a week.
+const HEARD_SECONDS: i64 = 7 * 24 * 3600;
+
+/// What becomes of a payment after it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Nothing.
+    #[default]
+    Stays,
+    /// Its refunds fail some time after they were made.
+    RefundsFail,
+    /// Its owner says to have known nothing of it.
+    Fraudulent,
+    /// Its owner says to have got nothing for it.
+    NotReceived,
+}
+
+impl Fate {
+    /// Returns the bank's word for why it disputes the payment, if it does.
+    pub const fn disputed(self) -> Option<&'static str> {
+        match self {
+            Self::Fraudulent => Some("fraudulent"),
+            Self::NotReceived => Some("product_not_received"),
+            Self::Stays | Self::RefundsFail => None,
+        }
+    }
+}
+
+impl Payment {
+    fn new(id: String, method: String, fee_minor: i64, later: Option<String>, at: i64) -> Self {
+        let (refunds, fate) = (Vec::new(), Fate::Stays);
+        Self { id, method, refunded: false, refunds, dispute: None, fate, fee_minor, later, at }
+    }
+
+    /// Adds up what was given back.
+    pub fn back(&self) -> i64 {
+        self.refunds.iter().filter(|refund| !refund.failed).map(|refund| refund.minor).sum()
+    }
 }
 
 /// Returns what the sandbox keeps of a payment: 2.9 % and 30 minor units, and never more than there is.
@@ -111,14 +198,17 @@ impl Session {
             Outcome::AsksOwner if !confirmed => Attempt::Confirm,
             Outcome::AsksOwner | Outcome::Succeeds => {
                 self.status = Status::Complete;
-                let fee_minor = fee(self.amount);
-                self.payment = Some(Payment {
-                    id: payment_id,
-                    method: card.label(),
-                    refunded: false,
-                    fee_minor,
-                    later: card.later().map(str::to_owned),
+                let later = card.later().map(str::to_owned);
+                let mut payment = Payment::new(payment_id, card.label(), fee(self.amount), later, now);
+                payment.fate = card.fate();
+                payment.dispute = payment.fate.disputed().map(|reason| Dispute {
+                    id: payment.id.replacen("pi_", "dp_", 1),
+                    status: "needs_response".to_owned(),
+                    reason: reason.to_owned(),
+                    minor: self.amount.minor,
+                    due_by: now + HEARD_SECONDS,
                 });
+                self.payment = Some(payment);
                 Attempt::Paid
             }
         }
@@ -131,6 +221,7 @@ impl Session {
         reference: String,
         amount: Money,
         description: String,
+        now: i64,
     ) -> Result<Self, String> {
         let Some(payment) = &self.payment else {
             return Err("There is no card.".to_owned());
@@ -138,8 +229,9 @@ impl Session {
         if let Some(why) = &payment.later {
             return Err(why.clone());
         }
-        let again =
-            Payment { id: id.replacen("cs_", "pi_", 1), refunded: false, fee_minor: fee(amount), ..payment.clone() };
+        // What becomes of a payment is its own affair: those of later months stay.
+        let (method, later) = (payment.method.clone(), payment.later.clone());
+        let again = Payment::new(id.replacen("cs_", "pi_", 1), method, fee(amount), later, now);
         Ok(Self { id, reference, amount, description, status: Status::Complete, payment: Some(again), ..self.clone() })
     }
 
@@ -150,11 +242,45 @@ impl Session {
         }
     }
 
-    /// Gives the payment back; tells whether there is one. A second time changes nothing.
-    pub fn refund(&mut self) -> bool {
-        match &mut self.payment {
-            Some(payment) => {
-                payment.refunded = true;
+    /// Gives so much of the payment back; the same key gives it back once. An error says why not.
+    pub fn refund(&mut self, key: &str, minor: i64, at: i64) -> Result<Refund, String> {
+        let amount = self.amount.minor;
+        let payment = self.payment.as_mut().ok_or_else(|| "It was never paid.".to_owned())?;
+        if let Some(known) = payment.refunds.iter().find(|refund| refund.key == key) {
+            return Ok(known.clone());
+        }
+        if payment.refunded {
+            return Err("It has been given back already.".to_owned());
+        }
+        if payment.dispute.as_ref().is_some_and(|dispute| dispute.status != "won") {
+            return Err("Its owner’s bank has taken it back already.".to_owned());
+        }
+        if minor <= 0 || minor > amount - payment.back() {
+            return Err(format!("{} minor units are left of it.", amount - payment.back()));
+        }
+        let id = format!("{}_{}", payment.id.replacen("pi_", "re_", 1), payment.refunds.len() + 1);
+        let refund = Refund { id, key: key.to_owned(), minor, at, failed: false };
+        payment.refunds.push(refund.clone());
+        Ok(refund)
+    }
+
+    /// Has every refund fail; tells whether there is one that had not.
+    pub fn fail_refunds(&mut self) -> bool {
+        let refunds = self.payment.iter_mut().flat_map(|payment| &mut payment.refunds);
+        let mut changed = false;
+        for refund in refunds {
+            changed |= !refund.failed;
+            refund.failed = true;
+        }
+        changed
+    }
+
+    /// Has the bank decide a dispute; tells whether there is one that was not decided.
+    pub fn decide_dispute(&mut self, won: bool) -> bool {
+        let dispute = self.payment.as_mut().and_then(|payment| payment.dispute.as_mut());
+        match dispute.filter(|dispute| dispute.status == "needs_response") {
+            Some(dispute) => {
+                if won { "won" } else { "lost" }.clone_into(&mut dispute.status);
                 true
             }
             None => false,
@@ -167,7 +293,8 @@ impl Session {
 pub struct Event {
     /// `evt_…`.
     pub id: String,
-    /// `checkout.session.completed`, `checkout.session.expired` or `charge.refunded`.
+    /// `checkout.session.completed`, `checkout.session.expired`, `charge.refunded`, `refund.failed`,
+    /// `charge.dispute.created` or `charge.dispute.closed`.
     pub r#type: String,
     /// When, seconds since 1970.
     pub created: i64,
@@ -236,6 +363,30 @@ mod tests {
         let mut session = session();
         assert_eq!(session.pay(&card("4000002500003155"), false, "pi_1".to_owned(), 10), Attempt::Confirm);
         assert_eq!(session.pay(&card("4000002500003155"), true, "pi_1".to_owned(), 10), Attempt::Paid);
+    }
+
+    #[test]
+    fn a_payment_goes_back_in_parts_each_key_once_and_never_more_than_there_is() {
+        let mut session = session();
+        assert!(session.refund("a", 1, 20).is_err(), "nothing was paid");
+        session.pay(&card("4242424242424242"), false, "pi_1".to_owned(), 10);
+        let first = session.refund("a", 900, 20).expect("given back");
+        assert_eq!(session.refund("a", 900, 20), Ok(first));
+        assert!(session.refund("b", 2001, 20).is_err());
+        assert!(session.refund("b", 0, 20).is_err());
+        assert_eq!(session.refund("b", 2000, 20).map(|refund| refund.id), Ok("re_1_2".to_owned()));
+        assert!(session.refund("c", 1, 20).is_err());
+        assert!(session.fail_refunds() && !session.fail_refunds());
+        assert_eq!(session.payment.as_ref().map(Payment::back), Some(0));
+    }
+
+    #[test]
+    fn a_disputed_payment_is_the_banks_until_it_decides() {
+        let mut session = session();
+        session.pay(&card("4000000000000259"), false, "pi_1".to_owned(), 10);
+        assert!(session.refund("a", 1, 20).is_err());
+        assert!(session.decide_dispute(true) && !session.decide_dispute(false));
+        assert!(session.refund("a", 1, 20).is_ok());
     }
 
     #[test]

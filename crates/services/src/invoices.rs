@@ -11,6 +11,7 @@ use domain::view::{Page, Paging};
 use domain::{InvoiceId, Money, OrganizationId, Permission, Timestamp};
 use store::invoices::{self as rows, DetailsRow, InvoiceRow};
 use store::orders::{OrderRow, PaymentRow};
+use store::refunds::RefundRow;
 use store::{Scope, Tx, organizations};
 
 use crate::access::{Principal, on_behalf};
@@ -42,6 +43,7 @@ pub(crate) async fn invoice(
         number: 0,
         kind: InvoiceKind::Invoice,
         corrects_id: None,
+        refund_id: None,
         organization_id: order.organization_id,
         buyer_name: if details.name.is_empty() { buyer.name } else { details.name },
         buyer_email: buyer.email,
@@ -64,22 +66,42 @@ pub(crate) async fn invoice(
     Ok(rows::insert(tx, on_behalf(order.organization_id), &row).await?)
 }
 
-/// Writes the credit note of a sale that goes back.
-pub(crate) async fn credit_note(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
-    let Some(invoice) = rows::of_payment(tx, payment.id, InvoiceKind::Invoice).await? else {
+/// Writes the credit note of what goes back of a sale.
+pub(crate) async fn credit_note(tx: &mut Tx, payment: &PaymentRow, refund: &RefundRow, now: Timestamp) -> Result<()> {
+    let Some(invoice) = rows::of_payment(tx, payment.id).await? else {
         return Ok(());
     };
+    correction(tx, invoice, InvoiceKind::CreditNote, refund, -1, now).await
+}
+
+/// Writes that a credit note does not hold, because what was to go back does not.
+pub(crate) async fn debit_note(tx: &mut Tx, refund: &RefundRow, now: Timestamp) -> Result<()> {
+    let Some(note) = rows::credit_note_of(tx, refund.id).await? else {
+        return Ok(());
+    };
+    correction(tx, note, InvoiceKind::DebitNote, refund, 1, now).await
+}
+
+async fn correction(
+    tx: &mut Tx,
+    corrected: InvoiceRow,
+    kind: InvoiceKind,
+    refund: &RefundRow,
+    sign: i64,
+    now: Timestamp,
+) -> Result<()> {
     let row = InvoiceRow {
         id: InvoiceId(fresh_id()),
-        series: series(&payment.rail, now),
-        kind: InvoiceKind::CreditNote,
-        corrects_id: Some(invoice.id),
-        total_minor: -invoice.total_minor,
-        tax_minor: -invoice.tax_minor,
+        series: series(&refund.rail, now),
+        kind,
+        corrects_id: Some(corrected.id),
+        refund_id: Some(refund.id),
+        total_minor: sign * refund.amount_minor,
+        tax_minor: sign * refund.tax_minor,
         issued_at: now,
-        ..invoice
+        ..corrected
     };
-    Ok(rows::insert(tx, on_behalf(payment.organization_id), &row).await?)
+    Ok(rows::insert(tx, on_behalf(refund.organization_id), &row).await?)
 }
 
 /// Numbers begin anew each year, and pretended money has numbers of its own.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{ConfigId, DocumentId, Email, JobId, OrderId, OrganizationId, PaymentId, PayoutId, Timestamp};
+use domain::{ConfigId, DocumentId, Email, JobId, OrderId, OrganizationId, PayoutId, RefundId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
@@ -17,7 +17,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, chain};
 use crate::ports::Mail;
-use crate::{billing, identity, knowledge, ledger, orders, payouts};
+use crate::{billing, identity, knowledge, ledger, orders, payouts, refunds};
 
 /// How long a job may run before another process takes it for dead.
 const LEASE_SECONDS: i64 = 120;
@@ -44,10 +44,13 @@ pub enum Job {
         /// Its id of the event.
         event: String,
     },
-    /// Deliver the event of a paid sandbox visit, should the process have died before it did.
+    /// Deliver an event of a paid sandbox visit: one that comes later, or should the process have died before it did.
     SandboxEvent {
         /// The visit.
         session: String,
+        /// What has happened, `checkout.session.completed`.
+        #[serde(default = "completed")]
+        kind: String,
     },
     /// Make a paid subscription usable, or change its plan.
     Fulfil {
@@ -87,11 +90,16 @@ pub enum Job {
         /// What is paid.
         payout: PayoutId,
     },
-    /// Give a payment back.
+    /// Give money back.
     Refund {
-        /// The payment.
-        payment: PaymentId,
+        /// What goes back. Before refunds had names of their own it was the payment's.
+        #[serde(alias = "payment")]
+        refund: RefundId,
     },
+}
+
+fn completed() -> String {
+    "checkout.session.completed".to_owned()
 }
 
 /// Writes a job in the transaction that makes it necessary.
@@ -158,7 +166,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
         Job::Mail(mail) => ctx.mailer.send(&mail).await.map_err(Error::internal),
         Job::PasswordReset { email } => identity::send_reset(ctx, &email).await,
         Job::RailEvent { rail, event } => orders::handle_event(ctx, &rail, &event).await,
-        Job::SandboxEvent { session } => orders::deliver_sandbox_event(ctx, &session).await,
+        Job::SandboxEvent { session, kind } => orders::deliver_sandbox_event(ctx, &session, &kind).await,
         Job::Fulfil { order } => orders::fulfil(ctx, order, row.attempts).await,
         Job::ReadDocument { organization, document } => {
             knowledge::read(ctx, organization, document, row.attempts).await
@@ -169,7 +177,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
         Job::ForgetDocument { organization, document } => knowledge::forget(ctx, organization, document).await,
         Job::EmbedPassages { organization, config } => knowledge::embed(ctx, organization, config).await,
         Job::PayOut { payout } => payouts::send(ctx, payout).await,
-        Job::Refund { payment } => orders::refund(ctx, payment).await,
+        Job::Refund { refund } => refunds::send(ctx, refund).await,
     }
 }
 
@@ -231,8 +239,8 @@ fn note(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
 }
 
 /// Does what only the time brings: removes what has expired, sessions, links that set a password and orders that
-/// nobody paid, releases what providers have earned, asks again about payouts, renews subscriptions, and has
-/// web pages read again. The payment rail is asked what has happened before orders are given up.
+/// nobody paid, releases what providers have earned, asks again about payouts, renews subscriptions,
+/// compares the ledger with the payment company, and has web pages read again. The payment rail is asked what has happened before orders are given up.
 pub async fn sweep(ctx: &Ctx) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
@@ -244,5 +252,6 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
     orders::expire_checkouts(ctx).await?;
     ledger::release_due(ctx).await?;
     payouts::sweep(ctx).await?;
-    billing::renew_due(ctx).await
+    billing::renew_due(ctx).await?;
+    ledger::reconcile_due(ctx).await
 }

@@ -8,13 +8,15 @@ mod check;
 mod commission;
 mod earnings;
 mod reading;
+mod reconciliation;
 
-use domain::ledger::{self as book, AccountCode, Heading, Held, Posting, Shares, TransactionKind};
-use domain::state::{EarningState, PaymentState};
+use domain::ledger::{self as book, AccountCode, Heading, Posting, Shares, TransactionKind};
+use domain::state::PaymentState;
 use domain::{BasisPoints, CommissionRuleId, EarningId, LedgerTransactionId, Money, PaymentId, Timestamp};
 use store::ledger::{self as rows, NewEarning};
 use store::orders::{self, OrderRow, PaymentRow};
 use store::payouts::PayoutRow;
+use store::refunds::RefundRow;
 use store::{Scope, Tx};
 
 use crate::clock::fresh_id;
@@ -27,6 +29,8 @@ pub use commission::{NewRule, add_rule, end_rule, rules};
 pub(crate) use earnings::amounts_on;
 pub use earnings::{csv as earnings_csv, earnings};
 pub use reading::{TransactionFilter, balances, revenue, transactions};
+pub(crate) use reconciliation::reconcile_due;
+pub use reconciliation::reconcile_now;
 
 /// How many earnings are released, and payments posted, in one go.
 const AT_ONCE: i64 = 200;
@@ -78,37 +82,45 @@ async fn charged(tx: &mut Tx, payment: &PaymentRow, fee_minor: i64, now: Timesta
     write(tx, payment, TransactionKind::Fee, "The payment rail’s fee", book::fee(fee), now).await
 }
 
-/// Books that a payment goes back: everyone gives their share of it back. A second time changes nothing.
-pub(crate) async fn refund_due(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
-    let Some(earning) = rows::earning_of_payment(tx, payment.id).await? else {
-        // Nobody has earned by it, so the whole of it is due back already.
-        return Ok(());
-    };
-    if !rows::mark_returned(tx, earning.id, now).await? {
-        return Ok(());
-    }
-    let gross = Money::new(earning.gross_minor, earning.currency);
-    let sale = Shares::frozen(gross, earning.tax_minor, earning.commission_minor).map_err(Error::internal)?;
-    let back = sale.refund(0, earning.gross_minor).map_err(Error::internal)?;
-    let held = if earning.state == EarningState::Pending {
-        Held::Back
-    } else {
-        rows::take_hold(tx, &earning.book).await?;
-        let owner = Some(earning.provider_id);
-        let balance = rows::balance(tx, &earning.book, AccountCode::ProviderAvailable, owner, earning.currency).await?;
-        Held::Released { available: AccountCode::ProviderAvailable.natural(balance) }
-    };
-    let lines = book::refund_due(back, held, earning.provider_id);
-    write(tx, payment, TransactionKind::RefundDue, &earning.description, lines, now).await?;
-    invoices::credit_note(tx, payment, now).await
+/// Takes back what was posted about a refund, where anything was.
+pub(crate) async fn reverse(
+    tx: &mut Tx,
+    refund: &RefundRow,
+    kind: TransactionKind,
+    by: TransactionKind,
+    memo: &str,
+    now: Timestamp,
+) -> Result<()> {
+    take_back(tx, &refund.rail, &refund.id.to_string(), (kind, by), memo, now).await
 }
 
-/// Books that the rail gave a payment back, whether we asked for it or not.
-pub(crate) async fn refunded(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
-    refund_due(tx, payment, now).await?;
-    let amount = Money::new(payment.amount_minor, payment.currency);
-    write(tx, payment, TransactionKind::RefundPaid, "Given back by the payment rail", book::refund_paid(amount), now)
-        .await
+/// Posts the opposite of what was posted for a cause; what was never posted, or is taken back already, is not.
+pub(crate) async fn take_back(
+    tx: &mut Tx,
+    rail: &str,
+    source: &str,
+    (kind, by): (TransactionKind, TransactionKind),
+    memo: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let Some((id, entries)) = rows::posted(tx, rail, kind, source).await? else {
+        return Ok(());
+    };
+    let mut lines = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let account = book::Account::of(entry.account, entry.organization_id)
+            .ok_or_else(|| Error::internal(format!("the account {} has no such owner", entry.account)))?;
+        lines.push(Posting { account, amount: Money::new(entry.amount_minor, entry.currency) });
+    }
+    let heading = Heading {
+        book: rail.to_owned(),
+        kind: by,
+        source: source.to_owned(),
+        occurred_at: now,
+        reverses: Some(id),
+        memo: memo.to_owned(),
+    };
+    post(tx, heading, book::reversal(&lines), now).await
 }
 
 /// Makes earnings available that need not be held back any more.
@@ -136,7 +148,7 @@ async fn release(tx: &mut Tx, payment: PaymentId, now: Timestamp) -> Result<()> 
     rows::take_hold(tx, &earning.book).await?;
     let owner = Some(earning.provider_id);
     let owed = rows::balance(tx, &earning.book, AccountCode::ProviderReceivable, owner, earning.currency).await?;
-    let net = Money::new(earning.net_minor, earning.currency);
+    let net = Money::new(earning.net_minor - earning.back_net_minor, earning.currency);
     let (lines, _) = book::release(net, owed, earning.provider_id);
     let heading = Heading {
         book: earning.book.clone(),
@@ -173,7 +185,17 @@ pub async fn catch_up(ctx: &Ctx) -> Result<usize> {
                 PaymentState::Refunding => unmatched(&mut tx, &payment, 0, then).await?,
                 PaymentState::Refunded => {
                     unmatched(&mut tx, &payment, 0, then).await?;
-                    refunded(&mut tx, &payment, ctx.now()).await?;
+                    for refund in store::refunds::of_payment(&mut tx, payment.id).await? {
+                        let heading = Heading {
+                            book: refund.rail.clone(),
+                            kind: TransactionKind::RefundPaid,
+                            source: refund.id.to_string(),
+                            occurred_at: ctx.now(),
+                            reverses: None,
+                            memo: "Given back by the payment rail".to_owned(),
+                        };
+                        post(&mut tx, heading, book::refund_paid(refund.amount()), ctx.now()).await?;
+                    }
                 }
             }
             tx.commit().await?;
@@ -235,7 +257,8 @@ pub(crate) async fn of_payout(
     post(tx, heading, lines, now).await
 }
 
-async fn post(tx: &mut Tx, heading: Heading, lines: Vec<Posting>, now: Timestamp) -> Result<()> {
+/// Posts; lines of nothing say nothing.
+pub(crate) async fn post(tx: &mut Tx, heading: Heading, lines: Vec<Posting>, now: Timestamp) -> Result<()> {
     if lines.iter().all(|line| line.amount.minor == 0) {
         return Ok(());
     }

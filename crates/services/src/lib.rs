@@ -8,6 +8,7 @@
 pub mod access;
 mod audit;
 pub mod billing;
+pub mod cases;
 pub mod catalog;
 pub mod clock;
 pub mod configs;
@@ -29,6 +30,7 @@ pub mod payouts;
 pub mod ports;
 pub mod provider;
 pub mod rail;
+pub mod refunds;
 pub mod secret;
 pub mod seed;
 pub mod subscriptions;

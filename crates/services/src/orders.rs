@@ -21,7 +21,7 @@ use store::orders::{self as rows, OrderRow};
 pub use checkouts::checkout;
 pub(crate) use checkouts::expire_checkouts;
 pub use deciding::{approve_as_consumer, approve_as_provider, cancel, reject_as_provider, retry};
-pub(crate) use events::{catch_up, deliver_sandbox_event, handle_event, refund, refuse};
+pub(crate) use events::{catch_up, deliver_sandbox_event, handle_event, refuse};
 pub use events::{pay_in_sandbox, receive_connect_event, receive_event};
 pub(crate) use fulfilment::{abandon_renewal, end_with_period, finish_renewal, fulfil};
 pub use placing::{Switched, place, switch_plan, terminate};

@@ -12,10 +12,10 @@ use domain::ledger::AccountCode;
 use domain::state::ProviderState;
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutStatement, PayoutView, PayoutsView};
 use domain::view::{Page, Paging};
-use domain::{EarningId, Money, OrganizationId, PayoutId, Permission, Timestamp};
+use domain::{EarningId, Money, OrganizationId, PayoutId, Permission, RefundId, Timestamp};
 use store::ledger as books;
 use store::payouts::{self as rows, AccountRow, LineRow, PayoutRow};
-use store::{Json, Scope, Tx, organizations};
+use store::{Json, Scope, Tx, organizations, refunds};
 
 use crate::access::Principal;
 use crate::audit;
@@ -123,7 +123,13 @@ async fn tell_of_destination(ctx: &Ctx, tx: &mut Tx, row: &AccountRow, now: Time
 }
 
 /// Writes to a provider; one without an address gets no letter.
-async fn letter(tx: &mut Tx, provider: OrganizationId, subject: String, text: String, now: Timestamp) -> Result<()> {
+pub(crate) async fn letter(
+    tx: &mut Tx,
+    provider: OrganizationId,
+    subject: String,
+    text: String,
+    now: Timestamp,
+) -> Result<()> {
     let organization = organizations::get(tx, provider).await?.ok_or(Error::NotFound("organization"))?;
     letters::send(tx, &organization.email, subject, text, now).await
 }
@@ -212,11 +218,12 @@ pub async fn statement(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging)
 }
 
 async fn line(tx: &mut Tx, payout: &PayoutRow, row: LineRow) -> Result<PayoutLine> {
-    // Earnings are released under their own name, and refunded under their payment's.
-    let earning = match (row.source.parse::<EarningId>(), row.source.parse()) {
-        (Ok(earning), Ok(payment)) => match books::earning(tx, earning).await? {
-            Some(earning) => Some(earning),
-            None => books::earning_of_payment(tx, payment).await?,
+    // Earnings are released under their own name, and go back under their refund's.
+    let earning = match (row.source.parse::<EarningId>(), row.source.parse::<RefundId>()) {
+        (Ok(earning), Ok(refund)) => match (books::earning(tx, earning).await?, refunds::get(tx, refund).await?) {
+            (Some(earning), _) => Some(earning),
+            (None, Some(refund)) => books::earning_of_payment(tx, refund.payment_id).await?,
+            (None, None) => None,
         },
         _ => None,
     };

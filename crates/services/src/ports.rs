@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::state::DisputeState;
 use domain::view::agent::FlowReport;
 use domain::view::knowledge::{Citation, FoundPassage};
 use domain::view::trace::TraceStep;
@@ -357,8 +358,9 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     /// Closes a checkout page that is not paid; harmless when it is already closed.
     async fn expire_checkout(&self, session: &str) -> Result<(), PaymentsError>;
 
-    /// Gives a payment back in full; repeating it is harmless.
-    async fn refund(&self, reference: &str) -> Result<(), PaymentsError>;
+    /// Gives money back. The same key gives it back once, and is answered the same; [`PaymentsError::Refused`] says
+    /// that it never will.
+    async fn refund(&self, request: RefundRequest) -> Result<GivenBack, PaymentsError>;
 
     /// Verifies a delivered event over its raw bytes and reads it.
     fn read_event(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<RailEvent, PaymentsError>;
@@ -380,6 +382,11 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     /// Lists what has happened since a moment, for rails that keep their events: some may never have arrived.
     async fn events_since(&self, _since: Timestamp) -> Result<Vec<RailEvent>, PaymentsError> {
         Ok(Vec::new())
+    }
+
+    /// Lists what has moved from one moment until another, for rails that say so.
+    async fn movements(&self, _from: Timestamp, _until: Timestamp) -> Result<Option<Vec<Movement>>, PaymentsError> {
+        Ok(None)
     }
 
     /// Lists what an organization has paid with and may be charged again, newest first.
@@ -567,6 +574,80 @@ pub struct RailEvent {
     pub payload: serde_json::Value,
 }
 
+/// Money that a rail says has moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movement {
+    /// What it was.
+    pub kind: MovementKind,
+    /// The rail's id of it.
+    pub reference: String,
+    /// How much, above zero.
+    pub amount: Money,
+}
+
+/// What moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MovementKind {
+    /// A buyer has paid.
+    Payment,
+    /// A buyer was given something back.
+    Refund,
+    /// A provider was paid out.
+    Payout,
+}
+
+/// A refund, as a rail knows it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RailRefund {
+    /// The rail's id of it.
+    pub reference: String,
+    /// The key that it was asked for with; nothing where somebody did it on the rail's own pages.
+    pub key: Option<String>,
+    /// How much.
+    pub amount: Money,
+    /// Whether it is made or being made; one that is not has failed, and its money is with us.
+    pub stands: bool,
+}
+
+/// A dispute, as a rail knows it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RailDispute {
+    /// The rail's id of it.
+    pub reference: String,
+    /// How much is disputed.
+    pub amount: Money,
+    /// What the rail keeps for it, in minor units of the same currency.
+    pub fee_minor: i64,
+    /// Where it stands.
+    pub state: DisputeState,
+    /// The bank's word for why, `fraudulent`.
+    pub reason: String,
+    /// Until when the bank hears us.
+    pub due_by: Option<Timestamp>,
+    /// Whether the bank has the money now.
+    pub withdrawn: bool,
+}
+
+/// What is given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Names the refund.
+    pub key: String,
+    /// The rail's id of the payment.
+    pub payment: String,
+    /// How much.
+    pub amount: Money,
+    /// Whether that is the whole payment.
+    pub whole: bool,
+}
+
+/// Money that was given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The rail's id of it.
+    pub reference: String,
+}
+
 /// What an event says.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "says", rename_all = "snake_case")]
@@ -590,10 +671,20 @@ pub enum RailEventContent {
         /// The rail's id of the visit.
         session: String,
     },
-    /// A payment was given back.
+    /// Money was given back of a payment, or came back from there.
     Refunded {
         /// The rail's id of the payment.
         reference: String,
+        /// Every refund of it that the rail knows; a rail that names none says that all of it went back.
+        #[serde(default)]
+        refunds: Vec<RailRefund>,
+    },
+    /// A buyer's bank takes a payment back, or asks about it.
+    Disputed {
+        /// The rail's id of the payment.
+        reference: String,
+        /// How the dispute stands now.
+        dispute: RailDispute,
     },
     /// Something happened to an object, which is read again with [`Payments::look`] when the event is acted on.
     Bell {
@@ -627,8 +718,11 @@ pub trait SandboxPage: Send + Sync + std::fmt::Debug {
     /// Tries to pay with a card. Whoever succeeds has [`crate::jobs::Job::SandboxEvent`] queued.
     async fn pay(&self, session: &str, card: &SandboxCard) -> Result<SandboxPaid, SandboxRefused>;
 
-    /// Returns the event that says that a visit was paid, signed now.
-    async fn paid_event(&self, session: &str) -> Result<(Vec<u8>, String), PaymentsError>;
+    /// Returns an event about a visit that was paid, signed now; `kind` is the rail's word for what has happened.
+    async fn event(&self, session: &str, kind: &str) -> Result<(Vec<u8>, String), PaymentsError>;
+
+    /// Decides a dispute in the bank's place; returns the event that says so.
+    async fn decide_dispute(&self, dispute: &str, won: bool) -> Result<(Vec<u8>, String), PaymentsError>;
 
     /// Returns what the page shows where a provider says where it is paid to; nothing when there is none.
     async fn payout_account(&self, page: &str)

@@ -58,13 +58,13 @@ pub async fn money(
 ) -> Result<Vec<Money>, Error> {
     let rows: Vec<(Currency, i64)> = tx
         .query(
-            "SELECT currency,
-                    CAST(COALESCE(SUM(CASE WHEN created_at >= $2 AND created_at < $3 THEN amount_minor ELSE 0 END)
-                                - SUM(CASE WHEN refunded_at >= $2 AND refunded_at < $3 THEN amount_minor ELSE 0 END), 0)
-                         AS BIGINT)
-             FROM payments
-             WHERE (organization_id = $1 OR $1 IS NULL)
-               AND ((created_at >= $2 AND created_at < $3) OR (refunded_at >= $2 AND refunded_at < $3))
+            "SELECT currency, CAST(COALESCE(SUM(minor), 0) AS BIGINT)
+             FROM (SELECT currency, amount_minor AS minor FROM payments
+                   WHERE (organization_id = $1 OR $1 IS NULL) AND created_at >= $2 AND created_at < $3
+                   UNION ALL
+                   SELECT currency, -amount_minor FROM refunds
+                   WHERE (organization_id = $1 OR $1 IS NULL) AND state = 'paid'
+                     AND settled_at >= $2 AND settled_at < $3) AS moved
              GROUP BY currency
              ORDER BY currency",
         )

@@ -109,6 +109,13 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), Err
         .exactly_one()
 }
 
+/// Lists where to write to the operators.
+pub async fn operators(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> =
+        tx.query("SELECT email FROM users WHERE operator AND disabled_at IS NULL ORDER BY email").fetch_all().await?;
+    Ok(rows.into_iter().map(|(email,)| email).collect())
+}
+
 /// Makes a person an operator, or no longer one.
 pub async fn set_operator(tx: &mut Tx, id: UserId, operator: bool) -> Result<(), Error> {
     tx.query("UPDATE users SET operator = $2 WHERE id = $1").bind(id).bind(operator).execute().await?.exactly_one()

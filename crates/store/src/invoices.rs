@@ -1,7 +1,7 @@
 //! Invoices and credit notes.
 
 use domain::state::InvoiceKind;
-use domain::{Currency, InvoiceId, OrderId, OrganizationId, PaymentId, Timestamp};
+use domain::{Currency, InvoiceId, OrderId, OrganizationId, PaymentId, RefundId, Timestamp};
 
 use crate::{Error, Tenant, Tx};
 
@@ -16,8 +16,10 @@ pub struct InvoiceRow {
     pub number: i64,
     /// What it is.
     pub kind: InvoiceKind,
-    /// The invoice that a credit note takes back.
+    /// The invoice that a credit note takes back, or takes something back of.
     pub corrects_id: Option<InvoiceId>,
+    /// What a credit note is for.
+    pub refund_id: Option<RefundId>,
     /// The buyer.
     pub organization_id: OrganizationId,
     /// By name, as it was then.
@@ -57,9 +59,19 @@ pub struct InvoiceRow {
 }
 
 /// Writes a document with the next number of its series; `row.number` is not looked at. One that is there for the
-/// payment stays as it is.
+/// payment, or for the refund, stays as it is.
 pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &InvoiceRow) -> Result<(), Error> {
-    if of_payment(tx, row.payment_id, row.kind).await?.is_some() {
+    let known: i64 = tx
+        .query(
+            "SELECT COUNT(*) FROM invoices
+             WHERE payment_id = $1 AND kind = $2 AND (CAST($3 AS UUID) IS NULL OR refund_id = $3)",
+        )
+        .bind(row.payment_id)
+        .bind(row.kind)
+        .bind(row.refund_id)
+        .fetch_scalar()
+        .await?;
+    if known > 0 {
         return Ok(());
     }
     tx.query("INSERT INTO invoice_series (series, last_number) VALUES ($1, 0) ON CONFLICT (series) DO NOTHING")
@@ -76,8 +88,8 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &InvoiceRow) -> Result<(),
         "INSERT INTO invoices (id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name,
                                provider_id, provider_name, order_id, payment_id, description, method, currency,
                                total_minor, tax_minor, issued_at, buyer_address, buyer_vat_id, seller_address,
-                               seller_vat_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+                               seller_vat_id, refund_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
     )
     .bind(row.id)
     .bind(row.series.clone())
@@ -102,6 +114,7 @@ pub async fn insert(tx: &mut Tx, tenant: Tenant, row: &InvoiceRow) -> Result<(),
     .bind(row.buyer_vat_id.clone())
     .bind(row.seller_address.clone())
     .bind(row.seller_vat_id.clone())
+    .bind(row.refund_id)
     .execute()
     .await?
     .exactly_one()
@@ -142,16 +155,30 @@ pub async fn save_details(tx: &mut Tx, tenant: Tenant, row: &DetailsRow, now: Ti
     .exactly_one()
 }
 
-/// Finds the document of a payment.
-pub async fn of_payment(tx: &mut Tx, payment: PaymentId, kind: InvoiceKind) -> Result<Option<InvoiceRow>, Error> {
+/// Finds the invoice of a payment.
+pub async fn of_payment(tx: &mut Tx, payment: PaymentId) -> Result<Option<InvoiceRow>, Error> {
     tx.query(
         "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
                 provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
-                buyer_address, buyer_vat_id, seller_address, seller_vat_id
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id, refund_id
          FROM invoices WHERE payment_id = $1 AND kind = $2",
     )
     .bind(payment)
-    .bind(kind)
+    .bind(InvoiceKind::Invoice)
+    .fetch_optional()
+    .await
+}
+
+/// Finds the credit note of a refund.
+pub async fn credit_note_of(tx: &mut Tx, refund: RefundId) -> Result<Option<InvoiceRow>, Error> {
+    tx.query(
+        "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
+                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id, refund_id
+         FROM invoices WHERE refund_id = $1 AND kind = $2",
+    )
+    .bind(refund)
+    .bind(InvoiceKind::CreditNote)
     .fetch_optional()
     .await
 }
@@ -161,7 +188,7 @@ pub async fn get(tx: &mut Tx, id: InvoiceId) -> Result<Option<InvoiceRow>, Error
     tx.query(
         "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
                 provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
-                buyer_address, buyer_vat_id, seller_address, seller_vat_id
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id, refund_id
          FROM invoices WHERE id = $1",
     )
     .bind(id)
@@ -174,7 +201,7 @@ pub async fn list(tx: &mut Tx, tenant: Tenant, limit: i64, offset: i64) -> Resul
     tx.query(
         "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
                 provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
-                buyer_address, buyer_vat_id, seller_address, seller_vat_id
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id, refund_id
          FROM invoices WHERE organization_id = $1 ORDER BY issued_at DESC, id DESC LIMIT $2 OFFSET $3",
     )
     .bind(tenant.id())

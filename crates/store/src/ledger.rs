@@ -16,11 +16,11 @@ use crate::{Error, Tx};
 pub use chain::{Broken, broken};
 pub use earnings::{
     EarningRow, EarningTotals, NewEarning, count_earnings, due_for_release, earning, earning_of_payment,
-    earning_totals, earnings, insert_earning, mark_released, mark_returned,
+    earning_totals, earnings, insert_earning, mark_released, mark_returned, unmark_returned,
 };
 pub use reading::{
     EntryRow, Flow, TransactionQuery, TransactionRow, balance, balances, count_transactions, entries, facts, flows,
-    transactions, unbalanced, unposted,
+    posted, transactions, unbalanced, unposted,
 };
 pub use rules::{NewRule, RuleRow, category_of, end_rule, insert_rule, rule_rows, rules};
 

@@ -18,6 +18,7 @@
 pub mod agents;
 pub mod audit;
 pub mod billings;
+pub mod cases;
 pub mod catalog;
 pub mod configs;
 pub mod directory;
@@ -36,6 +37,8 @@ pub mod outbox;
 pub mod payouts;
 pub mod provider_figures;
 pub mod providers;
+pub mod reconciling;
+pub mod refunds;
 pub mod samples;
 pub mod sandbox;
 pub mod sites;

@@ -2,8 +2,8 @@
 
 use domain::state::{CheckoutState, OrderKind, OrderState, PaymentState};
 use domain::{
-    CheckoutId, ConfigId, Currency, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId, SubscriptionId,
-    Timestamp, UserId,
+    CheckoutId, ConfigId, Currency, Money, OfferingId, OrderId, OrganizationId, PaymentId, PlanId, ProjectId,
+    SubscriptionId, Timestamp, UserId,
 };
 use serde_json::Value;
 
@@ -173,6 +173,15 @@ pub struct PaymentRow {
     pub method: String,
     /// When.
     pub created_at: Timestamp,
+    /// How much of it went back, or is on its way back.
+    pub back_minor: i64,
+}
+
+impl PaymentRow {
+    /// Returns what is left of it.
+    pub const fn left(&self) -> Money {
+        Money::new(self.amount_minor - self.back_minor, self.currency)
+    }
 }
 
 /// An event in the inbox.
@@ -490,7 +499,9 @@ pub async fn insert_payment(tx: &mut Tx, tenant: Tenant, payment: &PaymentRow) -
 /// Finds a payment.
 pub async fn payment(tx: &mut Tx, id: PaymentId) -> Result<Option<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE id = $1",
     )
     .bind(id)
@@ -501,7 +512,9 @@ pub async fn payment(tx: &mut Tx, id: PaymentId) -> Result<Option<PaymentRow>, E
 /// Finds a payment by the rail's id.
 pub async fn payment_of_reference(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE rail = $1 AND reference = $2",
     )
     .bind(rail.to_owned())
@@ -510,11 +523,26 @@ pub async fn payment_of_reference(tx: &mut Tx, rail: &str, reference: &str) -> R
     .await
 }
 
-/// Lists the payments of an order that are neither given back nor on their way back.
+/// Lists the payments of an order that have not gone back whole.
 pub async fn kept_payments(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE order_id = $1 AND state = 'succeeded' ORDER BY created_at, id",
+    )
+    .bind(order)
+    .fetch_all()
+    .await
+}
+
+/// Lists every payment of an order, oldest first.
+pub async fn payments_of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, Error> {
+    tx.query(
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
+         FROM payments WHERE order_id = $1 ORDER BY created_at, id",
     )
     .bind(order)
     .fetch_all()
@@ -524,7 +552,9 @@ pub async fn kept_payments(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow
 /// Lists an organization's payments, newest first.
 pub async fn payments(tx: &mut Tx, tenant: Tenant, limit: i64) -> Result<Vec<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE organization_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
     )
     .bind(tenant.id())

@@ -47,12 +47,11 @@ pub async fn subscriptions(tx: &mut Tx, tenant: Tenant, offering: Option<Offerin
 pub async fn revenue(tx: &mut Tx, tenant: Tenant, from: Timestamp) -> Result<Vec<Money>, Error> {
     let rows: Vec<(Currency, i64)> = tx
         .query(
-            "SELECT currency
-                  , CAST(COALESCE(SUM(CASE WHEN created_at >= $2 THEN amount_minor ELSE 0 END)
-                                - SUM(CASE WHEN refunded_at >= $2 THEN amount_minor ELSE 0 END), 0)
-                         AS BIGINT)
-             FROM payments
-             WHERE provider_id = $1 AND (created_at >= $2 OR refunded_at >= $2)
+            "SELECT currency, CAST(COALESCE(SUM(minor), 0) AS BIGINT)
+             FROM (SELECT currency, amount_minor AS minor FROM payments WHERE provider_id = $1 AND created_at >= $2
+                   UNION ALL
+                   SELECT currency, -amount_minor FROM refunds
+                   WHERE provider_id = $1 AND state = 'paid' AND settled_at >= $2) AS moved
              GROUP BY currency
              ORDER BY currency",
         )

@@ -14,6 +14,21 @@ pub async fn get(tx: &mut Tx, id: &str) -> Result<Option<(Value, i64)>, Error> {
     Ok(row.map(|(object, version)| (object.0, version)))
 }
 
+/// Lists the objects whose names begin with a prefix, by name, after one of them.
+pub async fn list(tx: &mut Tx, prefix: &str, after: &str, limit: i64) -> Result<Vec<(String, Value)>, Error> {
+    let rows: Vec<(String, Json<Value>)> = tx
+        .query(
+            "SELECT id, object FROM sandbox_objects
+             WHERE SUBSTR(id, 1, LENGTH($1)) = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(prefix.to_owned())
+        .bind(after.to_owned())
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(id, object)| (id, object.0)).collect())
+}
+
 /// Writes a new object; one that is there stays as it is.
 pub async fn insert(tx: &mut Tx, id: &str, object: &Value) -> Result<(), Error> {
     tx.query("INSERT INTO sandbox_objects (id, object, version) VALUES ($1, $2, 1) ON CONFLICT (id) DO NOTHING")

@@ -18,6 +18,7 @@ use stripe_checkout::checkout_session::{
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::customer::{CreateCustomer, ListCustomer, ListPaymentMethodsCustomer, RetrieveCustomer};
+use stripe_core::dispute::RetrieveDispute;
 use stripe_core::event::ListEvent;
 use stripe_core::payment_intent::{
     CreatePaymentIntent, CreatePaymentIntentOffSession, ListPaymentIntent, RetrievePaymentIntent,
@@ -27,10 +28,11 @@ use stripe_shared::{CheckoutSessionMode, PaymentIntentCaptureMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 pub use connect::{
-    NewAccount, NewTransfer, account, account_link, accounts, create_account, create_transfer, transfer, transfers_to,
+    NewAccount, NewTransfer, account, account_link, accounts, create_account, create_transfer, transfer,
+    transfers_between, transfers_to,
 };
 
-use crate::id::{ChargeId, CustomerId, EventId, MethodId, PaymentId, RefundId, SessionId};
+use crate::id::{ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId};
 
 /// The version of Stripe's API that is asked for: the one that the builders were made from.
 pub fn version() -> String {
@@ -260,9 +262,37 @@ pub fn refunds_of(payment: &PaymentId) -> Call {
     call(&ListRefund::new().payment_intent(payment.as_str()).limit(PAGE))
 }
 
+/// Reads a dispute.
+pub fn dispute(id: &DisputeId) -> Call {
+    call(&RetrieveDispute::new(id.as_str()))
+}
+
 /// Reads what a payment took.
 pub fn charge(id: &ChargeId) -> Call {
     call(&RetrieveCharge::new(id.as_str()))
+}
+
+fn between(since: i64, until: i64) -> RangeQueryTs {
+    RangeQueryTs::Bounds(RangeBoundsTs { gte: Some(since), lte: Some(until), ..RangeBoundsTs::default() })
+}
+
+/// Lists payments that were begun from one moment until another, seconds since 1970, newest first; after one of them
+/// if it is named.
+pub fn payments_between(since: i64, until: i64, after: Option<&PaymentId>) -> Call {
+    let list = ListPaymentIntent::new().created(between(since, until)).limit(PAGE);
+    match after {
+        Some(after) => call(&list.starting_after(after.as_str())),
+        None => call(&list),
+    }
+}
+
+/// Lists refunds in the same way.
+pub fn refunds_between(since: i64, until: i64, after: Option<&RefundId>) -> Call {
+    let list = ListRefund::new().created(between(since, until)).limit(PAGE);
+    match after {
+        Some(after) => call(&list.starting_after(after.as_str())),
+        None => call(&list),
+    }
 }
 
 /// Lists what happened from a moment on, seconds since 1970, newest first; after one of them if it is named.

@@ -67,6 +67,8 @@ ids! {
     CustomerId = "cus_";
     /// Money that goes back.
     RefundId = "re_" | "pyr_";
+    /// A payment that its buyer's bank takes back.
+    DisputeId = "dp_" | "du_";
     /// What a payment took.
     ChargeId = "ch_" | "py_";
     /// What something is paid with.

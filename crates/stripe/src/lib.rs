@@ -15,4 +15,6 @@ pub mod webhook;
 pub use calls::Call;
 pub use client::{Answer, Client, Pauses, Refusal, Trouble};
 pub use endpoint::{BadEndpoint, Endpoint, Mode};
-pub use id::{AccountId, BadId, ChargeId, CustomerId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId};
+pub use id::{
+    AccountId, BadId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId,
+};

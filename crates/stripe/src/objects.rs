@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use domain::Money;
 use serde::Deserialize;
 
-use crate::id::{AccountId, ChargeId, CustomerId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId};
+use crate::id::{
+    AccountId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId,
+};
 
 /// An object, or only its id where the answer does not hold it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -264,6 +266,67 @@ impl Refund {
     }
 }
 
+/// A payment that its buyer's bank takes back, or asks about.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Dispute {
+    /// Which.
+    pub id: DisputeId,
+    /// How much.
+    pub amount: i64,
+    /// Of what.
+    pub currency: String,
+    /// `needs_response`, `under_review`, `won`, `lost`; with `warning_` before it the bank only asks.
+    pub status: String,
+    /// `fraudulent`, `product_not_received` …
+    pub reason: String,
+    /// Of which payment.
+    pub payment_intent: Option<Link<PaymentId, Named<PaymentId>>>,
+    /// What it did to our balance: the bank takes the money, and gives it back where it decides for us.
+    #[serde(default)]
+    pub balance_transactions: Vec<DisputeMovement>,
+    /// Until when the bank hears us.
+    pub evidence_details: Option<EvidenceDetails>,
+}
+
+/// What a dispute did to our balance.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct DisputeMovement {
+    /// Below zero where the bank has taken it.
+    pub amount: i64,
+    /// What Stripe keeps; below zero where it gives that back.
+    pub fee: i64,
+    /// Of what: the currency in which we are paid out, which may be another than the payment's.
+    pub currency: String,
+}
+
+/// Until when the bank hears us.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct EvidenceDetails {
+    /// Seconds since 1970.
+    pub due_by: Option<i64>,
+}
+
+impl Dispute {
+    /// Returns the payment that it is of.
+    pub fn payment(&self) -> Option<&PaymentId> {
+        self.payment_intent.as_ref().map(|link| match link {
+            Link::Id(id) => id,
+            Link::Object(payment) => &payment.id,
+        })
+    }
+
+    /// Tells whether the bank has the money now.
+    pub fn withdrawn(&self) -> bool {
+        self.balance_transactions.iter().map(|movement| movement.amount).sum::<i64>() < 0
+    }
+
+    /// Returns what Stripe keeps for it, in the payment's currency; nothing where Stripe says it in another.
+    pub fn fee(&self) -> i64 {
+        let mine = self.balance_transactions.iter().filter(|movement| movement.currency == self.currency);
+        mine.map(|movement| movement.fee).sum::<i64>().max(0)
+    }
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Event {
@@ -375,6 +438,9 @@ pub struct Transfer {
     pub amount: i64,
     /// Of what.
     pub currency: String,
+    /// How much of it came back.
+    #[serde(default)]
+    pub amount_reversed: i64,
     /// To whom.
     pub destination: Option<Link<AccountId, Named<AccountId>>>,
     /// Names that we gave it.

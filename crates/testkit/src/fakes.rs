@@ -9,11 +9,11 @@ use domain::view::knowledge::FoundPassage;
 use domain::view::trace::{TraceStep, TraceValue};
 use domain::{DocumentId, OrganizationId, PassageId, Timestamp};
 use services::ports::{
-    AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, ImportRefused, ImportedFlow, KnowledgeBase,
-    KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer, OpenedCheckout,
-    OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
-    PayoutRequest, Payouts, Provision, RailEvent, Reading, RunEvent, RunOutput, RunRequest, RuntimeChoice,
-    RuntimeError, WebPage, WebPageError, WebPages,
+    AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, ImportRefused, ImportedFlow,
+    KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer,
+    OpenedCheckout, OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus,
+    PayoutError, PayoutRequest, Payouts, Provision, RailEvent, Reading, RefundRequest, RunEvent, RunOutput, RunRequest,
+    RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -135,7 +135,7 @@ impl AgentRuntime for ScriptedRuntime {
 #[derive(Debug, Default)]
 pub struct FakePayments {
     opened: Mutex<Vec<CheckoutRequest>>,
-    refunded: Mutex<Vec<String>>,
+    refunded: Mutex<Vec<RefundRequest>>,
     expired: Mutex<Vec<String>>,
     failures: Mutex<VecDeque<PaymentsError>>,
     charged: Mutex<Vec<ChargeRequest>>,
@@ -181,8 +181,13 @@ impl FakePayments {
         self.opened.lock().unwrap().clone()
     }
 
-    /// Returns the references of payments that were given back.
+    /// Returns the references of payments of which something was given back, once for each key.
     pub fn refunded(&self) -> Vec<String> {
+        self.given_back().into_iter().map(|request| request.payment).collect()
+    }
+
+    /// Returns what was given back, each key once.
+    pub fn given_back(&self) -> Vec<RefundRequest> {
         self.refunded.lock().unwrap().clone()
     }
 
@@ -249,13 +254,14 @@ impl Payments for FakePayments {
         Ok(())
     }
 
-    async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
+    async fn refund(&self, request: RefundRequest) -> Result<GivenBack, PaymentsError> {
         self.failure()?;
+        let reference = format!("back {}", request.key);
         let mut refunded = self.refunded.lock().unwrap();
-        if !refunded.iter().any(|known| known == reference) {
-            refunded.push(reference.to_owned());
+        if !refunded.iter().any(|known| known.key == request.key) {
+            refunded.push(request);
         }
-        Ok(())
+        Ok(GivenBack { reference })
     }
 
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
@@ -297,7 +303,15 @@ impl Payments for FakePayments {
                 fee_minor: payload["fee"].as_i64().unwrap_or_default(),
             },
             "expired" => Content::CheckoutExpired { session: text("session") },
-            "refunded" => Content::Refunded { reference: text("reference") },
+            "refunded" => Content::Refunded {
+                reference: text("reference"),
+                refunds: serde_json::from_value(payload["refunds"].clone()).unwrap_or_default(),
+            },
+            "disputed" => Content::Disputed {
+                reference: text("reference"),
+                dispute: serde_json::from_value(payload["dispute"].clone())
+                    .map_err(|error| PaymentsError::Refused(error.to_string()))?,
+            },
             _ => Content::Other,
         };
         Ok(RailEvent { id: text("id"), kind, content, payload })

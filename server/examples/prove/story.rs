@@ -57,8 +57,8 @@ async fn listed_of(host: &str, flow: &Value) -> anyhow::Result<Listed> {
     let offering = text(&offering, "/uuid")?;
     let form = json!({"tagline": "Answers with what it is told.", "full_description": "For load tests: answers with exactly what it is told, at once.", "thumbnail": "/art/general-knowledge.svg"});
     api.call("PATCH", &format!("/api/marketplace-provider-offerings/{offering}/"), Some(&seller), &form).await?;
-    let plan =
-        json!({"offering": offering, "name": "Without limits", "unit_price": 0, "requests_per_minute": 1_000_000});
+    let plan = json!({"offering": offering, "name": "Without limits", "unit_price": 0, "requests_per_minute": 1_000_000,
+            "document_limit": 5_000, "document_megabytes": 5_000, "document_pages": 200_000});
     let plan = text(&api.post("/api/marketplace-plans/", Some(&seller), &plan).await?, "/uuid")?;
     api.post(&format!("/api/marketplace-provider-offerings/{offering}/submit/"), Some(&seller), &json!({})).await?;
     api.post(&format!("/api/marketplace-provider-offerings/{offering}/activate/"), Some(&operator), &Value::Null)

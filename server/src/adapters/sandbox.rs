@@ -7,23 +7,30 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::Timestamp;
+use domain::state::DisputeState;
 use domain::view::order::{SandboxCheckoutView, SandboxPayoutView};
-use payments::sandbox::{Attempt, Bank, Card, Data, Event, Session, Status};
+use domain::{Currency, Money, Timestamp};
+use payments::sandbox::{Attempt, Bank, Card, DISPUTE_FEE, Data, Dispute, Event, Fate, Payment, Session, Status};
 use payments::signature;
 use serde::{Deserialize, Serialize};
 use services::clock::Clock;
 use services::jobs::{self, Job};
 use services::ports::{
-    ChargeError, ChargeRequest, Charged, CheckoutRequest, OpenedCheckout, OpenedPayoutAccount, PaidOut, Payments,
-    PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError, PayoutRequest, Payouts, RailEvent,
-    RailEventContent, SandboxBank, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
+    ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, Movement, MovementKind, OpenedCheckout,
+    OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
+    PayoutRequest, Payouts, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SandboxBank,
+    SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
 };
 use store::{Scope, Store, Tx, sandbox as rows};
 
 /// What the event of a paid visit is called.
 const COMPLETED: &str = "checkout.session.completed";
-/// When an event is delivered again that may not have got through.
+/// What the event is called when a bank has not taken a refund.
+const REFUND_FAILED: &str = "refund.failed";
+/// What the event is called when a bank disputes a payment, and when it has decided.
+const DISPUTE_OPENED: &str = "charge.dispute.created";
+const DISPUTE_CLOSED: &str = "charge.dispute.closed";
+/// When an event is delivered that comes later, or again because it may not have got through.
 const REDELIVERY_SECONDS: i64 = 5;
 
 /// The sandbox rail.
@@ -50,6 +57,9 @@ struct Transfer {
     amount: domain::Money,
     description: String,
     failure: Option<String>,
+    /// When, seconds since 1970.
+    #[serde(default)]
+    at: i64,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -99,15 +109,18 @@ impl Sandbox {
         tx.commit().await.map_err(unavailable)
     }
 
-    /// Writes a session that was paid, and queues the delivery of its event, should ours not get through.
-    async fn save_paid(&self, session: &Session, version: i64) -> Result<(), PaymentsError> {
+    /// Writes a session that was changed, and queues the delivery of events about it: those that come later, and
+    /// those that may not get through now.
+    async fn save_telling(&self, session: &Session, version: i64, kinds: &[&str]) -> Result<(), PaymentsError> {
         let now = self.clock.now();
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
         Self::save_in(&mut tx, session, version).await?;
-        let job = Job::SandboxEvent { session: session.id.clone() };
-        jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
-            .await
-            .map_err(|error| PaymentsError::Unavailable(services::error::chain(&error)))?;
+        for &kind in kinds {
+            let job = Job::SandboxEvent { session: session.id.clone(), kind: kind.to_owned() };
+            jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
+                .await
+                .map_err(|error| PaymentsError::Unavailable(services::error::chain(&error)))?;
+        }
         tx.commit().await.map_err(unavailable)
     }
 
@@ -119,16 +132,33 @@ impl Sandbox {
         Ok(())
     }
 
-    fn event(&self, kind: &str, session: &Session) -> Result<(Vec<u8>, String), PaymentsError> {
+    fn signed(&self, kind: &str, session: &Session) -> Result<(Vec<u8>, String), PaymentsError> {
         let now = self.clock.now().seconds();
         // The same thing happens once, so its event has one id however often it is delivered.
-        let id = format!("evt_{}_{}", kind.replace('.', "_"), session.id);
+        let failed = session.payment.iter().flat_map(|payment| &payment.refunds).filter(|refund| refund.failed).count();
+        let nth = if kind == REFUND_FAILED { format!("_{failed}") } else { String::new() };
+        let id = format!("evt_{}_{}{nth}", kind.replace('.', "_"), session.id);
         let event = Event { id, r#type: kind.to_owned(), created: now, data: Data { object: session.clone() } };
         let body = serde_json::to_vec(&event).map_err(|error| PaymentsError::Refused(error.to_string()))?;
         let header =
             signature::sign(&self.secret, &body, now).map_err(|error| PaymentsError::Refused(error.to_string()))?;
         Ok((body, header))
     }
+}
+
+/// Says how a dispute stands. The bank has the money until it decides otherwise.
+fn disputed(dispute: Dispute, currency: Currency) -> Result<RailDispute, PaymentsError> {
+    let state: DisputeState =
+        dispute.status.parse().map_err(|_| PaymentsError::Refused(format!("a dispute is {:?}", dispute.status)))?;
+    Ok(RailDispute {
+        reference: dispute.id,
+        amount: Money::new(dispute.minor, currency),
+        fee_minor: DISPUTE_FEE,
+        withdrawn: state != DisputeState::Won,
+        state,
+        reason: dispute.reason,
+        due_by: Some(Timestamp::from_seconds(dispute.due_by)),
+    })
 }
 
 fn no_secret() -> PaymentsError {
@@ -171,16 +201,18 @@ impl Payments for Sandbox {
         Ok(())
     }
 
-    async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
+    async fn refund(&self, request: RefundRequest) -> Result<GivenBack, PaymentsError> {
         // A payment is named after its session, so it is found without a list of payments.
-        let session = reference.replacen("pi_", "cs_", 1);
+        let session = request.payment.replacen("pi_", "cs_", 1);
         let Some((mut session, version)) = self.load::<Session>(&session).await? else {
-            return Err(PaymentsError::Refused(format!("there is no payment {reference:?}")));
+            return Err(PaymentsError::Refused(format!("There is no payment {:?}.", request.payment)));
         };
-        if !session.refund() {
-            return Err(PaymentsError::Refused(format!("{reference:?} was never paid")));
-        }
-        self.save(&session, version).await
+        let refund = session
+            .refund(&request.key, request.amount.minor, self.clock.now().seconds())
+            .map_err(PaymentsError::Refused)?;
+        let fails = session.payment.as_ref().is_some_and(|payment| payment.fate == Fate::RefundsFail);
+        self.save_telling(&session, version, if fails { &[REFUND_FAILED] } else { &[] }).await?;
+        Ok(GivenBack { reference: refund.id })
     }
 
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
@@ -190,7 +222,13 @@ impl Payments for Sandbox {
         };
         let id = self.name("cs", &request.key)?;
         let again = first
-            .charge_again(id.clone(), request.order.to_string(), request.amount, request.description)
+            .charge_again(
+                id.clone(),
+                request.order.to_string(),
+                request.amount,
+                request.description,
+                self.clock.now().seconds(),
+            )
             .map_err(ChargeError::Declined)?;
         self.keep(&id, &again).await?;
         // Whoever was first has charged; the same key is answered the same.
@@ -200,6 +238,17 @@ impl Payments for Sandbox {
             }
             _ => Err(PaymentsError::Refused(format!("the charge {id:?} is gone")).into()),
         }
+    }
+
+    async fn movements(&self, from: Timestamp, until: Timestamp) -> Result<Option<Vec<Movement>>, PaymentsError> {
+        let visits = self.all::<Session>("cs_").await?;
+        let transfers = self.all::<Transfer>("tr_").await?.into_iter();
+        let paid_out = transfers.filter(|(_, transfer)| transfer.failure.is_none()).map(|(reference, transfer)| {
+            (transfer.at, Movement { kind: MovementKind::Payout, reference, amount: transfer.amount })
+        });
+        let all = visits.into_iter().flat_map(|(_, session)| moved(session)).chain(paid_out);
+        let within = |at: i64| (from.seconds()..=until.seconds()).contains(&at);
+        Ok(Some(all.filter(|(at, _)| within(*at)).map(|(_, movement)| movement).collect()))
     }
 
     fn read_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
@@ -218,11 +267,55 @@ impl Payments for Sandbox {
                 fee_minor: payment.fee_minor,
             },
             ("checkout.session.expired", _) => RailEventContent::CheckoutExpired { session: session.id },
-            ("charge.refunded", Some(payment)) => RailEventContent::Refunded { reference: payment.id },
+            ("charge.refunded" | REFUND_FAILED, Some(payment)) => {
+                let refunds = payment.refunds.iter().map(|refund| RailRefund {
+                    reference: refund.id.clone(),
+                    key: Some(refund.key.clone()),
+                    amount: Money::new(refund.minor, session.amount.currency),
+                    stands: !refund.failed,
+                });
+                RailEventContent::Refunded { refunds: refunds.collect(), reference: payment.id }
+            }
+            (DISPUTE_OPENED | DISPUTE_CLOSED, Some(Payment { id, dispute: Some(dispute), .. })) => {
+                RailEventContent::Disputed { reference: id, dispute: disputed(dispute, session.amount.currency)? }
+            }
             _ => RailEventContent::Other,
         };
         Ok(RailEvent { id: event.id, kind: event.r#type, content, payload })
     }
+}
+
+impl Sandbox {
+    /// Reads every object of a kind, by name.
+    async fn all<T: serde::de::DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>, PaymentsError> {
+        const AT_ONCE: i64 = 500;
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let mut tx = self.store.read(Scope::System).await.map_err(unavailable)?;
+            let page = rows::list(&mut tx, prefix, &after, AT_ONCE).await.map_err(unavailable)?;
+            drop(tx);
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after.clone_from(last);
+            for (id, object) in page {
+                let object =
+                    serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+                found.push((id, object));
+            }
+        }
+    }
+}
+
+/// Says what a visit has moved, and when, seconds since 1970.
+fn moved(session: Session) -> Vec<(i64, Movement)> {
+    let Some(payment) = session.payment else { return Vec::new() };
+    let currency = session.amount.currency;
+    let refunds = payment.refunds.into_iter().filter(|refund| !refund.failed).map(|refund| {
+        let amount = Money::new(refund.minor, currency);
+        (refund.at, Movement { kind: MovementKind::Refund, reference: refund.id, amount })
+    });
+    let paid = Movement { kind: MovementKind::Payment, reference: payment.id, amount: session.amount };
+    [(payment.at, paid)].into_iter().chain(refunds).collect()
 }
 
 #[async_trait]
@@ -255,7 +348,8 @@ impl Payouts for Sandbox {
             None => Some("There is no bank account yet.".to_owned()),
         };
         let reference = self.name("tr", &key)?;
-        self.keep(&reference, &Transfer { account, amount, description, failure }).await?;
+        self.keep(&reference, &Transfer { account, amount, description, failure, at: self.clock.now().seconds() })
+            .await?;
         // Whoever was first has paid; the same key is answered the same.
         match self.load::<Transfer>(&reference).await? {
             Some((Transfer { failure: None, .. }, _)) => Ok(PaidOut { reference }),
@@ -294,7 +388,9 @@ impl SandboxPage for Sandbox {
         let payment = session.id.replacen("cs_", "pi_", 1);
         match session.pay(&checked, card.confirmed, payment, now.seconds()) {
             Attempt::Paid => {
-                if let Err(error) = self.save_paid(&session, version).await {
+                let disputed = session.payment.as_ref().is_some_and(|payment| payment.dispute.is_some());
+                let kinds: &[&str] = if disputed { &[COMPLETED, DISPUTE_OPENED] } else { &[COMPLETED] };
+                if let Err(error) = self.save_telling(&session, version, kinds).await {
                     // Another page of the same visit may have been faster: then it is paid.
                     match self.load::<Session>(&session.id).await.map_err(failed)? {
                         Some((faster, _)) if faster.payment.is_some() => session = faster,
@@ -314,15 +410,31 @@ impl SandboxPage for Sandbox {
             }
         }
         // Paying again delivers the event again; it is the same event.
-        let event = self.event(COMPLETED, &session).map_err(failed)?;
+        let event = self.signed(COMPLETED, &session).map_err(failed)?;
         Ok(SandboxPaid { success_url: session.success_url, event })
     }
 
-    async fn paid_event(&self, session: &str) -> Result<(Vec<u8>, String), PaymentsError> {
-        match self.load::<Session>(session).await? {
-            Some((session, _)) if session.payment.is_some() => self.event(COMPLETED, &session),
-            _ => Err(PaymentsError::Refused(format!("the visit {session:?} was never paid"))),
+    async fn event(&self, session: &str, kind: &str) -> Result<(Vec<u8>, String), PaymentsError> {
+        let found = self.load::<Session>(session).await?;
+        let Some((mut session, version)) = found.filter(|(session, _)| session.payment.is_some()) else {
+            return Err(PaymentsError::Refused(format!("the visit {session:?} was never paid")));
+        };
+        if kind == REFUND_FAILED && session.fail_refunds() {
+            self.save(&session, version).await?;
         }
+        self.signed(kind, &session)
+    }
+
+    async fn decide_dispute(&self, dispute: &str, won: bool) -> Result<(Vec<u8>, String), PaymentsError> {
+        let session = dispute.replacen("dp_", "cs_", 1);
+        let Some((mut session, version)) = self.load::<Session>(&session).await? else {
+            return Err(PaymentsError::Refused("There is no such dispute.".to_owned()));
+        };
+        if !session.decide_dispute(won) {
+            return Err(PaymentsError::Refused("It is decided already.".to_owned()));
+        }
+        self.save_telling(&session, version, &[DISPUTE_CLOSED]).await?;
+        self.signed(DISPUTE_CLOSED, &session)
     }
 
     async fn payout_account(&self, page: &str) -> Result<Option<SandboxPayoutView>, PaymentsError> {

@@ -10,24 +10,25 @@ mod payouts;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::state::DisputeState;
 use domain::{Currency, Money, OrganizationId, Timestamp};
 use secrecy::SecretString;
 use services::clock::Clock;
 use services::ports::{
-    ChargeError, ChargeRequest, Charged, CheckoutRequest, OpenedCheckout, Payments, PaymentsError, RailEvent,
-    RailEventContent, SavedMethod,
+    ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, Movement, MovementKind, OpenedCheckout, Payments,
+    PaymentsError, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SavedMethod,
 };
 use sha2::Digest as _;
 use store::{Scope, Store, Tenant, outbox as rows};
 use stripe::calls::{self, NewCustomer, NewPayment, NewSession};
-use stripe::objects::{self, Charge, Customer, Event, Link, List, Method, Payment, Refund, Session};
+use stripe::objects::{self, Charge, Customer, Dispute, Event, Link, List, Method, Payment, Refund, Session, Transfer};
 use stripe::webhook::{BadWebhook, Secrets, Source};
-use stripe::{ChargeId, Client, CustomerId, EventId, Mode, PaymentId, RefundId, SessionId, Trouble};
+use stripe::{ChargeId, Client, CustomerId, DisputeId, EventId, Mode, PaymentId, RefundId, SessionId, Trouble};
 
 use outbox::{Operation, Outbox, Undone};
 
 /// The events that lead to something.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 13] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -36,9 +37,16 @@ const KINDS: [&str; 8] = [
     "charge.refund.updated",
     "refund.updated",
     "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
 ];
 /// How much earlier than asked for a page closes: Stripe allows a day by its own clock.
 const CLOSES_EARLIER_SECONDS: i64 = 600;
+/// How many pages of any other list are read.
+const LIST_PAGES: usize = 1000;
 /// How many pages of events are read in one go.
 const PAGES: usize = 50;
 
@@ -90,6 +98,25 @@ impl StripeRail {
 
     async fn read<T: serde::de::DeserializeOwned>(&self, call: &stripe::Call) -> Result<T, PaymentsError> {
         self.outbox.client.read(call).await.map_err(|trouble| Undone::from(trouble).into())
+    }
+
+    /// Reads a list to its end.
+    async fn every<T: serde::de::DeserializeOwned, I>(
+        &self,
+        page: impl Fn(Option<&I>) -> stripe::Call,
+        id: impl Fn(&T) -> I,
+    ) -> Result<Vec<T>, PaymentsError> {
+        let mut all = Vec::new();
+        let mut after: Option<I> = None;
+        for _ in 0..LIST_PAGES {
+            let list: List<T> = self.read(&page(after.as_ref())).await?;
+            after = list.data.last().map(&id);
+            all.extend(list.data);
+            if !list.has_more || after.is_none() {
+                return Ok(all);
+            }
+        }
+        Err(unclear(format!("a list has more than {LIST_PAGES} pages")))
     }
 
     /// Returns who Stripe knows a buyer as, making it known if it is not.
@@ -182,20 +209,59 @@ impl StripeRail {
         }
     }
 
-    /// Says whether a payment went back whole.
+    /// Says what went back of a payment.
     async fn given_back(&self, payment: &PaymentId) -> Result<RailEventContent, PaymentsError> {
-        let payment: Payment = self.read(&calls::payment(payment)).await?;
-        let whole = payment
-            .latest_charge
-            .as_ref()
-            .and_then(Link::object)
-            .is_some_and(|charge| charge.amount > 0 && charge.amount_refunded == charge.amount);
-        Ok(if whole {
-            RailEventContent::Refunded { reference: payment.id.to_string() }
-        } else {
+        let refunds: List<Refund> = self.read(&calls::refunds_of(payment)).await?;
+        let mut told = Vec::with_capacity(refunds.data.len());
+        for refund in refunds.data {
+            told.push(RailRefund {
+                amount: Money::new(refund.amount, known_currency(&refund.currency, &refund.id)?),
+                stands: refund.holds(),
+                key: refund.metadata.as_ref().and_then(|labels| labels.get("operation").cloned()),
+                reference: refund.id.to_string(),
+            });
+        }
+        // Without a name, all of it would have gone back.
+        Ok(if told.is_empty() {
             RailEventContent::Other
+        } else {
+            RailEventContent::Refunded { reference: payment.to_string(), refunds: told }
         })
     }
+
+    /// Says how a dispute stands.
+    async fn disputed(&self, id: &DisputeId) -> Result<RailEventContent, PaymentsError> {
+        let dispute: Dispute = self.read(&calls::dispute(id)).await?;
+        if dispute.id != *id {
+            return Err(another("dispute"));
+        }
+        let state = match dispute.status.trim_start_matches("warning_") {
+            "needs_response" => DisputeState::NeedsResponse,
+            "under_review" => DisputeState::UnderReview,
+            // A bank that only asked asks no more.
+            "won" | "closed" | "prevented" => DisputeState::Won,
+            "lost" => DisputeState::Lost,
+            other => return Err(unclear(format!("the dispute {id} is {other:?}, which we do not know"))),
+        };
+        let Some(payment) = dispute.payment() else { return Ok(RailEventContent::Other) };
+        Ok(RailEventContent::Disputed {
+            reference: payment.to_string(),
+            dispute: RailDispute {
+                reference: id.to_string(),
+                amount: Money::new(dispute.amount, known_currency(&dispute.currency, id)?),
+                fee_minor: dispute.fee(),
+                state,
+                reason: dispute.reason.clone(),
+                due_by: dispute.evidence_details.as_ref().and_then(|e| e.due_by).map(Timestamp::from_seconds),
+                withdrawn: dispute.withdrawn(),
+            },
+        })
+    }
+}
+
+/// Reads a currency that something is sold in.
+fn known_currency(name: &str, of: &impl std::fmt::Display) -> Result<Currency, PaymentsError> {
+    name.to_ascii_uppercase().parse().map_err(|_| unclear(format!("{of} is in {name}, in which nothing is sold")))
 }
 
 /// What a payment took.
@@ -207,11 +273,7 @@ struct Paid {
 
 fn taken(payment: &Payment) -> Result<Paid, PaymentsError> {
     let id = &payment.id;
-    let currency: Currency = payment
-        .currency
-        .to_ascii_uppercase()
-        .parse()
-        .map_err(|_| unclear(format!("{id} is in {}, in which nothing is sold", payment.currency)))?;
+    let currency = known_currency(&payment.currency, id)?;
     let amount = Money::new(payment.amount_received, currency);
     let charge: &Charge =
         payment.latest_charge.as_ref().and_then(Link::object).ok_or_else(|| unclear(format!("{id} took nothing")))?;
@@ -290,24 +352,32 @@ impl Payments for StripeRail {
         }
     }
 
-    async fn refund(&self, reference: &str) -> Result<(), PaymentsError> {
-        let payment = PaymentId::parse(reference).map_err(refused)?;
-        let name = format!("refund:{payment}");
-        let call = calls::create_refund(&name, &payment, None);
+    async fn refund(&self, request: RefundRequest) -> Result<GivenBack, PaymentsError> {
+        let payment = PaymentId::parse(&request.payment).map_err(refused)?;
+        let call = calls::create_refund(&request.key, &payment, (!request.whole).then_some(request.amount));
         let among = calls::refunds_of(&payment);
-        let operation = Operation { name: name.clone(), call, among, no_is_final: false };
+        let operation = Operation { name: request.key, call, among: among.clone(), no_is_final: false };
         let refund: Refund = match self.outbox.perform(&operation).await {
             // Somebody has given it back in Stripe's own pages.
-            Err(Undone::Refused(no)) if no.code == "charge_already_refunded" => return Ok(()),
+            Err(Undone::Refused(no)) if no.code == "charge_already_refunded" => {
+                let refunds: List<Refund> = self.read(&among).await?;
+                let same = |refund: &Refund| refund.holds() && refund.amount == request.amount.minor;
+                let made = refunds.data.into_iter().find(same);
+                return made
+                    .map(|refund| GivenBack { reference: refund.id.to_string() })
+                    .ok_or_else(|| refused("It has been given back already, in other parts."));
+            }
+            Err(Undone::Refused(no)) => return Err(PaymentsError::Refused(no.message)),
             outcome => outcome?,
         };
-        if refund.payment() != Some(&payment) {
-            return Err(another("payment"));
+        if refund.payment() != Some(&payment) || refund.amount != request.amount.minor {
+            // It may have been made all the same, so that it is asked about again and not taken back.
+            return Err(unclear(another("refund").to_string()));
         }
         if refund.holds() {
-            return Ok(());
+            return Ok(GivenBack { reference: refund.id.to_string() });
         }
-        Err(PaymentsError::Refused(format!("the refund {} is {:?}", refund.id, refund.status.unwrap_or_default())))
+        Err(PaymentsError::Refused(format!("The refund {} is {:?}.", refund.id, refund.status.unwrap_or_default())))
     }
 
     fn read_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
@@ -371,6 +441,9 @@ impl Payments for StripeRail {
             }
             return Self::visit(session);
         }
+        if kind.starts_with("charge.dispute.") {
+            return self.disputed(&DisputeId::parse(object).map_err(refused)?).await;
+        }
         let payment = if kind == "charge.refunded" {
             let id = ChargeId::parse(object).map_err(refused)?;
             let charge: Charge = self.read(&calls::charge(&id)).await?;
@@ -378,9 +451,6 @@ impl Payments for StripeRail {
         } else if matches!(kind, "charge.refund.updated" | "refund.updated" | "refund.failed") {
             let id = RefundId::parse(object).map_err(refused)?;
             let refund: Refund = self.read(&calls::refund(&id)).await?;
-            if !refund.holds() {
-                tracing::error!(stripe.refund = %refund.id, "a refund has failed: the money is with us, and not with the buyer");
-            }
             refund.payment().cloned()
         } else {
             None
@@ -405,6 +475,28 @@ impl Payments for StripeRail {
         // As they happened: Stripe lists the newest first.
         events.reverse();
         Ok(events)
+    }
+
+    async fn movements(&self, from: Timestamp, until: Timestamp) -> Result<Option<Vec<Movement>>, PaymentsError> {
+        let (from, until) = (from.seconds(), until.seconds());
+        let mut all = Vec::new();
+        let payments = self.every(|after| calls::payments_between(from, until, after), |one: &Payment| one.id.clone());
+        for payment in payments.await?.into_iter().filter(|payment| payment.status == "succeeded") {
+            let amount = Money::new(payment.amount_received, known_currency(&payment.currency, &payment.id)?);
+            all.push(Movement { kind: MovementKind::Payment, reference: payment.id.to_string(), amount });
+        }
+        let refunds = self.every(|after| calls::refunds_between(from, until, after), |one: &Refund| one.id.clone());
+        for refund in refunds.await?.into_iter().filter(Refund::holds) {
+            let amount = Money::new(refund.amount, known_currency(&refund.currency, &refund.id)?);
+            all.push(Movement { kind: MovementKind::Refund, reference: refund.id.to_string(), amount });
+        }
+        let transfers =
+            self.every(|after| calls::transfers_between(from, until, after), |one: &Transfer| one.id.clone());
+        for transfer in transfers.await?.into_iter().filter(|transfer| transfer.amount_reversed < transfer.amount) {
+            let amount = Money::new(transfer.amount, known_currency(&transfer.currency, &transfer.id)?);
+            all.push(Movement { kind: MovementKind::Payout, reference: transfer.id.to_string(), amount });
+        }
+        Ok(Some(all))
     }
 
     async fn methods(&self, of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {

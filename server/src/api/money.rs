@@ -81,6 +81,8 @@ fn earning(sale: EarningView) -> Value {
         "release_at": sale.release.rfc3339(),
         "released_at": sale.released.map(domain::Timestamp::rfc3339),
         "returned_at": sale.returned.map(domain::Timestamp::rfc3339),
+        "refunded": amount(sale.back),
+        "kept": amount(sale.kept),
     })
 }
 
@@ -122,6 +124,8 @@ fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
         "commission",
         "commission_rate",
         "net",
+        "refunded",
+        "kept",
         "state",
         "release",
     ];
@@ -138,6 +142,8 @@ fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
             cents(sale.commission),
             sale.rate.clone(),
             cents(sale.net),
+            cents(sale.back),
+            cents(sale.kept),
             sale.state.to_string(),
             sale.release.rfc3339(),
         ])?;

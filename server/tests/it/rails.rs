@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ::stripe::{Client, Endpoint, Pauses};
 use domain::state::{OrderState, PaymentState};
+use domain::view::money::OrderMoney;
 use domain::view::order::{NewOrder, OrderView};
 use payments::signature;
 use server::adapters::sandbox::Sandbox;
@@ -17,7 +18,7 @@ use server::adapters::stripe::{StripeRail, WebhookSecrets};
 use services::ctx::{Parts, Settings};
 use services::ports::{
     ChargeRequest, CheckoutRequest, OpenedPayoutAccount, Payments, PayoutAccountRequest, PayoutRequest, Payouts,
-    SandboxBank, SandboxCard, SandboxPage,
+    RefundRequest, SandboxBank, SandboxCard, SandboxPage,
 };
 use services::{Ctx, orders};
 use store::{Scope, Store, Tenant, orders as rows};
@@ -28,6 +29,10 @@ pub(super) const SECRET: &str = "whsec_a_secret_of_tests";
 pub(super) const GOOD: &str = "4242 4242 4242 4242";
 /// Works while its owner is there, and not afterwards.
 pub(super) const GOOD_ONCE: &str = "4000 0000 0000 0341";
+/// Its refunds do not arrive.
+pub(super) const REFUND_FAILS: &str = "4000 0000 0000 5126";
+/// Its owner says to have known nothing of it.
+pub(super) const DISPUTED: &str = "4000 0000 0000 0259";
 const DECLINED: &str = "4000 0000 0000 0002";
 
 /// Who stands outside: the buyer at the payment page, and what delivers events.
@@ -184,6 +189,65 @@ impl Shop {
         }
     }
 
+    /// Returns what was paid for the order, and what went back.
+    pub(super) async fn money(&self) -> OrderMoney {
+        services::refunds::of_order(&self.t.ctx, &self.t.operator().await, self.order.id).await.expect("the order")
+    }
+
+    /// Gives so much back as an operator, or all of it.
+    pub(super) async fn give_back(&self, minor: Option<i64>) {
+        let payment = self.money().await.payments[0].id;
+        let operator = self.t.operator().await;
+        services::refunds::give_back(&self.t.ctx, &operator, payment, minor, "A reason.").await.expect("decided");
+    }
+
+    /// Compares the ledger with the rail; returns how many differences there are.
+    pub(super) async fn compare(&self) -> usize {
+        services::ledger::reconcile_now(&self.t.ctx, &self.t.operator().await).await.expect("compared")
+    }
+
+    /// Has a buyer's bank dispute what was paid, where the rail does not by itself.
+    pub(super) async fn dispute(&self) {
+        if let Outside::Stripe { stripe, .. } = &self.outside {
+            stripe.dispute(&self.reference().await);
+        }
+        self.settle().await;
+    }
+
+    /// Has the bank decide.
+    pub(super) async fn decide(&self, won: bool) {
+        let operator = self.t.operator().await;
+        let view =
+            services::cases::list(&self.t.ctx, &operator, domain::view::Paging::default()).await.expect("a list");
+        match &self.outside {
+            Outside::Sandbox => {
+                let case = view.cases.rows[0].id;
+                services::refunds::decide_in_sandbox(&self.t.ctx, &operator, case, won).await.expect("decided");
+            }
+            Outside::Stripe { stripe, .. } => {
+                stripe.decide_dispute(stripe.objects("dispute")[0]["id"].as_str().expect("an id"), won);
+            }
+        }
+        self.settle().await;
+    }
+
+    /// Has a refund not arrive, where the rail does not see to it by itself.
+    pub(super) async fn fail_refund(&self) {
+        if let Outside::Stripe { stripe, .. } = &self.outside {
+            stripe.fail_refund(stripe.objects("refund")[0]["id"].as_str().expect("an id"));
+        }
+        self.settle().await;
+    }
+
+    /// Lets everything that is under way arrive.
+    pub(super) async fn settle(&self) {
+        for _ in 0..3 {
+            self.deliver().await;
+            self.t.run_jobs().await;
+            self.pass(60);
+        }
+    }
+
     /// Lets time pass, here and at the rail.
     pub(super) fn pass(&self, seconds: i64) {
         self.t.clock.advance_seconds(seconds);
@@ -229,6 +293,12 @@ impl Shop {
             cancel_url: "https://cmp.test/left/".to_owned(),
             expires_at: self.t.ctx.now().plus_days(1),
         }
+    }
+
+    /// Asks for the whole of a payment of the order's amount back.
+    pub(super) fn whole(&self, payment: &str) -> RefundRequest {
+        let (key, payment) = (format!("refund of {payment}"), payment.to_owned());
+        RefundRequest { key, payment, amount: self.order.amount, whole: true }
     }
 
     pub(super) async fn charge_request(&self, key: &str) -> ChargeRequest {

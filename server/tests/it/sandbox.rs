@@ -7,7 +7,7 @@ use domain::view::order::{NewOrder, OrderView};
 use payments::signature;
 use server::adapters::sandbox::Sandbox;
 use services::ctx::{Parts, Settings};
-use services::ports::{Payments as _, PaymentsError, SandboxCard, SandboxPage as _, SandboxRefused};
+use services::ports::{Payments as _, PaymentsError, RefundRequest, SandboxCard, SandboxPage as _, SandboxRefused};
 use services::{Ctx, Error, orders};
 use store::Store;
 use testkit::{Seller, TestCtx, on_every_database};
@@ -172,9 +172,16 @@ async fn what_was_paid_for_nothing_is_refunded_at_the_rail() {
         story.t.run_jobs().await;
         assert_eq!((story.state().await, story.payments().await), (OrderState::Canceled, vec![PaymentState::Refunded]));
         let reference = story.session().replacen("cs_", "pi_", 1);
-        story.rail.refund(&reference).await.expect("again is harmless");
-        let unknown = story.rail.refund("pi_0").await;
-        assert!(matches!(unknown, Err(PaymentsError::Refused(_))), "{unknown:?}");
+        let ask = |payment: &str| RefundRequest {
+            key: "another".to_owned(),
+            payment: payment.to_owned(),
+            amount: story.order.amount,
+            whole: true,
+        };
+        for payment in [reference.as_str(), "pi_0"] {
+            let refused = story.rail.refund(ask(payment)).await;
+            assert!(matches!(refused, Err(PaymentsError::Refused(_))), "{refused:?}");
+        }
     })
     .await;
 }

@@ -54,6 +54,10 @@ class Day:
             self.pass_time(event["at"])
         elif what == "refunded":
             self.refund(event["payment"])
+        elif what == "part":
+            self.give_back(event["payment"], event["refund"], event["amount"])
+        elif what == "fails":
+            self.comes_again(event["payment"], event["refund"])
         else:
             self.pay(event)
 
@@ -75,35 +79,72 @@ class Day:
             "commission": commission,
             "net": amount - commission,
             "until": event["at"] + self.hold,
-            "state": "held",
+            "released": False,
+            "refunds": {},
         }
         if event["what"] == "failed":
             self.refund(event["payment"])
 
     def refund(self, payment):
+        """All that is left goes back."""
         sale = self.sales[payment]
-        if sale["state"] == "gone":
-            return
-        provider, net = sale["provider"], sale["net"]
-        if sale["state"] == "held":
-            self.move("provider_pending", provider, net)
-        else:
+        left = sale["amount"] - sum(refund["amount"] for refund in sale["refunds"].values())
+        if left:
+            self.give_back(payment, "all", left)
+
+    def give_back(self, payment, name, amount):
+        sale = self.sales[payment]
+        provider, refunds = sale["provider"], sale["refunds"].values()
+        before = sum(refund["amount"] for refund in refunds)
+        commission_before = sum(refund["commission"] for refund in refunds)
+        # What the first cents of the sale are divided into, less what went back; and no more than is left.
+        commission = half_even(Fraction((before + amount) * sale["commission"], sale["amount"])) - commission_before
+        left = sale["commission"] - commission_before
+        left_net = sale["net"] - (before - commission_before)
+        commission = min(max(commission, amount - left_net, 0), left, amount)
+        net = amount - commission
+        taken = []
+        if sale["released"]:
             there = min(net, -self.balance("provider_available", provider))
-            self.move("provider_available", provider, there)
-            self.move("provider_receivable", provider, net - there)
-        self.move("commission", None, sale["commission"])
-        self.move("rail_balance", None, -sale["amount"])
-        sale["state"] = "gone"
+            taken = [("provider_available", there), ("provider_receivable", net - there)]
+        else:
+            taken = [("provider_pending", net)]
+        for account, minor in taken:
+            self.move(account, provider, minor)
+        self.move("commission", None, commission)
+        self.move("rail_balance", None, -amount)
+        sale["refunds"][name] = {
+            "amount": amount, "commission": commission, "net": net, "taken": taken, "released": sale["released"],
+        }
+
+    def comes_again(self, payment, name):
+        """Everything is taken back; what is a provider's is where its other money is."""
+        sale = self.sales[payment]
+        refund = sale["refunds"].pop(name)
+        provider = sale["provider"]
+        for account, minor in refund["taken"]:
+            self.move(account, provider, -minor)
+        self.move("commission", None, -refund["commission"])
+        self.move("rail_balance", None, refund["amount"])
+        owed = self.balance("provider_receivable", provider)
+        back = refund["net"] if sale["released"] and not refund["released"] else 0
+        settled = min(owed, back)
+        self.move("provider_pending", provider, back)
+        self.move("provider_receivable", provider, -settled)
+        self.move("provider_available", provider, settled - back)
 
     def pass_time(self, now):
-        due = [sale for sale in self.sales.values() if sale["state"] == "held" and sale["until"] <= now]
-        for sale in due:
-            provider, net = sale["provider"], sale["net"]
+        for sale in self.sales.values():
+            back = sum(refund["amount"] for refund in sale["refunds"].values())
+            if sale["released"] or sale["until"] > now or back == sale["amount"]:
+                continue
+            provider = sale["provider"]
+            net = sale["net"] - sum(refund["net"] for refund in sale["refunds"].values())
             owed = min(net, self.balance("provider_receivable", provider))
             self.move("provider_pending", provider, net)
             self.move("provider_receivable", provider, -owed)
             self.move("provider_available", provider, owed - net)
-            sale["state"] = "available"
+            sale["released"] = True
 
 
 def chain_holds(book, transactions):
@@ -113,7 +154,8 @@ def chain_holds(book, transactions):
         lines = [[account, owner, minor] for account, owner, minor, _ in row["lines"]]
         currency = row["lines"][0][3]
         sealed = [
-            row["id"], row["number"], book, row["kind"], row["source"], currency, None, row["memo"],
+            row["id"], row["number"], book, row["kind"], row["source"], currency, row["reverses"],
+            row["memo"],
             row["occurred_at"], row["occurred_at"], lines,
         ]
         text = json.dumps(sealed, separators=(",", ":"), ensure_ascii=False)
@@ -145,7 +187,7 @@ def main():
             print(f"{path}: {key}: worked out {here}, in the ledger {there}", file=sys.stderr)
         report.append({
             "database": path.rsplit("/", 1)[-1].removesuffix(".json"),
-            "payments": len([event for event in day["happened"] if "payment" in event and event["what"] != "refunded"]),
+            "payments": len([event for event in day["happened"] if event["what"] in ("sold", "failed", "wrong")]),
             "transactions": len(day["ledger"]),
             "balanced": balanced,
             "accounts": len(found),

@@ -35,6 +35,7 @@ pub fn BillingPage() -> impl IntoView {
                 .into_iter()
                 .map(|payment| {
                     let (text, tint) = match payment.state {
+                        PaymentState::Succeeded if !payment.back.is_zero() => ("Given back in part", Tint::Warn),
                         PaymentState::Succeeded => ("Paid", Tint::Good),
                         PaymentState::Refunding => ("Refund on its way", Tint::Warn),
                         PaymentState::Refunded => ("Refunded", Tint::Plain),
@@ -42,7 +43,7 @@ pub fn BillingPage() -> impl IntoView {
                     view! {
                         <tr>
                             <td class="nowrap">{payment.created}</td>
-                            <td><a href=links::order(payment.order_id)>{payment.description}</a></td>
+                            <td><a href=links::order_money(payment.order_id)>{payment.description}</a></td>
                             <td>{payment.method}</td>
                             <td><Badge text tint dot=true/></td>
                             <td class="num">{payment.amount.to_string()}</td>

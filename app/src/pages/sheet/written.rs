@@ -1,5 +1,7 @@
 //! What the pages of figures say.
 
+mod returns;
+
 use domain::ledger::{AccountCode, TransactionKind};
 use domain::state::{EarningState, InvoiceKind, PayoutState};
 use domain::view::money::{
@@ -32,6 +34,8 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
         "payouts" => paid_to(&ctx, &who, here::id("provider", id)?, paging).await,
         "payout" => payout(&ctx, &who, here::id("payout", id)?, paging).await,
         "payout-run" => payout_run(&ctx, &who, paging).await,
+        "order-money" => returns::of_order(&ctx, &who, here::id("order", id)?).await,
+        "cases" => returns::cases(&ctx, &who, paging).await,
         "revenue" => revenue(&ctx, &who).await,
         "ledger" => {
             let owner = if owner.is_empty() { None } else { Some(here::id("organization", owner)?) };
@@ -44,7 +48,7 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
 }
 
 /// Does what a button says; returns where that leads.
-pub(super) async fn press(what: &str, id: &str, value: &str) -> Result<String, UiError> {
+pub(super) async fn press(what: &str, id: &str, value: &str, also: &str) -> Result<String, UiError> {
     let (ctx, who) = here::asking()?;
     let run = |notice: &str| Ok(here::lead_to(links::with_notice(&links::admin("payouts/"), notice)));
     match what {
@@ -71,6 +75,13 @@ pub(super) async fn press(what: &str, id: &str, value: &str) -> Result<String, U
         "payout-release" => {
             payouts::hold(&ctx, &who, here::id("provider", id)?, "").await.map_err(here::fail)?;
             run("saved")
+        }
+        "give-back" => returns::give_back(&ctx, &who, here::id("payment", id)?, value, also).await,
+        "case-close" => returns::close(&ctx, &who, here::id("case", id)?, value).await,
+        "sandbox-dispute" => returns::decide(&ctx, &who, here::id("case", id)?, value).await,
+        "reconcile" => {
+            ledger::reconcile_now(&ctx, &who).await.map_err(here::fail)?;
+            Ok(here::lead_to(links::with_notice(&links::admin("cases/"), "compared")))
         }
         "keep-plan" => {
             let subscription = here::id("subscription", id)?;
@@ -133,6 +144,8 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
                 "Commission",
                 "Rate",
                 "Net",
+                "Went back",
+                "Yours",
                 "State",
                 "Available from",
             ]),
@@ -158,13 +171,15 @@ fn earning(sale: EarningView) -> Vec<Cell> {
     };
     vec![
         Cell::new(sale.sold.readable(), CellLook::When),
-        Cell::text(sale.description).to(links::order(sale.order_id)),
+        Cell::text(sale.description).to(links::order_money(sale.order_id)),
         Cell::text(sale.buyer),
         Cell::number(sale.gross),
         Cell::number(sale.tax),
         Cell::number(sale.commission),
         Cell::number(sale.rate),
         Cell::number(sale.net),
+        Cell::number(sale.back),
+        Cell::number(sale.kept),
         Cell::new(state, look),
         Cell::new(from, CellLook::When),
     ]
@@ -462,6 +477,7 @@ const fn kind_of(kind: InvoiceKind) -> &'static str {
     match kind {
         InvoiceKind::Invoice => "Invoice",
         InvoiceKind::CreditNote => "Credit note",
+        InvoiceKind::DebitNote => "Debit note",
     }
 }
 
@@ -500,7 +516,8 @@ async fn invoices(ctx: &Ctx, who: &Principal, buyer: OrganizationId, paging: Pag
 async fn invoice(ctx: &Ctx, who: &Principal, id: InvoiceId) -> Result<Sheet, UiError> {
     let view = services::invoices::get(ctx, who, id).await.map_err(here::fail)?;
     let sentence = match &view.corrects {
-        Some(number) => format!("It takes back the invoice {number}."),
+        Some(number) if view.kind == InvoiceKind::DebitNote => format!("It takes back the credit note {number}."),
+        Some(number) => format!("It corrects the invoice {number}."),
         None => format!("Paid with {}.", view.method),
     };
     let fact = |name: &str, text: String| vec![Cell::text(name), Cell::text(text)];
@@ -641,6 +658,11 @@ const fn kind_words(kind: TransactionKind) -> &'static str {
         TransactionKind::Release => "Released",
         TransactionKind::RefundDue => "Refund decided",
         TransactionKind::RefundPaid => "Refund made",
+        TransactionKind::RefundReturned => "Refund came back",
+        TransactionKind::RefundUndone => "Refund undone",
+        TransactionKind::Settlement => "Settled after a refund",
+        TransactionKind::DisputeFee => "Fee for a dispute",
+        TransactionKind::DisputeFeeReturned => "Fee for a dispute came back",
         TransactionKind::PayoutReserved => "Payout set apart",
         TransactionKind::PayoutPaid => "Payout made",
         TransactionKind::PayoutFailed => "Payout came back",

@@ -34,13 +34,15 @@ pub struct Figures {
     pub balances: Vec<Balance>,
     /// What is held back of each provider's earnings.
     pub held_back: Vec<(OrganizationId, Money)>,
-    /// The commission of earnings that were not returned, by currency.
+    /// The commission of all earnings less what went back of it, by currency.
     pub commission: Vec<Money>,
     /// The tax of the same.
     pub tax: Vec<Money>,
-    /// Payments that were taken and not given back, by currency.
-    pub kept: Vec<Money>,
-    /// Payments that are on their way back, by currency.
+    /// Payments that were taken, by currency.
+    pub taken: Vec<Money>,
+    /// What was given back of them, by currency.
+    pub given_back: Vec<Money>,
+    /// What is on its way back, by currency.
     pub refunding: Vec<Money>,
     /// Payouts that the rail has made, by currency.
     pub paid_out: Vec<Money>,
@@ -59,7 +61,8 @@ pub struct Finding {
 
 /// Compares the two sides.
 pub fn findings(figures: &Figures) -> Vec<Finding> {
-    let facts = [&figures.commission, &figures.tax, &figures.kept, &figures.refunding, &figures.paid_out];
+    let facts =
+        [&figures.commission, &figures.tax, &figures.taken, &figures.given_back, &figures.refunding, &figures.paid_out];
     let currencies: BTreeSet<Currency> = figures
         .balances
         .iter()
@@ -94,7 +97,8 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
             (of(AccountCode::RefundsDue), total(&figures.refunding, currency)),
             (
                 of(AccountCode::RailBalance) + of(AccountCode::RailFees),
-                total(&figures.kept, currency) + total(&figures.refunding, currency)
+                total(&figures.taken, currency)
+                    - total(&figures.given_back, currency)
                     - total(&figures.paid_out, currency),
             ),
         ];

@@ -122,6 +122,28 @@ pub fn refund_due(back: Shares, held: Held, provider: OrganizationId) -> Vec<Pos
     lines
 }
 
+/// Returns the lines that take a transaction back: each of its lines, the other way round.
+pub fn reversal(lines: &[Posting]) -> Vec<Posting> {
+    lines.iter().map(|line| Posting::credit(line.account, line.amount)).collect()
+}
+
+/// Returns the lines that bring a provider's accounts in order after a refund was undone.
+///
+/// `released` is what came back to what is held back although its earning is not held back any more; `owed` is what
+/// the provider owes, below zero where it came to own more than it owed.
+pub fn settle(released: Money, owed: i64, provider: OrganizationId) -> Vec<Posting> {
+    let account = |account| Account::Provider(account, provider);
+    let settled = Money::new(owed.min(released.minor), released.currency);
+    vec![
+        Posting::debit(account(ProviderAccount::Pending), released),
+        Posting::credit(account(ProviderAccount::Receivable), settled),
+        Posting::credit(
+            account(ProviderAccount::Available),
+            Money::new(released.minor - settled.minor, released.currency),
+        ),
+    ]
+}
+
 /// Returns the lines of a refund that the rail has made.
 pub fn refund_paid(amount: Money) -> Vec<Posting> {
     vec![

@@ -71,19 +71,44 @@ impl Shares {
         Self { gross: refunded, tax, commission, currency: self.currency }
     }
 
-    /// Divides a refund of `amount` after `refunded_before` has gone back already.
-    pub fn refund(self, refunded_before: i64, amount: i64) -> Result<Self, PostError> {
-        let after = refunded_before.checked_add(amount).ok_or(PostError::OutOfBounds(amount))?;
-        if refunded_before < 0 || amount < 0 || after > self.gross {
+    /// Returns nothing of the same currency.
+    pub const fn nothing(self) -> Self {
+        Self { gross: 0, tax: 0, commission: 0, currency: self.currency }
+    }
+
+    /// Adds up two parts of one sale.
+    pub fn plus(self, other: Self) -> Result<Self, PostError> {
+        if self.currency != other.currency {
+            return Err(PostError::MixedCurrencies(self.currency, other.currency));
+        }
+        let sum = |a: i64, b: i64| a.checked_add(b).ok_or(PostError::OutOfBounds(b));
+        let gross = Money::new(sum(self.gross, other.gross)?, self.currency);
+        Self::frozen(gross, sum(self.tax, other.tax)?, sum(self.commission, other.commission)?)
+    }
+
+    /// Divides a refund of `amount` after `returned` has gone back already: what the first minor units of the sale
+    /// are divided into, less what everyone gave back.
+    ///
+    /// What went back may have come to us again in between, so that `returned` is not always what the same sum would
+    /// be divided into now. It differs by a cent at most; no share is asked for more than is left of it.
+    pub fn refund(self, returned: Self, amount: i64) -> Result<Self, PostError> {
+        if returned.currency != self.currency {
+            return Err(PostError::MixedCurrencies(self.currency, returned.currency));
+        }
+        let left_net = self.net().minor - returned.net().minor;
+        let (left_tax, left_commission) = (self.tax - returned.tax, self.commission - returned.commission);
+        if left_net < 0 || left_tax < 0 || left_commission < 0 {
+            return Err(PostError::OutOfBounds(returned.gross));
+        }
+        if amount < 0 || amount > self.gross - returned.gross {
             return Err(PostError::OutOfBounds(amount));
         }
-        let (before, after) = (self.first(refunded_before), self.first(after));
-        Ok(Self {
-            gross: after.gross - before.gross,
-            tax: after.tax - before.tax,
-            commission: after.commission - before.commission,
-            currency: self.currency,
-        })
+        let after = self.first(returned.gross + amount);
+        let tax = (after.tax - returned.tax).clamp((amount - left_commission - left_net).max(0), left_tax.min(amount));
+        let rest = amount - tax;
+        let commission =
+            (after.commission - returned.commission).clamp((rest - left_net).max(0), left_commission.min(rest));
+        Ok(Self { gross: amount, tax, commission, currency: self.currency })
     }
 }
 

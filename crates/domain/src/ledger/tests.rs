@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::state::RefundState;
 use crate::{BasisPoints, CategoryId, CommissionRuleId};
 
 const NOW: Timestamp = Timestamp(1_795_262_400_000_000);
@@ -96,7 +97,8 @@ fn largest_remainders_would_take_a_cent_back_from_a_share_as_a_refund_grows() {
     assert_eq!(largest_remainder(10, [6, 6, 2]), [4, 4, 2]);
     assert_eq!(largest_remainder(11, [6, 6, 2]), [5, 5, 1]);
     let sale = Shares::frozen(usd(14), 6, 6).expect("a sale");
-    let (ten, eleven) = (sale.refund(0, 10).expect("a refund"), sale.refund(0, 11).expect("a refund"));
+    let first = |amount| sale.refund(sale.nothing(), amount).expect("a refund");
+    let (ten, eleven) = (first(10), first(11));
     assert!(ten.net().minor <= eleven.net().minor);
 }
 
@@ -177,8 +179,10 @@ proptest! {
         cuts.sort_unstable();
         let mut before = 0;
         let mut back = [0_i64; 3];
+        let mut returned = shares.nothing();
         for cut in cuts {
-            let refund = shares.refund(before, cut - before).expect("a refund");
+            let refund = shares.refund(returned, cut - before).expect("a refund");
+            returned = returned.plus(refund).expect("no more than the sale");
             prop_assert_eq!(refund.gross().minor, cut - before);
             prop_assert_eq!(parts(refund).iter().sum::<i64>(), cut - before);
             for (at, part) in parts(refund).into_iter().enumerate() {
@@ -191,9 +195,38 @@ proptest! {
             before = cut;
         }
         prop_assert_eq!(back, parts(shares));
-        prop_assert!(shares.refund(gross, 1).is_err());
-        prop_assert!(shares.refund(0, gross.saturating_add(1)).is_err());
-        prop_assert!(shares.refund(0, -1).is_err());
+        prop_assert!(shares.refund(returned, 1).is_err());
+        prop_assert!(shares.refund(shares.nothing(), gross.saturating_add(1)).is_err());
+        prop_assert!(shares.refund(shares.nothing(), -1).is_err());
+    }
+
+    /// Invariants 7 and 8 where refunds come to us again in between: no share is asked for more than it has.
+    #[test]
+    fn refunds_that_come_to_us_again_leave_no_share_below_nothing(
+        shares in sale(),
+        steps in prop::collection::vec((any::<u64>(), prop::bool::weighted(0.3)), 0..16),
+    ) {
+        let mut standing: Vec<Shares> = Vec::new();
+        let sum = |standing: &[Shares]| {
+            standing.iter().try_fold(shares.nothing(), |sum, one| sum.plus(*one)).expect("no more than the sale")
+        };
+        for (number, undone) in steps {
+            if undone && !standing.is_empty() {
+                let at = usize::try_from(number % u64::try_from(standing.len()).expect("few")).expect("few");
+                standing.remove(at);
+                continue;
+            }
+            let left = shares.gross().minor - sum(&standing).gross().minor;
+            let amount = i64::try_from(i128::from(number) % (i128::from(left) + 1)).expect("small");
+            let refund = shares.refund(sum(&standing), amount).expect("a refund");
+            prop_assert_eq!(parts(refund).iter().sum::<i64>(), amount);
+            standing.push(refund);
+            let back = parts(sum(&standing));
+            prop_assert!((0..3).all(|at| (0..=parts(shares)[at]).contains(&back[at])), "{back:?} of {shares:?}");
+        }
+        let left = shares.gross().minor - sum(&standing).gross().minor;
+        standing.push(shares.refund(sum(&standing), left).expect("the rest"));
+        prop_assert_eq!(parts(sum(&standing)), parts(shares));
     }
 
     /// Invariants 1 and 20: whatever is posted adds up, up to 10^15, and nothing overflows.
@@ -235,20 +268,47 @@ fn sale_lines(shares: Shares) -> Vec<Posting> {
 /// Something that happens to a payment; any of it may come twice, late or too early.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Sold { fee: i64 },
+    Sold {
+        fee: i64,
+    },
     Unmatched,
     HoldOver,
-    RefundDecided,
-    RefundPaid,
+    /// So many hundredths of what is left go back.
+    RefundDecided {
+        percent: i64,
+    },
+    RefundPaid {
+        number: usize,
+    },
+    /// What went back comes to us again.
+    RefundFailed {
+        number: usize,
+    },
+}
+
+/// How a payment stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Stands {
+    taken: bool,
+    earned: bool,
+    released: bool,
+    refunds: Vec<Refund>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stands {
-    Untaken,
-    HeldBack,
-    Available,
-    Due { earned: bool },
-    Gone { earned: bool },
+struct Refund {
+    back: Shares,
+    /// Whether it was taken from what was held back.
+    from_pending: bool,
+    state: RefundState,
+}
+
+impl Stands {
+    /// Adds up what went back and has not come to us again.
+    fn returned(&self, shares: Shares) -> Shares {
+        let standing = self.refunds.iter().filter(|refund| refund.state != RefundState::Reversed);
+        standing.fold(shares.nothing(), |sum, refund| sum.plus(refund.back).expect("no more than the sale"))
+    }
 }
 
 /// A book in memory, moved by the functions that the program moves the database's by.
@@ -281,8 +341,8 @@ impl Book {
     }
 
     /// Posts; the same again changes nothing. A transaction of nothing but zeros says nothing.
-    fn write(&mut self, kind: TransactionKind, source: usize, lines: Vec<Posting>) {
-        let key = (kind, source.to_string());
+    fn write(&mut self, kind: TransactionKind, source: &str, lines: Vec<Posting>) {
+        let key = (kind, source.to_owned());
         let transaction = match post(heading(kind, &key.1), lines) {
             Ok(transaction) => transaction,
             Err(PostError::TooFewLines) => return,
@@ -296,63 +356,106 @@ impl Book {
         }
     }
 
+    /// Takes a transaction back.
+    fn reverse(&mut self, kind: TransactionKind, of: TransactionKind, source: &str) {
+        let lines = super::reversal(self.posted[&(of, source.to_owned())].lines());
+        self.write(kind, source, lines);
+    }
+
     /// Does what the program does in one database transaction: the state and the postings, or neither.
     fn happen(&mut self, at: usize, sold: Sold, event: Event) {
         let Sold { shares, provider } = sold;
-        let state = self.states.get(&at).copied().unwrap_or(Stands::Untaken);
-        let next = match (event, state) {
-            (Event::Sold { fee }, Stands::Untaken) => {
-                self.write(TransactionKind::Sale, at, super::sale(shares, provider));
+        let mut stands = self.states.get(&at).cloned().unwrap_or_default();
+        let name = at.to_string();
+        let refund_name = |number: usize| format!("{at}:{number}");
+        let left = shares.gross().minor - stands.returned(shares).gross().minor;
+        match event {
+            Event::Sold { fee } if !stands.taken => {
+                self.write(TransactionKind::Sale, &name, super::sale(shares, provider));
                 let fee = fee.min(shares.gross().minor);
-                self.write(TransactionKind::Fee, at, super::fee(usd(fee)));
-                Stands::HeldBack
+                self.write(TransactionKind::Fee, &name, super::fee(usd(fee)));
+                stands = Stands { taken: true, earned: true, ..stands };
             }
-            (Event::Unmatched, Stands::Untaken) => {
-                self.write(TransactionKind::Unmatched, at, super::unmatched(shares.gross()));
-                Stands::Due { earned: false }
+            Event::Unmatched if !stands.taken => {
+                self.write(TransactionKind::Unmatched, &name, super::unmatched(shares.gross()));
+                // Nobody has a share of it, so that all of it is due back.
+                let refund = Refund { back: shares, from_pending: false, state: RefundState::Due };
+                stands = Stands { taken: true, refunds: vec![refund], ..stands };
             }
-            (Event::HoldOver, Stands::HeldBack) => {
+            Event::HoldOver if stands.earned && !stands.released && left > 0 => {
                 let owed = self.natural(AccountCode::ProviderReceivable, provider);
-                let (lines, released) = super::release(shares.net(), owed, provider);
+                let net = usd(shares.net().minor - stands.returned(shares).net().minor);
+                let (lines, released) = super::release(net, owed, provider);
                 assert!(
                     released.settled.minor == owed || released.available.minor == 0,
                     "what is owed is settled first"
                 );
-                self.write(TransactionKind::Release, at, lines);
-                Stands::Available
+                self.write(TransactionKind::Release, &name, lines);
+                stands.released = true;
             }
-            (Event::RefundDecided, Stands::HeldBack | Stands::Available) => {
+            Event::RefundDecided { percent } if stands.earned && left > 0 => {
+                let amount = i64::try_from(i128::from(left) * i128::from(percent) / 100).expect("small").max(1);
                 let available = self.natural(AccountCode::ProviderAvailable, provider);
-                let held = if state == Stands::HeldBack { Held::Back } else { Held::Released { available } };
-                let back = shares.refund(0, shares.gross().minor).expect("a refund");
-                self.write(TransactionKind::RefundDue, at, super::refund_due(back, held, provider));
-                Stands::Due { earned: true }
+                let held = if stands.released { Held::Released { available } } else { Held::Back };
+                let back = shares.refund(stands.returned(shares), amount).expect("a refund");
+                let number = refund_name(stands.refunds.len());
+                self.write(TransactionKind::RefundDue, &number, super::refund_due(back, held, provider));
+                let from_pending = !stands.released;
+                stands.refunds.push(Refund { back, from_pending, state: RefundState::Due });
             }
-            (Event::RefundPaid, Stands::Due { earned }) => {
-                self.write(TransactionKind::RefundPaid, at, super::refund_paid(shares.gross()));
-                Stands::Gone { earned }
+            Event::RefundPaid { number } => {
+                let refund = stands.refunds.get_mut(number);
+                if let Some(refund) = refund.filter(|refund| refund.state == RefundState::Due) {
+                    refund.state = RefundState::Paid;
+                    let lines = super::refund_paid(refund.back.gross());
+                    self.write(TransactionKind::RefundPaid, &refund_name(number), lines);
+                }
+            }
+            Event::RefundFailed { number } if stands.earned => {
+                let released = stands.released;
+                let refund = stands.refunds.get_mut(number);
+                if let Some(refund) = refund.filter(|refund| refund.state != RefundState::Reversed) {
+                    let number = refund_name(number);
+                    if refund.state == RefundState::Paid {
+                        self.reverse(TransactionKind::RefundReturned, TransactionKind::RefundPaid, &number);
+                    }
+                    self.reverse(TransactionKind::RefundUndone, TransactionKind::RefundDue, &number);
+                    let back = if released && refund.from_pending { refund.back.net() } else { usd(0) };
+                    let owed = self.natural(AccountCode::ProviderReceivable, provider);
+                    if back.minor > 0 || owed < 0 {
+                        self.write(TransactionKind::Settlement, &number, super::settle(back, owed, provider));
+                    }
+                    refund.state = RefundState::Reversed;
+                }
             }
             // Too early, too late, or once more.
-            (_, state) => state,
-        };
-        self.states.insert(at, next);
+            _ => {}
+        }
+        self.states.insert(at, stands);
     }
 
     fn figures(&self, sold: &[Sold]) -> Figures {
         let mut figures = Figures { balances: self.balances.clone(), ..Figures::default() };
-        for (at, state) in &self.states {
+        for (at, stands) in &self.states {
             let Sold { shares, provider } = sold[*at];
-            match state {
-                Stands::Untaken | Stands::Gone { .. } => {}
-                Stands::HeldBack | Stands::Available => {
-                    figures.kept.push(shares.gross());
-                    figures.commission.push(shares.commission());
-                    figures.tax.push(shares.tax());
-                    if *state == Stands::HeldBack {
-                        figures.held_back.push((provider, shares.net()));
-                    }
+            if stands.taken {
+                figures.taken.push(shares.gross());
+            }
+            for refund in &stands.refunds {
+                match refund.state {
+                    RefundState::Due => figures.refunding.push(refund.back.gross()),
+                    RefundState::Paid => figures.given_back.push(refund.back.gross()),
+                    RefundState::Reversed => {}
                 }
-                Stands::Due { .. } => figures.refunding.push(shares.gross()),
+            }
+            if stands.earned {
+                let back = stands.returned(shares);
+                let rest = |whole: Money, back: Money| usd(whole.minor - back.minor);
+                figures.commission.push(rest(shares.commission(), back.commission()));
+                figures.tax.push(rest(shares.tax(), back.tax()));
+                if !stands.released {
+                    figures.held_back.push((provider, rest(shares.net(), back.net())));
+                }
             }
         }
         figures
@@ -368,8 +471,9 @@ fn event() -> impl Strategy<Value = Event> {
         5 => (0..100_i64).prop_map(|fee| Event::Sold { fee }),
         1 => Just(Event::Unmatched),
         3 => Just(Event::HoldOver),
-        2 => Just(Event::RefundDecided),
-        2 => Just(Event::RefundPaid),
+        2 => prop_oneof![Just(100), 1..100_i64].prop_map(|percent| Event::RefundDecided { percent }),
+        3 => (0..3_usize).prop_map(|number| Event::RefundPaid { number }),
+        2 => (0..3_usize).prop_map(|number| Event::RefundFailed { number }),
     ]
 }
 
@@ -421,8 +525,11 @@ proptest! {
             }
             twice.happen(at, sold[at], event);
             let states = twice.states.clone();
-            twice.happen(at, sold[at], event);
-            if number >= again && states[&at] != Stands::Untaken {
+            // A decision is a person's and made once; everything else may be told again.
+            if !matches!(event, Event::RefundDecided { .. }) {
+                twice.happen(at, sold[at], event);
+            }
+            if number >= again && states[&at].taken {
                 // A repeat of the first thing that was told, much later.
                 twice.happen(at, sold[at], Event::Sold { fee: 7 });
                 twice.happen(at, sold[at], Event::Unmatched);
@@ -444,8 +551,10 @@ proptest! {
             book.happen(at % sold.len(), sold[at % sold.len()], event);
         }
         for (at, sold) in sold.iter().enumerate() {
-            book.happen(at, *sold, Event::RefundDecided);
-            book.happen(at, *sold, Event::RefundPaid);
+            book.happen(at, *sold, Event::RefundDecided { percent: 100 });
+            for number in 0..book.states[&at].refunds.len() {
+                book.happen(at, *sold, Event::RefundPaid { number });
+            }
         }
         for provider in (0..3).map(provider) {
             let available = book.natural(AccountCode::ProviderAvailable, provider);

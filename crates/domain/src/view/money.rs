@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::{AccountCode, TransactionKind};
 use crate::pricing::Interval;
-use crate::state::{EarningState, InvoiceKind};
+use crate::state::{CaseKind, EarningState, InvoiceKind, RefundCause, RefundState};
 use crate::view::Page;
 use crate::{
-    CategoryId, CommissionRuleId, EarningId, InvoiceId, LedgerTransactionId, Money, OrderId, OrganizationId, PlanId,
-    SubscriptionId, Timestamp,
+    CaseId, CategoryId, CommissionRuleId, EarningId, InvoiceId, LedgerTransactionId, Money, OrderId, OrganizationId,
+    PaymentId, PlanId, RefundId, SubscriptionId, Timestamp,
 };
 
 /// What a provider has earned.
@@ -72,8 +72,111 @@ pub struct EarningView {
     pub release: Timestamp,
     /// When it was released.
     pub released: Option<Timestamp>,
-    /// When its sale went back.
+    /// When its sale went back whole.
     pub returned: Option<Timestamp>,
+    /// What went back of it to the buyer.
+    pub back: Money,
+    /// What the provider has of it now.
+    pub kept: Money,
+}
+
+/// What was paid for an order, and what went back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderMoney {
+    /// Which order.
+    pub order_id: OrderId,
+    /// What was bought.
+    pub description: String,
+    /// Who bought, by name.
+    pub buyer: String,
+    /// Who sold, by name.
+    pub provider: String,
+    /// Every payment, oldest first.
+    pub payments: Vec<PaidView>,
+    /// What went back of them, oldest first.
+    pub refunds: Vec<RefundView>,
+}
+
+/// A payment of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidView {
+    /// Which.
+    pub id: PaymentId,
+    /// How much.
+    pub amount: Money,
+    /// What has neither gone back nor is on its way back.
+    pub left: Money,
+    /// How, `Visa •••• 4242`.
+    pub method: String,
+    /// The rail's id of it.
+    pub reference: String,
+    /// When.
+    pub when: Timestamp,
+    /// Whether whoever looks may give something of it back.
+    pub refundable: bool,
+}
+
+/// Money that goes back to a buyer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundView {
+    /// Which.
+    pub id: RefundId,
+    /// Of which payment.
+    pub payment_id: PaymentId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// To whom.
+    pub organization_id: OrganizationId,
+    /// Whose sale it was.
+    pub provider_id: OrganizationId,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    pub cause: RefundCause,
+    /// Where it stands.
+    pub state: RefundState,
+    /// Why, in words; may be empty.
+    pub reason: String,
+    /// The rail's id of it; empty until it has one.
+    pub reference: String,
+    /// When it was decided.
+    pub created: Timestamp,
+    /// When it was given back, or came to us again.
+    pub settled: Option<Timestamp>,
+}
+
+/// What a person has to look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CasesView {
+    /// How many are open.
+    pub open: i64,
+    /// The open ones first, newest first.
+    pub cases: Page<CaseView>,
+}
+
+/// Something about money that a person has to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseView {
+    /// Which.
+    pub id: CaseId,
+    /// What it is about.
+    pub kind: CaseKind,
+    /// The id of the thing.
+    pub subject: String,
+    /// A line.
+    pub title: String,
+    /// What to know and do.
+    pub detail: String,
+    /// The order behind it.
+    pub order_id: Option<OrderId>,
+    /// When it was found.
+    pub opened: Timestamp,
+    /// When it was done with.
+    pub closed: Option<Timestamp>,
+    /// By whom, by name; empty where it went away by itself.
+    pub closed_by: String,
+    /// What came of it.
+    pub note: String,
 }
 
 /// What the platform took and earned.
@@ -130,8 +233,10 @@ pub struct TransactionView {
     pub number: i64,
     /// What it is about.
     pub kind: TransactionKind,
-    /// What caused it: the id of a payment or of an earning.
+    /// What caused it: the id of a payment, of a refund, of an earning, of a payout.
     pub source: String,
+    /// The transaction that this one takes back.
+    pub reverses: Option<LedgerTransactionId>,
     /// What people read.
     pub memo: String,
     /// When it happened.

@@ -159,6 +159,8 @@ pub struct PaymentView {
     pub description: String,
     /// How much.
     pub amount: Money,
+    /// What of it went back, or is on its way back.
+    pub back: Money,
     /// Where it stands.
     pub state: PaymentState,
     /// When, readable.

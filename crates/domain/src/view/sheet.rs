@@ -33,17 +33,24 @@ pub struct Press {
     pub label: String,
     /// What is asked for beside it; empty where nothing is.
     pub ask: String,
+    /// What else is asked for; empty where nothing is.
+    pub also: String,
 }
 
 impl Press {
     /// Makes a button.
     pub fn new(what: &str, id: impl ToString, label: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), id: id.to_string(), label: label.into(), ask: String::new() }
+        Self { what: what.to_owned(), id: id.to_string(), label: label.into(), ..Self::default() }
     }
 
     /// Asks for a line of text beside the button.
     pub fn asking(self, ask: impl Into<String>) -> Self {
         Self { ask: ask.into(), ..self }
+    }
+
+    /// Asks for another line of text.
+    pub fn and(self, also: impl Into<String>) -> Self {
+        Self { also: also.into(), ..self }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Cards: what someone typed, checked, and what the sandbox does with it.
 
+use super::Fate;
+
 /// A card that is well-formed and not expired.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Card {
@@ -79,7 +81,7 @@ impl Card {
         match self.digits.as_str() {
             "4242424242424242" | "4000000000000341" | "4000056655665556" | "5555555555554444" | "2223003122003222"
             | "5200828282828210" | "378282246310005" | "6011111111111117" | "3056930009020004" | "3566002020360505"
-            | "6200000000000005" => Outcome::Succeeds,
+            | "6200000000000005" | "4000000000005126" | "4000000000000259" | "4000000000002685" => Outcome::Succeeds,
             "4000002500003155" | "4000002760003184" => Outcome::AsksOwner,
             "4000000000000002" => declined("card_declined", "Your card was declined."),
             "4000000000009995" => declined("insufficient_funds", "Your card has insufficient funds."),
@@ -103,6 +105,16 @@ impl Card {
             "4000000000000341" => Some("Your card was declined."),
             "4000002760003184" => Some("Your bank wants you to confirm each payment."),
             _ => None,
+        }
+    }
+
+    /// Returns what becomes of a payment with this card later.
+    pub fn fate(&self) -> Fate {
+        match self.digits.as_str() {
+            "4000000000005126" => Fate::RefundsFail,
+            "4000000000000259" => Fate::Fraudulent,
+            "4000000000002685" => Fate::NotReceived,
+            _ => Fate::Stays,
         }
     }
 

@@ -269,6 +269,7 @@ async fn take(ctx: &Ctx, tx: &mut Tx, order: &OrderRow, charged: Charged, now: T
         state: PaymentState::Succeeded,
         method: charged.method,
         created_at: now,
+        back_minor: 0,
     };
     if !orders::insert_payment(tx, on_behalf(order.organization_id), &payment).await? {
         return Ok(());

@@ -2,8 +2,8 @@
 
 use domain::ledger::findings;
 use domain::view::money::{LedgerCheck, LedgerFinding};
-use store::Scope;
 use store::ledger as rows;
+use store::{Scope, Tx};
 
 use crate::access::Principal;
 use crate::ctx::Ctx;
@@ -14,13 +14,18 @@ pub async fn check(ctx: &Ctx, who: &Principal) -> Result<LedgerCheck> {
     who.operator()?;
     let book = ctx.payments.rail();
     let mut tx = ctx.store.read(Scope::System).await?;
-    let figures = rows::facts(&mut tx, book).await?;
-    let unbalanced = rows::unbalanced(&mut tx, book).await?;
-    let broken = rows::broken(&mut tx, book).await?;
-    let unposted = rows::unposted(&mut tx, book, 10).await?;
-    let gaps = store::invoices::gaps(&mut tx).await?;
-    let mismatched = store::payouts::mismatched(&mut tx, book).await?;
-    drop(tx);
+    let findings = all_findings(&mut tx, book).await?;
+    Ok(LedgerCheck { book: book.to_owned(), at: ctx.now().readable(), findings })
+}
+
+/// Looks at everything that must hold.
+pub(super) async fn all_findings(tx: &mut Tx, book: &str) -> Result<Vec<LedgerFinding>> {
+    let figures = rows::facts(tx, book).await?;
+    let unbalanced = rows::unbalanced(tx, book).await?;
+    let broken = rows::broken(tx, book).await?;
+    let unposted = rows::unposted(tx, book, 10).await?;
+    let gaps = store::invoices::gaps(tx).await?;
+    let mismatched = store::payouts::mismatched(tx, book).await?;
     let mut findings: Vec<LedgerFinding> = findings(&figures)
         .into_iter()
         .map(|finding| LedgerFinding { rule: finding.rule.to_owned(), problems: finding.problems })
@@ -49,5 +54,5 @@ pub async fn check(ctx: &Ctx, who: &Principal) -> Result<LedgerCheck> {
         rule: "Each payout is the sum of what it pays".to_owned(),
         problems: mismatched.into_iter().map(|id| format!("payout {id} is not")).collect(),
     });
-    Ok(LedgerCheck { book: book.to_owned(), at: ctx.now().readable(), findings })
+    Ok(findings)
 }

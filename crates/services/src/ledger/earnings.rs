@@ -3,7 +3,7 @@
 use domain::ledger::{AccountCode, Balance};
 use domain::view::money::{EarningView, EarningsSummary, EarningsView};
 use domain::view::{Page, Paging};
-use domain::{BasisPoints, Money, OrganizationId, Permission};
+use domain::{BasisPoints, Money, OrganizationId, Permission, Timestamp};
 use store::ledger::{self as rows, EarningRow};
 
 use super::commission::percent;
@@ -22,7 +22,7 @@ pub async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
     let mut tx = ctx.store.read(member.tenant).await?;
     let total = rows::count_earnings(&mut tx, book, Some(provider)).await?;
     let found = rows::earnings(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
-    let totals = rows::earning_totals(&mut tx, book, Some(provider)).await?;
+    let totals = rows::earning_totals(&mut tx, book, Some(provider), Timestamp(0), Timestamp(i64::MAX)).await?;
     let balances = rows::balances(&mut tx, book, Some(provider)).await?;
     let of = |account| amounts_on(&balances, account);
     Ok(EarningsView {
@@ -71,6 +71,8 @@ fn view(row: EarningRow) -> EarningView {
         release: row.release_at,
         released: row.released_at,
         returned: row.returned_at,
+        back: money(row.back_gross_minor),
+        kept: money(row.net_minor - row.back_net_minor),
         description: row.description,
     }
 }

@@ -57,7 +57,8 @@ fn of_month(flows: &[Flow], month: Timestamp) -> Vec<RevenueRow> {
                 of(currency, &|flow| flow.kind == TransactionKind::Sale && flow.account == AccountCode::RailBalance);
             // What is due back because of a sale; money that was never for one is not a refund.
             let returned = of(currency, &|flow| {
-                flow.kind == TransactionKind::RefundDue && flow.account == AccountCode::RefundsDue
+                matches!(flow.kind, TransactionKind::RefundDue | TransactionKind::RefundUndone)
+                    && flow.account == AccountCode::RefundsDue
             });
             let commission = of(currency, &|flow| flow.account == AccountCode::Commission);
             let fees = of(currency, &|flow| flow.account == AccountCode::RailFees);
@@ -135,6 +136,7 @@ async fn view(tx: &mut Tx, row: rows::TransactionRow) -> Result<TransactionView>
         number: row.number,
         kind: row.kind,
         source: row.source,
+        reverses: row.reverses_id,
         memo: row.memo,
         occurred: row.occurred_at,
         hash: hex::encode(&row.hash),

@@ -105,7 +105,7 @@ pub async fn retry(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderView>
             row.state
         )));
     };
-    let kept: i64 = rows::kept_payments(&mut tx, id).await?.iter().map(|payment| payment.amount_minor).sum();
+    let kept: i64 = rows::kept_payments(&mut tx, id).await?.iter().map(|payment| payment.left().minor).sum();
     if kept < row.amount_minor {
         return Err(Error::Conflict(
             "What was paid for this order has gone back; the buyer has to order again.".to_owned(),

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::ledger;
 use crate::ports::{PaymentsError, RailEvent, RailEventContent, SandboxCard, SandboxRefused};
+use crate::refunds;
 
 /// Takes an event that a rail delivered: verifies it over its raw bytes, stores it, and queues the
 /// rest. The same event again changes nothing.
@@ -108,10 +109,10 @@ pub async fn pay_in_sandbox(
     Ok(paid.success_url)
 }
 
-/// Delivers the event of a paid sandbox visit; mostly it is the second time, which changes nothing.
-pub(crate) async fn deliver_sandbox_event(ctx: &Ctx, session: &str) -> Result<()> {
+/// Delivers an event of a sandbox visit; mostly it is the second time, which changes nothing.
+pub(crate) async fn deliver_sandbox_event(ctx: &Ctx, session: &str, kind: &str) -> Result<()> {
     let page = ctx.sandbox.as_ref().ok_or_else(|| Error::invalid("rail", "there is no sandbox here"))?;
-    let (body, signature) = page.paid_event(session).await.map_err(Error::internal)?;
+    let (body, signature) = page.event(session, kind).await.map_err(Error::internal)?;
     receive_event(ctx, "sandbox", &body, &signature).await
 }
 
@@ -145,18 +146,26 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
             take(ctx, &mut tx, &Taken { rail, session, reference, amount, method, fee_minor }, now).await?;
         }
         RailEventContent::CheckoutExpired { session } => expire(&mut tx, rail, &session, now).await?,
-        RailEventContent::Refunded { reference } => {
-            // The payment's own event may still be on its way; then this one is tried again after it.
-            let payment = rows::payment_of_reference(&mut tx, rail, &reference)
-                .await?
-                .ok_or_else(|| Error::internal(format!("a refund of the unknown payment {reference:?}")))?;
-            went_back(&mut tx, payment, now).await?;
+        RailEventContent::Refunded { reference, refunds: told } => {
+            let payment = known_payment(&mut tx, rail, &reference).await?;
+            refunds::heard(ctx, &mut tx, &payment, &told, now).await?;
+        }
+        RailEventContent::Disputed { reference, dispute } => {
+            let payment = known_payment(&mut tx, rail, &reference).await?;
+            refunds::disputes::heard(ctx, &mut tx, &payment, &dispute, now).await?;
         }
         RailEventContent::Bell { .. } | RailEventContent::Other => {}
     }
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
     Ok(())
+}
+
+/// Finds a payment that an event is about. Its own event may still be on its way; then this one is tried again after
+/// it.
+async fn known_payment(tx: &mut Tx, rail: &str, reference: &str) -> Result<PaymentRow> {
+    let found = rows::payment_of_reference(tx, rail, reference).await?;
+    found.ok_or_else(|| Error::internal(format!("an event about the unknown payment {reference:?}")))
 }
 
 /// Money that a rail says it has taken.
@@ -190,6 +199,7 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
         state: PaymentState::Succeeded,
         method: method.clone(),
         created_at: now,
+        back_minor: 0,
     };
     if !rows::insert_payment(tx, on_behalf(order.organization_id), &payment).await? {
         return Ok(());
@@ -230,7 +240,7 @@ pub(crate) async fn refuse(
     rows::insert_step(tx, on_behalf(order.organization_id), fresh_id(), order.id, order.state, why, now).await?;
     let of = Some(order.organization_id);
     audit::note(ctx, tx, None, of, "payment.refuse", &payment.id.to_string(), why).await?;
-    queue_refund(tx, payment, now).await
+    refunds::give_back_whole(tx, payment, now).await
 }
 
 /// Ends an order that was not paid in time.
@@ -260,44 +270,7 @@ pub(super) async fn abandon(tx: &mut Tx, id: OrderId, now: Timestamp) -> Result<
 /// Queues a refund of everything that was paid for an order and is still here.
 pub(super) async fn give_back(tx: &mut Tx, order: OrderId, now: Timestamp) -> Result<()> {
     for payment in rows::kept_payments(tx, order).await? {
-        queue_refund(tx, &payment, now).await?;
+        refunds::give_back_whole(tx, &payment, now).await?;
     }
-    Ok(())
-}
-
-async fn queue_refund(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
-    let id = payment.id;
-    rows::set_payment_state(tx, id, PaymentState::Refunding, None).await?;
-    ledger::refund_due(tx, payment, now).await?;
-    jobs::enqueue(tx, &Job::Refund { payment: id }, now, now, Some(&format!("refund:{id}"))).await
-}
-
-/// Writes down that the rail has given a payment back; a second time changes nothing.
-async fn went_back(tx: &mut Tx, payment: PaymentRow, now: Timestamp) -> Result<()> {
-    // In this order, as everywhere: the order, its payment, the book.
-    rows::lock(tx, payment.order_id).await?;
-    let payment = rows::payment(tx, payment.id).await?.ok_or(Error::NotFound("payment"))?;
-    if payment.state == PaymentState::Refunded {
-        return Ok(());
-    }
-    rows::set_payment_state(tx, payment.id, PaymentState::Refunded, Some(now)).await?;
-    ledger::refunded(tx, &payment, now).await
-}
-
-/// Gives a payment back; a job, so it may run twice, and so may the rail's refund.
-pub(crate) async fn refund(ctx: &Ctx, id: PaymentId) -> Result<()> {
-    let mut tx = ctx.store.read(Scope::System).await?;
-    let Some(payment) = rows::payment(&mut tx, id).await? else {
-        return Ok(());
-    };
-    drop(tx);
-    if payment.state == PaymentState::Refunded {
-        return Ok(());
-    }
-    ctx.payments.refund(&payment.reference).await.map_err(Error::internal)?;
-    let now = ctx.now();
-    let mut tx = ctx.store.write(Scope::System).await?;
-    went_back(&mut tx, payment, now).await?;
-    tx.commit().await?;
     Ok(())
 }

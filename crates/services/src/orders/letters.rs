@@ -72,6 +72,24 @@ pub(crate) async fn suspended(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, now: Times
     send(tx, &row.created_by_email, subject, text, now).await
 }
 
+/// Tells the buyer that money goes back.
+pub(crate) async fn given_back(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    row: &OrderRow,
+    amount: Money,
+    reason: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
+    let subject = format!("{amount} for {} go back to you", row.offering_name);
+    let text = format!(
+        "We give {amount} back of what you paid for {}: {reason}\n\nIt takes your bank a few days. The order:\n{page}\n",
+        row.offering_name
+    );
+    send(tx, &row.created_by_email, subject, text, now).await
+}
+
 fn ending(ctx: &Ctx, row: &OrderRow) -> String {
     let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
     let paid = Money::new(row.amount_minor, row.currency);

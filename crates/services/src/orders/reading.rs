@@ -110,6 +110,7 @@ pub async fn payments(ctx: &Ctx, who: &Principal, organization: OrganizationId) 
             order_id: row.order_id,
             description: format!("{} — {}", order.offering_name, order.plan_name),
             amount: Money::new(row.amount_minor, row.currency),
+            back: Money::new(row.back_minor, row.currency),
             state: row.state,
             created: row.created_at.readable(),
             method: row.method,

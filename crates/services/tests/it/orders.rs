@@ -12,6 +12,7 @@ mod placing;
 mod pricing;
 mod provisioning;
 mod reading;
+mod refunding;
 mod renewing;
 mod simulating;
 mod taking;

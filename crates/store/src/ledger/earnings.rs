@@ -75,8 +75,12 @@ pub struct EarningRow {
     pub release_at: Timestamp,
     /// When it was released.
     pub released_at: Option<Timestamp>,
-    /// When its sale went back.
+    /// When its sale went back whole.
     pub returned_at: Option<Timestamp>,
+    /// What went back of it to the buyer.
+    pub back_gross_minor: i64,
+    /// What the provider gave back of it.
+    pub back_net_minor: i64,
 }
 
 /// Sums of the sales of a provider that stand, in one currency.
@@ -131,7 +135,11 @@ pub async fn earning_of_payment(tx: &mut Tx, payment: PaymentId) -> Result<Optio
     tx.query(
         "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
                 b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
-                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at
+                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_gross_minor,
+                CAST((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
+                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_net_minor
          FROM earnings e
          JOIN organizations p ON p.id = e.provider_id
          JOIN organizations b ON b.id = e.organization_id
@@ -147,7 +155,11 @@ pub async fn earning(tx: &mut Tx, id: EarningId) -> Result<Option<EarningRow>, E
     tx.query(
         "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
                 b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
-                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at
+                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_gross_minor,
+                CAST((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
+                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_net_minor
          FROM earnings e
          JOIN organizations p ON p.id = e.provider_id
          JOIN organizations b ON b.id = e.organization_id
@@ -169,7 +181,11 @@ pub async fn earnings(
     tx.query(
         "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
                 b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
-                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at
+                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_gross_minor,
+                CAST((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
+                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_net_minor
          FROM earnings e
          JOIN organizations p ON p.id = e.provider_id
          JOIN organizations b ON b.id = e.organization_id
@@ -194,26 +210,39 @@ pub async fn count_earnings(tx: &mut Tx, book: &str, provider: Option<Organizati
         .await
 }
 
-/// Adds up the sales that stand, by currency: of one provider or of all.
+/// Adds up what stands of sales, by currency: of one provider or of all, from one moment until another.
 pub async fn earning_totals(
     tx: &mut Tx,
     book: &str,
     provider: Option<OrganizationId>,
+    from: Timestamp,
+    until: Timestamp,
 ) -> Result<Vec<EarningTotals>, Error> {
     tx.query(
-        "SELECT currency, COUNT(*) AS sales,
-                CAST(COALESCE(SUM(gross_minor), 0) AS BIGINT) AS gross_minor,
-                CAST(COALESCE(SUM(tax_minor), 0) AS BIGINT) AS tax_minor,
-                CAST(COALESCE(SUM(commission_minor), 0) AS BIGINT) AS commission_minor,
-                CAST(COALESCE(SUM(net_minor), 0) AS BIGINT) AS net_minor
-         FROM earnings
-         WHERE book = $1 AND (CAST($2 AS UUID) IS NULL OR provider_id = $2) AND state <> $3
-         GROUP BY currency
-         ORDER BY currency",
+        "SELECT e.currency, CAST(SUM(CASE WHEN e.state <> $3 THEN 1 ELSE 0 END) AS BIGINT) AS sales,
+                CAST(COALESCE(SUM(e.gross_minor), 0) AS BIGINT) AS gross_minor,
+                CAST(COALESCE(SUM(e.tax_minor), 0) AS BIGINT) AS tax_minor,
+                CAST(COALESCE(SUM(e.commission_minor), 0) AS BIGINT) AS commission_minor,
+                CAST(COALESCE(SUM(e.net_minor), 0) AS BIGINT) AS net_minor
+         FROM (
+             SELECT currency, state, gross_minor, tax_minor, commission_minor, net_minor
+             FROM earnings
+             WHERE book = $1 AND (CAST($2 AS UUID) IS NULL OR provider_id = $2) AND sold_at >= $4 AND sold_at < $5
+             UNION ALL
+             SELECT r.currency, $3, -r.amount_minor, -r.tax_minor, -r.commission_minor, -r.net_minor
+             FROM refunds r
+             JOIN earnings s ON s.payment_id = r.payment_id
+             WHERE r.rail = $1 AND (CAST($2 AS UUID) IS NULL OR r.provider_id = $2) AND r.state <> 'reversed'
+               AND s.sold_at >= $4 AND s.sold_at < $5) AS e
+         GROUP BY e.currency
+         HAVING SUM(e.gross_minor) <> 0
+         ORDER BY e.currency",
     )
     .bind(book.to_owned())
     .bind(provider)
     .bind(EarningState::Returned)
+    .bind(from)
+    .bind(until)
     .fetch_all()
     .await
 }
@@ -245,14 +274,27 @@ pub async fn mark_released(tx: &mut Tx, id: EarningId, now: Timestamp) -> Result
     Ok(done.affected == 1)
 }
 
-/// Says that an earning's sale went back; tells whether it had not yet.
-pub async fn mark_returned(tx: &mut Tx, id: EarningId, now: Timestamp) -> Result<bool, Error> {
-    let done = tx
-        .query("UPDATE earnings SET state = $2, returned_at = $3 WHERE id = $1 AND state <> $2")
+/// Says that an earning's sale went back whole.
+pub async fn mark_returned(tx: &mut Tx, id: EarningId, now: Timestamp) -> Result<(), Error> {
+    tx.query("UPDATE earnings SET state = $2, returned_at = $3 WHERE id = $1")
         .bind(id)
         .bind(EarningState::Returned)
         .bind(now)
         .execute()
-        .await?;
-    Ok(done.affected == 1)
+        .await?
+        .exactly_one()
+}
+
+/// Says that an earning's sale stands again, in part at least.
+pub async fn unmark_returned(tx: &mut Tx, id: EarningId) -> Result<(), Error> {
+    tx.query(
+        "UPDATE earnings SET state = CASE WHEN released_at IS NULL THEN $2 ELSE $3 END, returned_at = NULL
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(EarningState::Pending)
+    .bind(EarningState::Available)
+    .execute()
+    .await?
+    .exactly_one()
 }

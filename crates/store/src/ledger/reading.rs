@@ -1,10 +1,10 @@
 //! What the books say.
 
 use domain::ledger::{AccountCode, Balance, Figures, TransactionKind};
-use domain::state::{EarningState, PaymentState, PayoutState};
+use domain::state::{PayoutState, RefundState};
 use domain::{Currency, LedgerTransactionId, Money, OrganizationId, PaymentId, Timestamp};
 
-use crate::{Either, Error, Tx, payouts};
+use crate::{Either, Error, Tx, payouts, refunds};
 
 /// A transaction without its lines.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -76,6 +76,19 @@ pub(super) async fn of_cause(
         .fetch_optional()
         .await?;
     Ok(row.map(|(id,)| id))
+}
+
+/// Finds the transaction of a cause with its lines, as they were posted.
+pub async fn posted(
+    tx: &mut Tx,
+    book: &str,
+    kind: TransactionKind,
+    source: &str,
+) -> Result<Option<(LedgerTransactionId, Vec<EntryRow>)>, Error> {
+    Ok(match of_cause(tx, book, kind, source).await? {
+        Some(id) => Some((id, entries(tx, id).await?)),
+        None => None,
+    })
 }
 
 /// Lists the lines of one transaction, in their order.
@@ -300,42 +313,46 @@ pub async fn facts(tx: &mut Tx, book: &str) -> Result<Figures, Error> {
     let balances = balances(tx, book, None).await?;
     let held: Vec<(OrganizationId, Currency, i64)> = tx
         .query(
-            "SELECT provider_id, currency, CAST(COALESCE(SUM(net_minor), 0) AS BIGINT) FROM earnings
-             WHERE book = $1 AND state = $2 GROUP BY provider_id, currency",
+            "SELECT e.provider_id, e.currency,
+                    CAST(COALESCE(SUM(e.net_minor), 0)
+                       - COALESCE(SUM((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
+                                       WHERE r.payment_id = e.payment_id AND r.state <> 'reversed')), 0) AS BIGINT)
+             FROM earnings e
+             WHERE e.book = $1 AND e.released_at IS NULL
+             GROUP BY e.provider_id, e.currency",
         )
         .bind(book.to_owned())
-        .bind(EarningState::Pending)
         .fetch_all()
         .await?;
     let shares: Vec<(Currency, i64, i64)> = tx
         .query(
             "SELECT currency, CAST(COALESCE(SUM(commission_minor), 0) AS BIGINT),
                     CAST(COALESCE(SUM(tax_minor), 0) AS BIGINT)
-             FROM earnings WHERE book = $1 AND state <> $2 GROUP BY currency",
+             FROM (SELECT currency, commission_minor, tax_minor FROM earnings WHERE book = $1
+                   UNION ALL
+                   SELECT currency, -commission_minor, -tax_minor FROM refunds
+                   WHERE rail = $1 AND state <> 'reversed') AS kept
+             GROUP BY currency",
         )
         .bind(book.to_owned())
-        .bind(EarningState::Returned)
         .fetch_all()
         .await?;
-    let payments: Vec<(PaymentState, Currency, i64)> = tx
+    let taken: Vec<(Currency, i64)> = tx
         .query(
-            "SELECT state, currency, CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM payments
-             WHERE rail = $1 GROUP BY state, currency",
+            "SELECT currency, CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM payments
+             WHERE rail = $1 GROUP BY currency",
         )
         .bind(book.to_owned())
         .fetch_all()
         .await?;
-    let in_state = |wanted: PaymentState| {
-        let rows = payments.iter().filter(|(state, ..)| *state == wanted);
-        rows.map(|&(_, currency, minor)| Money::new(minor, currency)).collect()
-    };
     Ok(Figures {
         balances,
         held_back: held.into_iter().map(|(id, currency, minor)| (id, Money::new(minor, currency))).collect(),
         commission: shares.iter().map(|&(currency, minor, _)| Money::new(minor, currency)).collect(),
         tax: shares.iter().map(|&(currency, _, minor)| Money::new(minor, currency)).collect(),
-        kept: in_state(PaymentState::Succeeded),
-        refunding: in_state(PaymentState::Refunding),
+        taken: taken.iter().map(|&(currency, minor)| Money::new(minor, currency)).collect(),
+        given_back: refunds::sums(tx, book, RefundState::Paid).await?,
+        refunding: refunds::sums(tx, book, RefundState::Due).await?,
         paid_out: payouts::sums(tx, book, PayoutState::Paid).await?.into_iter().map(|(_, money)| money).collect(),
         in_transit: payouts::sums(tx, book, PayoutState::Sending).await?,
     })

@@ -75,6 +75,7 @@ impl Story {
             state: PaymentState::Succeeded,
             method: "Visa •••• 4242".to_owned(),
             created_at: self.now,
+            back_minor: 0,
         }
     }
 }

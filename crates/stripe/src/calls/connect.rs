@@ -95,3 +95,13 @@ pub fn transfer(id: &TransferId) -> Call {
 pub fn transfers_to(account: &AccountId) -> Call {
     call(&ListTransfer::new().destination(account.as_str()).limit(PAGE))
 }
+
+/// Lists what went to providers from one moment until another, seconds since 1970, newest first; after one of them if it is
+/// named.
+pub fn transfers_between(since: i64, until: i64, after: Option<&TransferId>) -> Call {
+    let list = ListTransfer::new().created(super::between(since, until)).limit(PAGE);
+    match after {
+        Some(after) => call(&list.starting_after(after.as_str())),
+        None => call(&list),
+    }
+}

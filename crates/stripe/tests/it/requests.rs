@@ -2,7 +2,9 @@
 
 use domain::{Currency, Money};
 use stripe::calls::{self, NewAccount, NewCustomer, NewPayment, NewSession, NewTransfer};
-use stripe::{AccountId, Call, ChargeId, CustomerId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId};
+use stripe::{
+    AccountId, Call, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId,
+};
 use testkit::stripe::Document;
 
 const DESCRIPTION: &str = "Helper & Söhne — “Starter”, 100 % [new] = +1";
@@ -49,6 +51,11 @@ fn all() -> Vec<Call> {
         calls::create_refund("refund:pi_1", &payment, Some(amount)),
         calls::refund(&RefundId::parse("re_1").expect("an id")),
         calls::refunds_of(&payment),
+        calls::dispute(&DisputeId::parse("dp_1").expect("an id")),
+        calls::payments_between(1_795_262_400, 1_795_348_800, None),
+        calls::payments_between(1_795_262_400, 1_795_348_800, Some(&payment)),
+        calls::refunds_between(1_795_262_400, 1_795_348_800, Some(&RefundId::parse("re_1").expect("an id"))),
+        calls::transfers_between(1_795_262_400, 1_795_348_800, Some(&TransferId::parse("tr_1").expect("an id"))),
         calls::charge(&ChargeId::parse("ch_1").expect("an id")),
         calls::events_since(1_795_262_400, &["charge.refunded", "refund.failed"], None),
         calls::events_since(1_795_262_400, &["charge.refunded"], Some(&event)),

@@ -26,6 +26,7 @@ OPERATIONS = [
     ("get", "/v1/refunds"),
     ("get", "/v1/refunds/{refund}"),
     ("get", "/v1/charges/{charge}"),
+    ("get", "/v1/disputes/{dispute}"),
     ("get", "/v1/events"),
     ("get", "/v1/events/{id}"),
     ("get", "/v1/account"),

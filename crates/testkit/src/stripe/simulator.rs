@@ -232,6 +232,62 @@ impl SimulatedStripe {
         self.world().refund(payment, None, &Value::Null).unwrap();
     }
 
+    /// Gives a part of a payment back in Stripe's own pages.
+    pub fn refund_part_by_hand(&self, payment: &str, minor: i64) {
+        self.world().refund(payment, Some(minor), &Value::Null).unwrap();
+    }
+
+    /// Has a bank not take a refund: its money is with us again.
+    pub fn fail_refund(&self, refund: &str) {
+        let mut world = self.world();
+        let amount = world.objects[refund]["amount"].as_i64().unwrap();
+        let charge = world.objects[refund]["charge"].as_str().unwrap().to_owned();
+        let held = world.objects.get_mut(&charge).unwrap();
+        held["amount_refunded"] = json!(held["amount_refunded"].as_i64().unwrap() - amount);
+        held["refunded"] = json!(false);
+        let failed = world.objects.get_mut(refund).unwrap();
+        failed["status"] = json!("failed");
+        let failed = failed.clone();
+        world.happened("refund.updated", &failed);
+        world.happened("refund.failed", &failed);
+    }
+
+    /// Has a buyer's bank dispute a payment, and take its money; returns the dispute.
+    pub fn dispute(&self, payment: &str) -> String {
+        let mut world = self.world();
+        let charge = world.objects[payment]["latest_charge"].clone();
+        let (amount, currency) = (world.objects[payment]["amount"].clone(), world.objects[payment]["currency"].clone());
+        let id = world.id("dp_");
+        let taken = world.movement(-amount.as_i64().unwrap(), 1500, &currency, &id);
+        let mut dispute = example("dispute");
+        set(
+            &mut dispute,
+            json!({"id": id, "amount": amount, "currency": currency, "charge": charge, "payment_intent": payment,
+            "status": "needs_response", "reason": "fraudulent", "balance_transactions": [taken], "created": world.now,
+            "is_charge_refundable": false, "payment_method_details": null}),
+        );
+        dispute["evidence_details"]["due_by"] = json!(world.now + 7 * 24 * 3600);
+        let dispute = world.keep(dispute);
+        world.happened("charge.dispute.created", &dispute);
+        world.happened("charge.dispute.funds_withdrawn", &dispute);
+        id
+    }
+
+    /// Has the bank decide a dispute; where it decides for us, the money comes back.
+    pub fn decide_dispute(&self, dispute: &str, won: bool) {
+        let mut world = self.world();
+        let (amount, currency) = (world.objects[dispute]["amount"].clone(), world.objects[dispute]["currency"].clone());
+        let back = won.then(|| world.movement(amount.as_i64().unwrap(), 0, &currency, dispute));
+        let held = world.objects.get_mut(dispute).unwrap();
+        held["status"] = json!(if won { "won" } else { "lost" });
+        held["balance_transactions"].as_array_mut().unwrap().extend(back);
+        let held = held.clone();
+        if won {
+            world.happened("charge.dispute.funds_reinstated", &held);
+        }
+        world.happened("charge.dispute.closed", &held);
+    }
+
     /// Returns the events since a number of them, each as the body of a webhook.
     pub fn events_after(&self, known: usize) -> Vec<Vec<u8>> {
         self.world().events.iter().skip(known).map(|event| serde_json::to_vec(event).unwrap()).collect()
@@ -297,21 +353,15 @@ impl World {
 
     /// Makes a payment that has succeeded.
     fn pay(&mut self, data: &Value, customer: &Value, amount: &Value, currency: &Value, method: &Value) -> Value {
-        let (payment_id, charge_id, balance_id) = (self.id("pi_"), self.id("ch_"), self.id("txn_"));
-        let fee = (amount.as_i64().unwrap() * 29 + 500) / 1000 + 30;
-        let mut balance = example("balance_transaction");
-        set(
-            &mut balance,
-            json!({"id": balance_id, "amount": amount, "currency": currency, "fee": fee,
-            "net": amount.as_i64().unwrap() - fee, "source": charge_id, "created": self.now}),
-        );
-        self.keep(balance);
+        let (payment_id, charge_id) = (self.id("pi_"), self.id("ch_"));
+        let minor = amount.as_i64().unwrap();
+        let balance = self.movement(minor, (minor * 29 + 500) / 1000 + 30, currency, &charge_id);
         let mut charge = example("charge");
         set(
             &mut charge,
             json!({"id": charge_id, "amount": amount, "amount_captured": amount, "amount_refunded": 0, "refunded": false,
             "captured": true, "currency": currency, "customer": customer, "payment_intent": payment_id, "created": self.now,
-            "payment_method": method["id"], "balance_transaction": balance_id, "metadata": {}, "refunds": null, "shipping": null, "source": null,
+            "payment_method": method["id"], "balance_transaction": balance["id"], "metadata": {}, "refunds": null, "shipping": null, "source": null,
                 "transfer_data": null,
             "transfer_group": data["transfer_group"],
             "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": method["card"]["last4"]}}}),
@@ -330,6 +380,18 @@ impl World {
         self.happened("charge.succeeded", &charge);
         self.happened("payment_intent.succeeded", &payment);
         payment
+    }
+
+    /// Makes what something does to our balance.
+    fn movement(&mut self, amount: i64, fee: i64, currency: &Value, source: &str) -> Value {
+        let id = self.id("txn_");
+        let mut movement = example("balance_transaction");
+        set(
+            &mut movement,
+            json!({"id": id, "amount": amount, "currency": currency, "fee": fee, "net": amount - fee, "source": source,
+            "created": self.now}),
+        );
+        self.keep(movement)
     }
 
     fn refund(&mut self, payment: &str, amount: Option<i64>, metadata: &Value) -> Result<Value, Refused> {
@@ -372,6 +434,13 @@ impl World {
     /// Does what a request asks for.
     fn act(&mut self, operation: &str, id: &str, asked: &Map<String, Value>) -> Result<Value, Refused> {
         let text = |name: &str| asked.get(name).cloned().unwrap_or(Value::Null);
+        // A list is of one owner, or of some time, or of both.
+        let seconds = |bound: &str| text("created")[bound].as_str().and_then(|text| text.parse::<i64>().ok());
+        let (since, until) = (seconds("gte").unwrap_or(i64::MIN), seconds("lte").unwrap_or(i64::MAX));
+        let asks = |name: &str, object: &Value| {
+            let when = object["created"].as_i64().unwrap_or_default();
+            asked.get(name).is_none_or(|wanted| object[name] == *wanted) && (since..=until).contains(&when)
+        };
         let labels = match text("metadata") {
             Value::Null => json!({}),
             labels => labels,
@@ -500,15 +569,13 @@ impl World {
                 Ok(self.keep(transfer))
             }
             "GET /v1/accounts" => Ok(self.list("account", |_| true)),
-            "GET /v1/transfers" => Ok(self.list("transfer", |transfer| transfer["destination"] == text("destination"))),
+            "GET /v1/transfers" => Ok(self.list("transfer", |transfer| asks("destination", transfer))),
             "GET /v1/customers" => Ok(self.list("customer", |customer| customer["email"] == text("email"))),
             "GET /v1/checkout/sessions" => {
                 Ok(self.list("checkout.session", |session| session["customer"] == text("customer")))
             }
-            "GET /v1/payment_intents" => {
-                Ok(self.list("payment_intent", |payment| payment["customer"] == text("customer")))
-            }
-            "GET /v1/refunds" => Ok(self.list("refund", |refund| refund["payment_intent"] == text("payment_intent"))),
+            "GET /v1/payment_intents" => Ok(self.list("payment_intent", |payment| asks("customer", payment))),
+            "GET /v1/refunds" => Ok(self.list("refund", |refund| asks("payment_intent", refund))),
             "GET /v1/customers/{customer}/payment_methods" => {
                 Ok(self.list("payment_method", |method| method["customer"] == id))
             }

@@ -1,11 +1,11 @@
 //! The contract: the same of the sandbox and of Stripe.
 
 use domain::Money;
-use domain::state::{OrderState, PaymentState, SubscriptionState};
+use domain::state::{OrderState, PaymentState, RefundState, SubscriptionState};
 use services::ports::{ChargeError, PayoutError};
 use services::{Error, orders, subscriptions};
 
-use super::{DECLINED, GOOD, GOOD_ONCE, Outside, Shop, with_every_rail};
+use super::{DECLINED, DISPUTED, GOOD, GOOD_ONCE, Outside, REFUND_FAILS, Shop, with_every_rail};
 
 fn paid_with(last4: &str) -> Vec<(PaymentState, String)> {
     vec![(PaymentState::Succeeded, format!("Visa •••• {last4}"))]
@@ -82,12 +82,12 @@ async fn a_payment_goes_back_once_however_often_it_is_asked_for() {
         assert!(shop.pay(GOOD).await);
         let reference = shop.reference().await;
         for _ in 0..3 {
-            shop.rail().refund(&reference).await.expect("given back");
+            shop.rail().refund(shop.whole(&reference)).await.expect("given back");
         }
         if let Outside::Stripe { stripe, .. } = &shop.outside {
             assert_eq!(stripe.objects("refund").len(), 1);
         }
-        assert!(shop.rail().refund("pi_that_never_was").await.is_err());
+        assert!(shop.rail().refund(shop.whole("pi_that_never_was")).await.is_err());
     })
     .await;
 }
@@ -233,4 +233,61 @@ async fn a_provider_is_paid_once_under_one_key_and_not_before_it_is_ready() {
         assert_ne!(first, other);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_payment_goes_back_in_parts_and_never_more_than_there_is() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        for part in [Some(1000), Some(900), None] {
+            shop.give_back(part).await;
+            shop.settle().await;
+        }
+        let money = shop.money().await;
+        let parts: Vec<(i64, RefundState)> =
+            money.refunds.iter().map(|refund| (refund.amount.minor, refund.state)).collect();
+        assert_eq!(parts, [(1000, RefundState::Paid), (900, RefundState::Paid), (1000, RefundState::Paid)]);
+        assert_eq!(shop.payments().await[0].0, PaymentState::Refunded);
+        let mut more = shop.whole(&money.payments[0].reference);
+        more.amount.minor = 1;
+        more.whole = false;
+        assert!(shop.rail().refund(more).await.is_err(), "nothing is left");
+        shop.pass(2 * 3600);
+        assert_eq!(shop.compare().await, 0, "the rail says the same");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_does_not_arrive_is_undone() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(REFUND_FAILS).await);
+        shop.give_back(Some(1000)).await;
+        shop.settle().await;
+        shop.fail_refund().await;
+        let money = shop.money().await;
+        assert_eq!((money.refunds[0].state, money.payments[0].left), (RefundState::Reversed, shop.order.amount));
+        shop.pass(2 * 3600);
+        assert_eq!(shop.compare().await, 0);
+        shop.books_hold().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disputed_payment_is_the_banks_until_it_decides() {
+    for won in [false, true] {
+        with_every_rail(async |shop| {
+            assert!(shop.pay(DISPUTED).await);
+            shop.dispute().await;
+            let money = shop.money().await;
+            assert_eq!((money.payments[0].left.minor, money.refunds[0].state), (0, RefundState::Paid));
+            shop.books_hold().await;
+            shop.decide(won).await;
+            let left = if won { shop.order.amount.minor } else { 0 };
+            assert_eq!(shop.money().await.payments[0].left.minor, left);
+            shop.books_hold().await;
+        })
+        .await;
+    }
 }

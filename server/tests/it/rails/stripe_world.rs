@@ -11,7 +11,10 @@ use domain::pricing::switch;
 use domain::{Currency, Money, OrderId, Timestamp};
 use serde_json::{Value, json};
 use server::adapters::stripe::StripeRail;
-use services::ports::{ChargeError, ChargeRequest, CheckoutRequest, Payments as _, PaymentsError, RailEventContent};
+use services::ports::{
+    ChargeError, ChargeRequest, CheckoutRequest, Payments as _, PaymentsError, RailEventContent, RailRefund,
+    RefundRequest,
+};
 use store::Tenant;
 use testkit::stripe::StripeWorld;
 use testkit::{START, Seller, TestCtx, on_every_database};
@@ -89,6 +92,11 @@ impl Beside {
         );
         text(&self.world.make("/v1/payment_intents", &form).await["id"])
     }
+}
+
+/// Asks for the whole of a payment of $29 back.
+fn whole(payment: &str) -> RefundRequest {
+    RefundRequest { key: format!("refund:{payment}"), payment: payment.to_owned(), amount: usd(2900), whole: true }
 }
 
 fn charge(key: &str, method_of: &str, amount: i64) -> ChargeRequest {
@@ -246,7 +254,7 @@ async fn a_payment_goes_back_whole_and_in_parts_and_never_more_than_it() {
     beside("refunds", async |beside| {
         let payment = beside.paid(2900).await;
         for _ in 0..3 {
-            beside.rail.refund(&payment).await.expect("given back");
+            beside.rail.refund(whole(&payment)).await.expect("given back");
         }
         let refunds = beside.world.ask("GET", &format!("/v1/refunds?payment_intent={payment}&limit=10"), "").await.body;
         let amounts: Vec<&Value> = refunds["data"].as_array().expect("a list").iter().map(|it| &it["amount"]).collect();
@@ -279,7 +287,8 @@ async fn a_payment_goes_back_whole_and_in_parts_and_never_more_than_it() {
         beside.world.note("the rest, without naming it", 1900, rest.amount, "").await;
         let over = part("part-4", None).await;
         assert!(matches!(&over, Err(Trouble::Refused(no)) if no.code == "charge_already_refunded"), "{over:?}");
-        beside.rail.refund(&payment).await.expect("it has gone back already");
+        let gone = beside.rail.refund(whole(&payment)).await;
+        assert!(matches!(&gone, Err(PaymentsError::Refused(why)) if why.contains("in other parts")), "{gone:?}");
     })
     .await;
 }
@@ -288,13 +297,15 @@ async fn a_payment_goes_back_whole_and_in_parts_and_never_more_than_it() {
 async fn what_happened_is_read_from_stripe_worlds_events_and_looked_at_again() {
     beside("events", async |beside| {
         let payment = beside.paid(2900).await;
-        beside.rail.refund(&payment).await.expect("given back");
+        let made = beside.rail.refund(whole(&payment)).await.expect("given back");
         let events = beside.rail.events_since(START.plus_seconds(-60)).await.expect("a list");
         let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
         beside.world.note("the events of a refund that we act on", json!(["charge.refunded"]), json!(kinds), "").await;
         let RailEventContent::Bell { object } = &events[0].content else { panic!("{:?}", events[0]) };
         let seen = beside.rail.look("charge.refunded", object).await.expect("looked at");
-        assert_eq!(seen, RailEventContent::Refunded { reference: payment });
+        let key = Some(whole(&payment).key);
+        let refund = RailRefund { reference: made.reference, key, amount: usd(2900), stands: true };
+        assert_eq!(seen, RailEventContent::Refunded { reference: payment, refunds: vec![refund] });
     })
     .await;
 }
@@ -302,7 +313,7 @@ async fn what_happened_is_read_from_stripe_worlds_events_and_looked_at_again() {
 #[tokio::test]
 async fn what_is_not_there_or_not_of_the_form_is_refused_in_stripe_worlds_words() {
     beside("errors", async |beside| {
-        let missing = beside.rail.refund("pi_that_never_was").await;
+        let missing = beside.rail.refund(whole("pi_that_never_was")).await;
         assert!(matches!(&missing, Err(PaymentsError::Refused(why)) if why.contains("No such")), "{missing:?}");
         let gone = beside.rail.charge(charge("gone", "pi_that_never_was", 2900)).await;
         assert!(matches!(gone, Err(ChargeError::Rail(PaymentsError::Refused(_)))), "{gone:?}");

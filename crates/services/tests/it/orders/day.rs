@@ -36,6 +36,12 @@ enum End {
     ComesBack {
         after: usize,
     },
+    /// A part of it goes back, so many visits later; and comes to us again, after as many more.
+    Part {
+        after: usize,
+        percent: i64,
+        fails: bool,
+    },
 }
 
 fn happens() -> impl Strategy<Value = Visit> {
@@ -44,6 +50,8 @@ fn happens() -> impl Strategy<Value = Visit> {
         1 => Just(End::Fails),
         1 => Just(End::Wrong),
         2 => (0..9_usize).prop_map(|after| End::ComesBack { after }),
+        3 => (0..9_usize, 1..=100_i64, prop::bool::weighted(0.4))
+            .prop_map(|(after, percent, fails)| End::Part { after, percent, fails }),
     ];
     (0..3_usize, 0..4_usize, 0..40_i64, end, 0..60_i64).prop_map(|(shop, plan, fee, end, hours)| Visit {
         shop,
@@ -84,6 +92,48 @@ async fn a_day_of_sales_adds_up() {
     .await;
 }
 
+/// Something that goes back, or comes to us again.
+enum Back {
+    Whole { session: String },
+    Part { session: String, order: domain::OrderId, minor: i64, again: Option<usize> },
+    Fails { session: String, refund: domain::RefundId, told: Value },
+}
+
+/// Has it go back; returns what comes to us again, and when.
+async fn go_back(t: &TestCtx, what: Back, happened: &mut Vec<Value>) -> Option<(usize, Back)> {
+    let tell = async |id: String, session: &str, refunds: Value| {
+        let reference = reference(session);
+        deliver(t, json!({"id": id, "kind": "refunded", "reference": reference, "refunds": refunds})).await;
+        t.run_jobs().await;
+    };
+    match what {
+        Back::Whole { session } => {
+            tell(format!("back {session}"), &session, json!([])).await;
+            happened.push(json!({"what": "refunded", "payment": session}));
+            None
+        }
+        Back::Part { session, order, minor, again } => {
+            let operator = t.operator().await;
+            let money = services::refunds::of_order(&t.ctx, &operator, order).await.unwrap();
+            let payment = money.payments[0].id;
+            let refund =
+                services::refunds::give_back(&t.ctx, &operator, payment, Some(minor), "A part of it.").await.unwrap();
+            t.run_jobs().await;
+            happened.push(json!({"what": "part", "payment": session, "refund": refund.id, "amount": minor}));
+            let told = json!([{
+                "reference": format!("back refund:{}", refund.id), "key": null, "amount": refund.amount,
+                "stands": false,
+            }]);
+            again.map(|when| (when, Back::Fails { session, refund: refund.id, told }))
+        }
+        Back::Fails { session, refund, told } => {
+            tell(format!("failed {refund}"), &session, told).await;
+            happened.push(json!({"what": "fails", "payment": session, "refund": refund}));
+            None
+        }
+    }
+}
+
 /// Lets the day happen; returns what happened, in order, without anything that the ledger says.
 async fn live(t: &TestCtx, visits: &[Visit]) -> Vec<Value> {
     // No month is renewed: what happens is what is written down here.
@@ -118,7 +168,7 @@ async fn live(t: &TestCtx, visits: &[Visit]) -> Vec<Value> {
         "providers": shops.iter().map(|(seller, ..)| seller.organization.to_string()).collect::<Vec<_>>(),
     })];
     let mut rules = RULES.iter().peekable();
-    let mut back: Vec<(usize, String)> = Vec::new();
+    let mut back: Vec<(usize, Back)> = Vec::new();
     for (number, visit) in visits.iter().enumerate() {
         while let Some((scope, percent, _)) = rules.next_if(|(_, _, from)| *from <= hour(t)) {
             let mut rule = NewRule { percent: (*percent).to_owned(), ..NewRule::default() };
@@ -160,7 +210,13 @@ async fn live(t: &TestCtx, visits: &[Visit]) -> Vec<Value> {
             End::Fails => "failed",
             End::Wrong => "wrong",
             End::ComesBack { after } => {
-                back.push((number + after, session.clone()));
+                back.push((number + after, Back::Whole { session: session.clone() }));
+                "sold"
+            }
+            End::Part { after, percent, fails } => {
+                let minor = (amount * percent / 100).max(1);
+                let again = fails.then_some(number + 2 * after + 1);
+                back.push((number + after, Back::Part { session: session.clone(), order: order.id, minor, again }));
                 "sold"
             }
         };
@@ -170,11 +226,8 @@ async fn live(t: &TestCtx, visits: &[Visit]) -> Vec<Value> {
         }));
         let (now, later): (Vec<_>, Vec<_>) = back.into_iter().partition(|(when, _)| *when <= number);
         back = later;
-        for (_, session) in now {
-            let reference = reference(&session);
-            deliver(t, json!({"id": format!("back {session}"), "kind": "refunded", "reference": reference})).await;
-            t.run_jobs().await;
-            happened.push(json!({"what": "refunded", "payment": session}));
+        for (_, what) in now {
+            back.extend(go_back(t, what, &mut happened).await);
         }
         t.clock.advance_seconds(visit.hours * 3600);
         services::jobs::sweep(&t.ctx).await.unwrap();
@@ -205,7 +258,7 @@ async fn books(t: &TestCtx) -> Vec<Value> {
                 .collect();
             json!({
                 "id": row.id, "number": row.number, "kind": row.kind, "source": row.source, "memo": row.memo,
-                "occurred_at": row.occurred, "hash": row.hash, "lines": lines,
+                "occurred_at": row.occurred, "hash": row.hash, "reverses": row.reverses, "lines": lines,
             })
         })
         .collect()

@@ -367,6 +367,7 @@ async fn payments_from_before_the_ledger_are_booked_at_the_start() {
             state: domain::state::PaymentState::Succeeded,
             method: "Visa".to_owned(),
             created_at: t.ctx.now(),
+            back_minor: 0,
         };
         #[expect(clippy::disallowed_methods, reason = "the payment is written as an older version wrote it")]
         let tenant = |id| store::Tenant::assume_authorized(id);
@@ -379,6 +380,28 @@ async fn payments_from_before_the_ledger_are_booked_at_the_start() {
             ..payment.clone()
         };
         assert!(insert(&mut tx, tenant(shop.buyer.organization), &back).await.unwrap());
+        let refund = store::refunds::RefundRow {
+            id: domain::RefundId(back.id.0),
+            payment_id: back.id,
+            order_id: order.id,
+            organization_id: shop.buyer.organization,
+            provider_id: shop.seller.organization,
+            rail: "fake".to_owned(),
+            currency: Currency::Usd,
+            amount_minor: 2900,
+            tax_minor: 0,
+            commission_minor: 0,
+            net_minor: 0,
+            from_pending: false,
+            cause: domain::state::RefundCause::Decided,
+            state: domain::state::RefundState::Paid,
+            reference: None,
+            reason: String::new(),
+            created_by: None,
+            created_at: t.ctx.now(),
+            settled_at: Some(t.ctx.now()),
+        };
+        store::refunds::insert(&mut tx, &refund).await.unwrap();
         tx.commit().await.unwrap();
         let operator = t.operator().await;
         let check = ledger::check(&t.ctx, &operator).await.unwrap();

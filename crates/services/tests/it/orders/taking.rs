@@ -110,21 +110,22 @@ async fn a_payment_of_another_amount_is_given_back_and_the_order_can_still_be_pa
             let seen = shop.see(&t, &order).await;
             assert_eq!(seen.state, OrderState::PendingConsumer);
             assert!(last_note(&seen).contains("$29"), "{}", last_note(&seen));
-            assert!(t.payments.refunded().contains(&reference(&visit(&order))));
+            // Of nothing there is nothing to give back.
+            assert_eq!(t.payments.refunded().contains(&reference(&visit(&order))), wrong > 0);
         }
         let order = shop.buy(&t).await;
         let mut euros = paid(&visit(&order), 2900);
         euros["currency"] = json!("EUR");
         deliver(&t, euros).await;
         t.run_jobs().await;
-        assert_eq!((shop.see(&t, &order).await.state, t.payments.refunded().len()), (OrderState::PendingConsumer, 5));
+        assert_eq!((shop.see(&t, &order).await.state, t.payments.refunded().len()), (OrderState::PendingConsumer, 4));
         assert!(shop.subscriptions(&t).await.is_empty());
 
         let url = orders::checkout(&t.ctx, &shop.buyer.who, order.id).await.unwrap();
         assert_ne!(Some(&url), order.checkout_url.as_ref());
         pay(&t, &shop.see(&t, &order).await, 2900).await;
         t.run_jobs().await;
-        assert_eq!((shop.see(&t, &order).await.state, t.payments.refunded().len()), (OrderState::Done, 5));
+        assert_eq!((shop.see(&t, &order).await.state, t.payments.refunded().len()), (OrderState::Done, 4));
     })
     .await;
 }

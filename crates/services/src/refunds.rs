@@ -1,0 +1,476 @@
+//! Money that goes back to buyers: whole or in part, decided here, on the rail's own pages, or by a bank.
+//!
+//! Deciding and giving back are two steps. The decision is booked in its transaction, so that everyone's share is
+//! set apart for the buyer; the rail is asked by a job, under a key of its own. What a newcomer gets wrong: money that
+//! went back can come to us again, days later. Then everything is taken back, and a person decides anew.
+
+pub(crate) mod disputes;
+
+use domain::ledger::{self as book, AccountCode, Held, Shares, TransactionKind};
+use domain::state::{CaseKind, EarningState, PaymentState, RefundCause, RefundState};
+use domain::view::money::{OrderMoney, PaidView, RefundView};
+use domain::view::{Page, Paging};
+use domain::{CaseId, Money, OrderId, OrganizationId, PaymentId, Permission, RefundId, Timestamp, UserId};
+use store::ledger::{self as books, EarningRow};
+use store::orders::{self, PaymentRow};
+use store::refunds::{self as rows, RefundRow, ReturnedRow};
+use store::{Scope, Tx};
+
+use crate::access::Principal;
+use crate::audit;
+use crate::cases;
+use crate::clock::fresh_id;
+use crate::ctx::Ctx;
+use crate::error::{Checks, Error, Result};
+use crate::invoices;
+use crate::jobs::{self, Job};
+use crate::ledger;
+use crate::orders::letters;
+use crate::ports::{PaymentsError, RailRefund, RefundRequest};
+
+/// Why money goes back, and who says so.
+pub(crate) struct Decision<'a> {
+    pub(crate) cause: RefundCause,
+    /// What people read.
+    pub(crate) reason: &'a str,
+    pub(crate) by: Option<UserId>,
+}
+
+impl Decision<'_> {
+    /// What the program decides by itself, because an order cannot be carried out.
+    pub(crate) const OURS: Self = Self { cause: RefundCause::Decided, reason: "", by: None };
+}
+
+/// Decides that so much of a payment goes back, and books it. The caller holds the order's row, and has read the
+/// payment after that.
+pub(crate) async fn decide(
+    tx: &mut Tx,
+    payment: &PaymentRow,
+    amount: Money,
+    decision: Decision<'_>,
+    now: Timestamp,
+) -> Result<RefundRow> {
+    let returned = rows::returned(tx, payment.id).await?;
+    let left = Money::new(payment.amount_minor - returned.amount_minor, payment.currency);
+    if amount.currency != payment.currency || amount.minor <= 0 || amount.minor > left.minor {
+        return Err(Error::invalid("amount", format!("must be more than nothing, and {left} at most")));
+    }
+    let earning = books::earning_of_payment(tx, payment.id).await?;
+    let mut row = RefundRow {
+        id: RefundId(fresh_id()),
+        payment_id: payment.id,
+        order_id: payment.order_id,
+        organization_id: payment.organization_id,
+        provider_id: payment.provider_id,
+        rail: payment.rail.clone(),
+        currency: payment.currency,
+        amount_minor: amount.minor,
+        tax_minor: 0,
+        commission_minor: 0,
+        net_minor: 0,
+        from_pending: false,
+        cause: decision.cause,
+        state: RefundState::Due,
+        reference: None,
+        reason: decision.reason.to_owned(),
+        created_by: decision.by,
+        created_at: now,
+        settled_at: None,
+    };
+    let back = match &earning {
+        Some(earning) => Some(shares(earning, &returned)?.refund(amount.minor)?),
+        // Nobody has earned by it, so that the whole of it is due back already.
+        None => None,
+    };
+    if let (Some(earning), Some(back)) = (&earning, back) {
+        row.from_pending = earning.released_at.is_none();
+        row.tax_minor = back.tax().minor;
+        row.commission_minor = back.commission().minor;
+        row.net_minor = back.net().minor;
+        rows::insert(tx, &row).await?;
+        let held = if row.from_pending {
+            Held::Back
+        } else {
+            Held::Released { available: on_account(tx, earning, AccountCode::ProviderAvailable).await? }
+        };
+        let lines = book::refund_due(back, held, earning.provider_id);
+        write(tx, &row, TransactionKind::RefundDue, memo(earning, &row), lines, now).await?;
+        invoices::credit_note(tx, payment, &row, now).await?;
+    } else {
+        rows::insert(tx, &row).await?;
+    }
+    if amount == left {
+        orders::set_payment_state(tx, payment.id, PaymentState::Refunding, None).await?;
+        if let Some(earning) = &earning {
+            books::mark_returned(tx, earning.id, now).await?;
+        }
+    }
+    Ok(row)
+}
+
+/// Decides that all that is left of a payment goes back, and has the rail do it.
+pub(crate) async fn give_back_whole(tx: &mut Tx, payment: &PaymentRow, now: Timestamp) -> Result<()> {
+    let left = payment.left();
+    if payment.amount_minor == 0 {
+        // There is nothing to ask the rail for.
+        orders::set_payment_state(tx, payment.id, PaymentState::Refunded, Some(now)).await?;
+    } else if left.minor > 0 {
+        let row = decide(tx, payment, left, Decision::OURS, now).await?;
+        queue(tx, row.id, now).await?;
+    }
+    Ok(())
+}
+
+async fn queue(tx: &mut Tx, refund: RefundId, now: Timestamp) -> Result<()> {
+    jobs::enqueue(tx, &Job::Refund { refund }, now, now, Some(&format!("refund:{refund}"))).await
+}
+
+/// A sale, and what went back of it.
+struct Sale {
+    sale: Shares,
+    returned: Shares,
+}
+
+impl Sale {
+    fn refund(&self, amount: i64) -> Result<Shares> {
+        self.sale.refund(self.returned, amount).map_err(Error::internal)
+    }
+}
+
+fn shares(earning: &EarningRow, returned: &ReturnedRow) -> Result<Sale> {
+    let money = |minor| Money::new(minor, earning.currency);
+    let frozen = |gross, tax, commission| Shares::frozen(money(gross), tax, commission).map_err(Error::internal);
+    Ok(Sale {
+        sale: frozen(earning.gross_minor, earning.tax_minor, earning.commission_minor)?,
+        returned: frozen(returned.amount_minor, returned.tax_minor, returned.commission_minor)?,
+    })
+}
+
+/// Takes hold of the book, and returns what is on an account of the one who has earned.
+async fn on_account(tx: &mut Tx, earning: &EarningRow, account: AccountCode) -> Result<i64> {
+    books::take_hold(tx, &earning.book).await?;
+    let balance = books::balance(tx, &earning.book, account, Some(earning.provider_id), earning.currency).await?;
+    Ok(account.natural(balance))
+}
+
+fn memo(earning: &EarningRow, row: &RefundRow) -> String {
+    if row.reason.is_empty() { earning.description.clone() } else { format!("{}: {}", earning.description, row.reason) }
+}
+
+async fn write(
+    tx: &mut Tx,
+    row: &RefundRow,
+    kind: TransactionKind,
+    memo: String,
+    lines: Vec<book::Posting>,
+    now: Timestamp,
+) -> Result<()> {
+    let heading = book::Heading {
+        book: row.rail.clone(),
+        kind,
+        source: row.id.to_string(),
+        occurred_at: now,
+        reverses: None,
+        memo,
+    };
+    ledger::post(tx, heading, lines, now).await
+}
+
+/// Writes down that the rail has given a refund back; a second time changes nothing.
+pub(crate) async fn paid(tx: &mut Tx, row: &RefundRow, reference: Option<&str>, now: Timestamp) -> Result<()> {
+    if !rows::step(tx, row.id, RefundState::Due, RefundState::Paid, reference, now).await? {
+        return Ok(());
+    }
+    let lines = book::refund_paid(row.amount());
+    write(tx, row, TransactionKind::RefundPaid, "Given back by the payment rail".to_owned(), lines, now).await?;
+    let payment = orders::payment(tx, row.payment_id).await?.ok_or(Error::NotFound("payment"))?;
+    if payment.left().minor == 0 && rows::returned(tx, payment.id).await?.due == 0 {
+        orders::set_payment_state(tx, payment.id, PaymentState::Refunded, Some(now)).await?;
+    }
+    Ok(())
+}
+
+/// Takes a refund back, because its money came to us again or never left: everyone has their share again.
+pub(crate) async fn undo(tx: &mut Tx, row: &RefundRow, why: &str, now: Timestamp) -> Result<()> {
+    if !rows::step(tx, row.id, row.state, RefundState::Reversed, None, now).await? {
+        return Err(Error::Conflict("This refund was changed at the same time; look again.".to_owned()));
+    }
+    if row.state == RefundState::Paid {
+        ledger::reverse(tx, row, TransactionKind::RefundPaid, TransactionKind::RefundReturned, why, now).await?;
+    }
+    ledger::reverse(tx, row, TransactionKind::RefundDue, TransactionKind::RefundUndone, why, now).await?;
+    orders::set_payment_state(tx, row.payment_id, PaymentState::Succeeded, None).await?;
+    let Some(earning) = books::earning_of_payment(tx, row.payment_id).await? else {
+        return Ok(());
+    };
+    if earning.state == EarningState::Returned {
+        books::unmark_returned(tx, earning.id).await?;
+    }
+    // What came back to what is held back is released when its earning was.
+    let released = if row.from_pending && earning.released_at.is_some() { row.net_minor } else { 0 };
+    let owed = on_account(tx, &earning, AccountCode::ProviderReceivable).await?;
+    if released > 0 || owed < 0 {
+        let lines = book::settle(Money::new(released, row.currency), owed, earning.provider_id);
+        write(tx, row, TransactionKind::Settlement, memo(&earning, row), lines, now).await?;
+    }
+    invoices::debit_note(tx, row, now).await
+}
+
+/// Gives a refund back; a job, so it may run twice, and the rail may tell of it first.
+pub(crate) async fn send(ctx: &Ctx, id: RefundId) -> Result<()> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let Some(row) = rows::get(&mut tx, id).await?.filter(|row| row.state == RefundState::Due) else {
+        return Ok(());
+    };
+    let payment = orders::payment(&mut tx, row.payment_id).await?.ok_or(Error::NotFound("payment"))?;
+    drop(tx);
+    let request = RefundRequest {
+        key: key_of(id),
+        payment: payment.reference.clone(),
+        amount: row.amount(),
+        whole: row.amount_minor == payment.amount_minor,
+    };
+    let outcome = ctx.payments.refund(request).await;
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    orders::lock(&mut tx, row.order_id).await?;
+    let Some(row) = rows::get(&mut tx, id).await?.filter(|row| row.state == RefundState::Due) else {
+        return Ok(());
+    };
+    match outcome {
+        Ok(done) => paid(&mut tx, &row, Some(&done.reference), now).await?,
+        Err(PaymentsError::Refused(why)) => fail(ctx, &mut tx, &row, &why, now).await?,
+        Err(error) => return Err(Error::internal(error)),
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Names a refund at the rail.
+fn key_of(id: RefundId) -> String {
+    format!("refund:{id}")
+}
+
+/// Takes a refund back that the rail could not make, and has a person look at it.
+async fn fail(ctx: &Ctx, tx: &mut Tx, row: &RefundRow, why: &str, now: Timestamp) -> Result<()> {
+    undo(tx, row, &format!("The refund failed: {why}"), now).await?;
+    let found = cases::Found {
+        kind: CaseKind::RefundFailed,
+        subject: row.id.to_string(),
+        title: format!("A refund of {} failed", row.amount()),
+        detail: format!(
+            "{why} The buyer does not have the money, and everyone has their share again. Give it back once more on the order’s page, or pay the buyer in another way."
+        ),
+        order: Some(row.order_id),
+    };
+    cases::open(ctx, tx, &row.rail, found, now).await
+}
+
+/// Believes what a rail says went back of a payment.
+pub(crate) async fn heard(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    payment: &PaymentRow,
+    refunds: &[RailRefund],
+    now: Timestamp,
+) -> Result<()> {
+    // In this order, as everywhere: the order, its payment, the book.
+    orders::lock(tx, payment.order_id).await?;
+    if refunds.is_empty() {
+        // A rail that names no refund says that all of it went back.
+        let payment = orders::payment(tx, payment.id).await?.ok_or(Error::NotFound("payment"))?;
+        if payment.left().minor > 0 {
+            decide(tx, &payment, payment.left(), on_its_pages(), now).await?;
+        }
+        for row in rows::of_payment(tx, payment.id).await? {
+            paid(tx, &row, None, now).await?;
+        }
+        return Ok(());
+    }
+    for told in refunds {
+        heard_one(ctx, tx, payment.id, told, now).await?;
+    }
+    Ok(())
+}
+
+const fn on_its_pages() -> Decision<'static> {
+    Decision { cause: RefundCause::Rail, reason: "Given back on the payment company’s own pages.", by: None }
+}
+
+async fn heard_one(ctx: &Ctx, tx: &mut Tx, payment: PaymentId, told: &RailRefund, now: Timestamp) -> Result<()> {
+    let known = rows::of_payment(tx, payment).await?;
+    let named = known.iter().find(|row| {
+        row.reference.as_deref() == Some(&told.reference) || told.key.as_deref() == Some(key_of(row.id).as_str())
+    });
+    match named {
+        Some(row) if told.stands => return paid(tx, row, Some(&told.reference), now).await,
+        Some(row) if row.state == RefundState::Reversed => return Ok(()),
+        Some(row) => return fail(ctx, tx, row, "The payment company could not give it back.", now).await,
+        None if !told.stands => return Ok(()),
+        None => {}
+    }
+    let payment = orders::payment(tx, payment).await?.ok_or(Error::NotFound("payment"))?;
+    if payment.left().minor >= told.amount.minor && payment.currency == told.amount.currency {
+        let row = decide(tx, &payment, told.amount, on_its_pages(), now).await?;
+        return paid(tx, &row, Some(&told.reference), now).await;
+    }
+    // Somebody was faster on the rail's pages: what we were about to give back is given back.
+    let same = known.iter().find(|row| row.state == RefundState::Due && row.amount() == told.amount);
+    if let Some(row) = same {
+        return paid(tx, row, Some(&told.reference), now).await;
+    }
+    let found = cases::Found {
+        kind: CaseKind::Mismatch,
+        subject: told.reference.clone(),
+        title: format!("The payment company gave back {} more than we know of", told.amount),
+        detail: format!("The refund {} of the payment {} is not in the ledger.", told.reference, payment.reference),
+        order: Some(payment.order_id),
+    };
+    cases::open(ctx, tx, &payment.rail, found, now).await
+}
+
+/// Gives so much of a payment back, or all that is left of it where no amount is said: for operators, and for owners
+/// of the organization that has sold.
+pub async fn give_back(
+    ctx: &Ctx,
+    who: &Principal,
+    payment: PaymentId,
+    amount: Option<i64>,
+    reason: &str,
+) -> Result<RefundView> {
+    let user = who.user()?.user.id;
+    let now = ctx.now();
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let seen = orders::payment(&mut tx, payment).await?.ok_or(Error::NotFound("payment"))?;
+    if who.operator().is_err() {
+        let mine = who.member(seen.organization_id, Permission::View).is_ok();
+        who.member(seen.provider_id, Permission::ManagePayouts).map_err(|error| {
+            if mine {
+                Error::Forbidden("only who has sold it, or an operator, gives it back")
+            } else {
+                error.hiding("payment")
+            }
+        })?;
+    }
+    let mut checks = Checks::default();
+    let reason = checks.line("reason", reason, 3, 300);
+    checks.done()?;
+    orders::lock(&mut tx, seen.order_id).await?;
+    let seen = orders::payment(&mut tx, payment).await?.ok_or(Error::NotFound("payment"))?;
+    if seen.rail != ctx.payments.rail() {
+        return Err(Error::Conflict(format!("It was paid with {}, which is not in use any more.", seen.rail)));
+    }
+    if seen.left().minor == 0 {
+        return Err(Error::Conflict("All of it has gone back already.".to_owned()));
+    }
+    let amount = Money::new(amount.unwrap_or(seen.left().minor), seen.currency);
+    let decision = Decision { cause: RefundCause::Decided, reason: &reason, by: Some(user) };
+    let row = decide(&mut tx, &seen, amount, decision, now).await?;
+    queue(&mut tx, row.id, now).await?;
+    let detail = format!("{amount}: {reason}");
+    audit::note(ctx, &mut tx, Some(user), Some(seen.organization_id), "payment.refund", &payment.to_string(), &detail)
+        .await?;
+    let order = orders::get(&mut tx, seen.order_id).await?.ok_or(Error::NotFound("order"))?;
+    letters::given_back(ctx, &mut tx, &order, amount, &reason, now).await?;
+    tx.commit().await?;
+    ctx.jobs_wake.notify_one();
+    Ok(view(row))
+}
+
+/// Decides a dispute in the bank's place, where the rail is the sandbox.
+pub async fn decide_in_sandbox(ctx: &Ctx, who: &Principal, case: CaseId, won: bool) -> Result<()> {
+    who.operator()?;
+    let page = ctx.sandbox.as_ref().ok_or(Error::NotFound("sandbox"))?;
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let case = store::cases::get(&mut tx, case).await?.filter(|case| case.kind == CaseKind::Dispute);
+    let subject = case.ok_or(Error::NotFound("case"))?.subject;
+    let id = subject.parse().map_err(Error::internal)?;
+    let dispute = rows::dispute_by_id(&mut tx, id).await?.ok_or(Error::NotFound("dispute"))?;
+    drop(tx);
+    let (body, signature) = page.decide_dispute(&dispute.reference, won).await.map_err(|error| match error {
+        PaymentsError::Refused(why) => Error::Conflict(why),
+        other => Error::internal(other),
+    })?;
+    crate::orders::receive_event(ctx, "sandbox", &body, &signature).await
+}
+
+/// Returns what was paid for an order and what went back, to its buyer, its provider and to operators.
+pub async fn of_order(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderMoney> {
+    let missing = || Error::NotFound("order");
+    let operator = who.user()?.user.operator;
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let order = orders::get(&mut tx, id).await?.ok_or_else(missing)?;
+    let buys = who.member(order.organization_id, Permission::ViewBilling);
+    let sells = who.member(order.provider_id, Permission::ViewBilling);
+    if !operator && buys.is_err() && sells.is_err() {
+        return Err(if matches!(buys, Err(Error::NotFound(_))) { sells } else { buys }
+            .err()
+            .map_or_else(missing, |error| error.hiding("order")));
+    }
+    let may_refund = operator || who.member(order.provider_id, Permission::ManagePayouts).is_ok();
+    let mut payments = Vec::new();
+    let mut refunds = Vec::new();
+    for payment in orders::payments_of_order(&mut tx, id).await? {
+        refunds.extend(rows::of_payment(&mut tx, payment.id).await?.into_iter().map(view));
+        payments.push(PaidView {
+            id: payment.id,
+            amount: Money::new(payment.amount_minor, payment.currency),
+            left: payment.left(),
+            method: payment.method.clone(),
+            reference: payment.reference.clone(),
+            when: payment.created_at,
+            refundable: may_refund && payment.rail == ctx.payments.rail() && payment.left().minor > 0,
+        });
+    }
+    Ok(OrderMoney {
+        order_id: id,
+        description: format!("{} — {}", order.offering_name, order.plan_name),
+        buyer: order.organization_name,
+        provider: order.provider_name,
+        payments,
+        refunds,
+    })
+}
+
+/// Which refunds are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RefundFilter {
+    /// Of what this organization has bought.
+    pub buyer: Option<OrganizationId>,
+    /// Of what this one has sold.
+    pub provider: Option<OrganizationId>,
+}
+
+/// Lists refunds, newest first: to operators all, to others those of what their organization has bought or sold.
+pub async fn list(ctx: &Ctx, who: &Principal, filter: RefundFilter, paging: Paging) -> Result<Page<RefundView>> {
+    if !who.user()?.user.operator {
+        match (filter.buyer, filter.provider) {
+            (Some(of), _) | (None, Some(of)) => drop(who.member(of, Permission::ViewBilling)?),
+            (None, None) => drop(who.operator()?),
+        }
+    }
+    let RefundFilter { buyer, provider } = filter;
+    let rail = ctx.payments.rail();
+    let paging = Paging::clamped(paging.page, paging.page_size);
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let total = rows::count(&mut tx, rail, buyer, provider).await?;
+    let found = rows::list(&mut tx, rail, buyer, provider, paging.page_size, paging.offset()).await?;
+    Ok(Page { rows: found.into_iter().map(view).collect(), total, page: paging.page, page_size: paging.page_size })
+}
+
+fn view(row: RefundRow) -> RefundView {
+    RefundView {
+        amount: row.amount(),
+        id: row.id,
+        payment_id: row.payment_id,
+        order_id: row.order_id,
+        organization_id: row.organization_id,
+        provider_id: row.provider_id,
+        cause: row.cause,
+        state: row.state,
+        reason: row.reason,
+        reference: row.reference.unwrap_or_default(),
+        created: row.created_at,
+        settled: row.settled_at,
+    }
+}

@@ -1,0 +1,122 @@
+//! What is compared with a payment company: what we say has moved in some time, and until when that was compared.
+
+use domain::{Currency, Money, OrderId, Timestamp};
+
+use crate::{Error, Tx};
+
+/// Money that we say has moved.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct MovedRow {
+    /// The rail's id of it.
+    pub reference: String,
+    /// The order behind it; a payout has none.
+    pub order_id: Option<OrderId>,
+    /// In what.
+    pub currency: Currency,
+    /// How much, above zero.
+    pub amount_minor: i64,
+}
+
+impl MovedRow {
+    /// Returns how much it is.
+    pub const fn amount(&self) -> Money {
+        Money::new(self.amount_minor, self.currency)
+    }
+}
+
+/// Lists payments that were taken from one moment until another.
+pub async fn payments(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MovedRow>, Error> {
+    tx.query(
+        "SELECT reference, order_id, currency, amount_minor FROM payments
+         WHERE rail = $1 AND created_at >= $2 AND created_at < $3 AND amount_minor > 0 ORDER BY created_at, id",
+    )
+    .bind(rail.to_owned())
+    .bind(from)
+    .bind(until)
+    .fetch_all()
+    .await
+}
+
+/// Lists refunds that the rail has made from one moment until another; what a bank took is no refund of the rail's.
+pub async fn refunds(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MovedRow>, Error> {
+    tx.query(
+        "SELECT reference, order_id, currency, amount_minor FROM refunds
+         WHERE rail = $1 AND settled_at >= $2 AND settled_at < $3 AND state = 'paid' AND cause <> 'dispute'
+           AND reference IS NOT NULL
+         ORDER BY settled_at, id",
+    )
+    .bind(rail.to_owned())
+    .bind(from)
+    .bind(until)
+    .fetch_all()
+    .await
+}
+
+/// Lists payouts that the rail has made from one moment until another.
+pub async fn payouts(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MovedRow>, Error> {
+    tx.query(
+        "SELECT reference, CAST(NULL AS UUID) AS order_id, currency, amount_minor FROM payouts
+         WHERE book = $1 AND settled_at >= $2 AND settled_at < $3 AND state = 'paid' ORDER BY settled_at, id",
+    )
+    .bind(rail.to_owned())
+    .bind(from)
+    .bind(until)
+    .fetch_all()
+    .await
+}
+
+/// Finds a payment by the rail's id.
+pub async fn payment(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
+    tx.query("SELECT reference, order_id, currency, amount_minor FROM payments WHERE rail = $1 AND reference = $2")
+        .bind(rail.to_owned())
+        .bind(reference.to_owned())
+        .fetch_optional()
+        .await
+}
+
+/// Finds a refund by the rail's id.
+pub async fn refund(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
+    tx.query(
+        "SELECT reference, order_id, currency, amount_minor FROM refunds
+         WHERE rail = $1 AND reference = $2 AND state <> 'reversed'",
+    )
+    .bind(rail.to_owned())
+    .bind(reference.to_owned())
+    .fetch_optional()
+    .await
+}
+
+/// Finds a payout by the rail's id.
+pub async fn payout(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
+    tx.query(
+        "SELECT reference, CAST(NULL AS UUID) AS order_id, currency, amount_minor FROM payouts
+         WHERE book = $1 AND reference = $2",
+    )
+    .bind(rail.to_owned())
+    .bind(reference.to_owned())
+    .fetch_optional()
+    .await
+}
+
+/// Returns until when a rail was compared with the ledger.
+pub async fn compared_until(tx: &mut Tx, rail: &str) -> Result<Option<Timestamp>, Error> {
+    let row: Option<(Timestamp,)> = tx
+        .query("SELECT compared_until FROM reconciliations WHERE rail = $1")
+        .bind(rail.to_owned())
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(until,)| until))
+}
+
+/// Notes until when a rail was compared with the ledger.
+pub async fn set_compared_until(tx: &mut Tx, rail: &str, until: Timestamp) -> Result<(), Error> {
+    tx.query(
+        "INSERT INTO reconciliations (rail, compared_until) VALUES ($1, $2)
+         ON CONFLICT (rail) DO UPDATE SET compared_until = excluded.compared_until",
+    )
+    .bind(rail.to_owned())
+    .bind(until)
+    .execute()
+    .await?
+    .exactly_one()
+}
