@@ -19,6 +19,8 @@ const PROGRAM_BYTES: usize = 8 * 1024;
 const DEPTH: usize = 40;
 /// How deep calls may go while it runs.
 const CALLS: usize = 120;
+/// The stack on which it runs, in bytes: far more than so many calls take, unoptimized.
+const STACK: usize = 16 * 1024 * 1024;
 /// How many bytes the values that a run of it makes may have together.
 const BYTES: usize = 64 * 1024 * 1024;
 /// What a value costs at the least.
@@ -27,7 +29,13 @@ const LEAST: usize = 64;
 impl Program {
     /// Runs the program and returns all of its results.
     pub(crate) fn run(&self, input: &Json) -> Result<Vec<Json>, String> {
-        eval::run(&self.filter, input)
+        // Calls of a program nest on the stack, and how much is left of the one here nobody knows. Nothing outlives it.
+        std::thread::scope(|scope| {
+            let run = || eval::run(&self.filter, input);
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run);
+            let thread = thread.map_err(|_| "the program could not be begun".to_owned())?;
+            thread.join().unwrap_or_else(|_| Err("the program could not be run".into()))
+        })
     }
 }
 
@@ -244,6 +252,44 @@ mod tests {
                 assert!(program.run(&Json::Null).is_err(), "{endless:.80}");
             }
         }
+    }
+
+    #[test]
+    fn a_program_that_calls_itself_is_ended_long_before_the_stack_is() {
+        let deep = [
+            "def f: [.] | map(f); f",
+            "def f: [.] | walk(f); f",
+            "def f: {a: 1} | with_entries(f); f",
+            "def f: \"x\" | sub(\"x\"; f); f",
+            "def f: [1] | sort_by(f); f",
+            "def f: [1] | any(f); f",
+            "def f: path(f); f",
+            "def f: del(f); f",
+            "def f: reduce 1 as $x (0; f); f",
+            "def f: foreach 1 as $x (0; f; f); f",
+            "def f: [f] as [$x] | f; f",
+            "def f: try f catch f; f",
+            "def f: if f then 1 else 2 end; f",
+            "def f: {a: f}; f",
+            "def f: {(f): 1}; f",
+            "def f: \"\\(f)\"; f",
+            "def f: .[f]; f",
+            "def f: .[f:f]; f",
+            "def f: f |= f; f",
+            "def f: f += 1; f",
+            "def f: f // f; f",
+            "def f: f and f; f",
+            "def f: -f; f",
+            "def f: limit(1; f); f",
+            "def f: until(f; f); f",
+            "def f($x): f($x + 1); f(1)",
+            "def f(g): f(g | g); f(. + 1)",
+            "def f: f | f; f",
+        ];
+        // How much stack is left where it is called makes no difference.
+        let run = move || deep.map(|program| Program::read(program).unwrap().run(&Json::Null).is_err());
+        let thread = std::thread::Builder::new().stack_size(512 * 1024).spawn(run).unwrap();
+        assert_eq!(thread.join().unwrap(), [true; 28]);
     }
 
     #[test]

@@ -140,6 +140,43 @@ fn cases() -> Vec<Case> {
             ),
         ),
     ];
+    for (name, program) in [
+        ("a program in jq that never ends", "def f: f; f".to_owned()),
+        ("a program in jq that gives for ever", "[repeat(1)]".to_owned()),
+        ("a program in jq that doubles sixty times", format!("[{}1] | length", "(.,.)|".repeat(60))),
+        ("a program in jq that nests for ever", "reduce range(1e9) as $x (0; [.])".to_owned()),
+        ("a program in jq that reads the environment", "$ENV | tostring".to_owned()),
+    ] {
+        let read = json!({"output_type": "JSON", "auto_parse": {"type": "bool", "value": true}});
+        let fields = json!({"operations": {"type": "sortableList", "value": [{"name": "JQ Expression"}]}, "query": program, "data": ""});
+        let nodes = vec![node("read", "TypeConverterComponent", read), node("q", "DataOperations", fields)];
+        let edges = ["in.message read.input_data", "read.data_output q.data", "q.data_output out.input_value"];
+        all.push(case(name, straight(nodes, &edges)));
+    }
+    let named = |id: &str, component: &str| node(id, component, json!({"context_key": "news", "input_value": ""}));
+    let crowd = (0..1_000).flat_map(|at| [named(&format!("n{at}"), "Notify"), named(&format!("l{at}"), "Listen")]);
+    all.push(case("a thousand who tell a thousand who listen", export(crowd.collect(), &[])));
+    all.push(case(
+        "a circle through a name",
+        straight(
+            vec![
+                named("n", "Notify"),
+                named("l", "Listen"),
+                node("p", "Prompt", json!({"template": "{x}{y}", "x": "", "y": ""})),
+            ],
+            &["in.message p.x", "l.data p.y", "p.prompt n.input_value", "p.prompt out.input_value"],
+        ),
+    ));
+    all.push(Case {
+        input: "../../../latest/meta-data",
+        ..case(
+            "a share whose symbol is a path",
+            straight(
+                vec![node("s", "YfinanceComponent", json!({"symbol": "", "method": "get_fast_info"}))],
+                &["in.message s.symbol", "s.text out.input_value"],
+            ),
+        )
+    });
     all.push(case("flows that run two that run two, twenty times", doubling()));
     for tweak in ["code", "tool_code"] {
         all.push(Case { tweak: Some(tweak), ..case("a tweak of code", prompt("{x}")) });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use flow::{
     Databases, EmbedError, Embedded, Embedder, Engine, GuardedWeb, ModelSet, NoEvents, OpenAiCompatible, RunRequest,
-    SqlError, TurnsMemory, Web, WebError, WebPolicy, WebRequest, WebResponse,
+    SqlError, Turn, TurnsMemory, Web, WebError, WebPolicy, WebRequest, WebResponse,
 };
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 /// How long the server here may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reads `{"flow", "input", "server", "files"?, "rows"?}` and returns `{"text", "files"}` or `{"error"}`.
+/// Reads `{"flow", "input", "server", "files"?, "rows"?, "before"?}`, the last what was said in turns, the person first, and returns `{"text", "files"}` or `{"error"}`.
 pub(crate) fn run() -> anyhow::Result<Value> {
     let asked: Value = serde_json::from_reader(std::io::stdin())?;
     let export = asked["flow"].to_string();
@@ -29,7 +29,9 @@ pub(crate) fn run() -> anyhow::Result<Value> {
         .with_databases(Arc::new(Rows(rows)))
         .with_embedder(Arc::new(Vectors { client: reqwest::Client::builder().timeout(PATIENCE).build()?, server }));
     let mut request = RunRequest::new(asked["input"].as_str().unwrap_or_default(), "parity");
-    request.memory = Arc::new(TurnsMemory::default());
+    let before: Vec<String> = serde_json::from_value(asked["before"].clone()).unwrap_or_default();
+    let turn = |(at, text): (usize, String)| if at % 2 == 0 { Turn::user(text) } else { Turn::agent(text) };
+    request.memory = Arc::new(TurnsMemory::new(before.into_iter().enumerate().map(turn).collect()));
     request.stream = false;
     for (name, content) in asked["files"].as_object().into_iter().flatten() {
         request.files.insert(name.clone(), Arc::from(content.as_str().unwrap_or_default().as_bytes()));

@@ -27,6 +27,9 @@ pub(super) fn connect(flow: &mut Flow) -> Result<(), ImportError> {
             join(flow, from, to, knowledge::ADDED);
         }
     }
+    if flow.edges.len() > limits::EDGES {
+        return Err(ImportError::TooManyEdges);
+    }
     Ok(())
 }
 

@@ -629,6 +629,9 @@ fn delete_path(value: &mut Json, path: &[Json]) -> Outcome<()> {
 pub(super) fn to_entries(value: &Json) -> Outcome<Vec<Json>> {
     match value {
         Json::Object(map) => Ok(map.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()),
+        Json::Array(list) => {
+            Ok(list.iter().enumerate().map(|(at, value)| json!({"key": at, "value": value})).collect())
+        }
         other => fail(format!("{} has no keys", described(other))),
     }
 }

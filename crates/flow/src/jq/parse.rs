@@ -273,6 +273,10 @@ impl<'t> Reader<'t> {
     fn commas(&mut self) -> Read<Filter> {
         let mut parts = vec![self.binary(2)?];
         while self.takes(",") {
+            if self.word("def") {
+                parts.push(self.definition()?);
+                break;
+            }
             parts.push(self.binary(2)?);
         }
         Ok(one_or(parts, Filter::Comma))

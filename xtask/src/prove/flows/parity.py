@@ -313,6 +313,16 @@ def queried(kind, into, out, program, **fields):
     return json_then(kind, into, out, query=program, **fields)
 
 
+def asking(*before):
+    """What comes before a person looks, and two ways on; one of them with what the person had asked for."""
+    it = node("HumanInput-h", "HumanInput", decisions=["Approve", "Send back"])
+    it["data"]["node"]["outputs"] = [{"name": f"branch_{name}", "method": "route_branch", "display_name": name, "types": ["Message"], "selected": "Message", "cache": True, "group_outputs": True, "value": "__UNDEFINED__", "tool_mode": True} for name in ["approve", "send_back"]]
+    nodes = [node("ChatInput-a", "ChatInput"), *before, it, node("yes", "Prompt Template", template="sent: {x}", x=""), node("no", "Prompt Template", template="back: {x} ({y})", x="", y=""), node("ChatOutput-y", "ChatOutput"), node("ChatOutput-n", "ChatOutput")]
+    out = {"Prompt Template": "say.prompt", "LanguageModelComponent": "say.text_output"}[before[0]["data"]["type"]]
+    field = {"Prompt Template": "say.x", "LanguageModelComponent": "say.input_value"}[before[0]["data"]["type"]]
+    return flow(nodes, f"ChatInput-a.message > {field}", f"{out} > HumanInput-h.prompt", "HumanInput-h.branch_approve > yes.x", "HumanInput-h.branch_send_back > no.x", "ChatInput-a.message > no.y", "yes.prompt > ChatOutput-y.input_value", "no.prompt > ChatOutput-n.input_value")
+
+
 def operated(kind, name, into, out, types, **fields):
     """Data Operations, whose output depends on what it does."""
     it = node("it", "Operations", input_type=kind, operation=[{"name": name}], **fields)
@@ -397,6 +407,90 @@ def router(operator, match, **fields):
     return flow(nodes, "ChatInput-a.message > if.input_text", "if.true_result > yes.x", "if.false_result > no.x", "yes.prompt > ChatOutput-y.input_value", "no.prompt > ChatOutput-n.input_value")
 
 
+# Programs in jq, and the record that they are run on.
+PROGRAMS = [
+    '.a.b[].c',
+    '.a.b | map(.c)',
+    '.a.b | map(select(.d != null))',
+    '.n | unique',
+    '.n | sort | reverse',
+    '.n | add / length',
+    '.n | min, max',
+    '.n | group_by(. % 2)',
+    '.n | index(1), rindex(1), indices(1)',
+    '.n[-1], .n[10], .n[1:3], .n[:-1], .n[-2:]',
+    '.s | sort | join("+")',
+    '.s | to_entries | map("\\(.key)=\\(.value)") | join(",")',
+    '.o | keys, length, to_entries',
+    '.o | with_entries(.value |= tostring)',
+    '.o | map_values(type)',
+    '.o.k2 | .[0] as $x | .[1] as $y | {x: $x, y: $y, sum: ($x + $y)}',
+    '.t | split(",") | map(split("-") | {(.[0]): (.[1] | tonumber)}) | add',
+    '.t | test("x-\\\\d"), [match("[a-z]-(\\\\d)"; "g") | .captures[0].string]',
+    '.t | sub("(?<l>[a-z])-(?<n>\\\\d)"; "\\(.n)\\(.l)"), gsub("-"; "_"), ascii_upcase',
+    '.t | capture("(?<first>[a-z])-(?<second>[0-9])")',
+    '.a.e | split(" ") , length, ltrimstr("foo"), startswith("foo"), endswith("baz"), explode[0]',
+    '.a.e | [splits(", *")]',
+    '.z | floor, ceil, round, sqrt, . * 2, . + 0.5, -. , tostring',
+    '.m // "none", (.x // .y // "z"), (.n | first), (.n | last)',
+    'if .m then 1 elif .z > 1 then "big" else 3 end',
+    'try error("x") catch ., (try (1/0) catch "div"), (.m | try keys catch "no keys")',
+    '[.. | numbers]',
+    'path(.a.b[0].c), [path(..)] | length',
+    'del(.a, .o), del(.n[0, 2]), del(.o.k2[] | select(. == 1)) | keys',
+    '.n |= sort | .z += 1 | .new.deep[1] = 5 | del(.a, .o, .s, .t)',
+    '.n[] |= . + 1 | .n',
+    '.o.k1 *= 10 | .o.k1, (.m //= 7 | .m)',
+    'reduce .n[] as $i ([]; . + [$i * 2])',
+    '[foreach .n[] as $i (0; . + $i)], [foreach .n[] as $i (0; . + $i; [$i, .])]',
+    '[limit(2; .n[])], [first(.n[]), last(.n[])], [range(5)], [range(0; 10; 4)], [.n | nth(1)]',
+    '[while(. != null and (. | type) == "object"; .a)] | length',
+    '[.n[] | if . > 1 then "hi" else "lo" end]',
+    '.n | any(. > 2), all(. > 0), contains([3]), inside([1,2,3,4]), (map(. > 2) | any)',
+    '{a: .a.b[].c, t}',
+    '{"x y": .z, (.t): 1, "\\(.z)": 2, @base64 "k": 3}',
+    '[.n, .s] | transpose',
+    '.s as [$p, $q] | "\\($p)\\($q)"',
+    '. as {a: {b: [$f]}, $z} | [$f, $z]',
+    '.a.b | map(has("c")), (map(.d) | tojson), (.[0] | tojson | fromjson)',
+    '@text, @json | length',
+    '.n | @csv, @tsv, @json, @html, @sh, (map(tostring) | @uri "x=\\(.[0])")',
+    '"a b&c" | @uri, @html, @base64, (@base64 | @base64d)',
+    'def f(x): x * 2; f(.z), def g($v; h): $v + h; g(1; .z)',
+    'def fac: if . <= 1 then 1 else . * (. - 1 | fac) end; 6 | fac',
+    '[.n[] as $x | .n[] as $y | select($x < $y) | [$x, $y]] | length',
+    '.a | getpath(["b", 0, "c"]), (try getpath(["e", "x"]) catch "bad")',
+    '[.[] | scalars], [.[] | arrays | length], ([.[] | values] | length)',
+    '.o | to_entries | from_entries == .',
+    '.n | flatten, (. + [[4,[5]]] | flatten), (. + [[4,[5]]] | flatten(1))',
+    '[1,[2]] | walk(if type == "number" then . + 1 else . end)',
+    '"\\u00e9\\n" | length, utf8bytelength, @json',
+    '[3, "a", null, true, {"a":1}, [1]] | sort, (map(type))',
+    '{} | .a.b.c = 1 | .a["x"] = 2',
+    '[1,2,3] | .[1:] = ["x"], (.[0] |= empty), to_entries[0]',
+    '"abc" | .[1:2], test("B"; "ix"), ascii_downcase, ([explode[] | . + 1] | implode)',
+    '[1,2] - [2], ({a:1} * {b:2}), ("ab" * 2), ("a,b" / ","), ([1] + null), (7 % 3), (5 / 2)',
+    '[.n[] | tostring | tonumber], ([1,2] | tojson), ("[1,2]" | fromjson)',
+    '.n | map(. * 1.0), (map(. / 2)), ([1e3, 1.50])',
+    '[[1,2],[3,4]] | [combinations]',
+    '.s | map({(.): length}) | add',
+    'limit(0; 1, 2), (try first(empty) catch "e"), isempty(empty), isempty(1)',
+    '"x" as $x | [$x, $x + "y"] | .[1] | ltrimstr("x") | . == "y"',
+    '.n | . as $all | map(. as $i | $all | map(select(. == $i)) | length)',
+    '[.n[] | (select(. == 1) | "one") // "other"]',
+    '(.n | length) as $l | .n | map(. / $l) | map(. * 100 | round)',
+    '.a.b | map(.c |= . + 1) | map(to_entries[] | "\\(.key):\\(.value)") | sort',
+    '[.o | .. | select(type == "boolean")]',
+    '.o | pick(.k3.q), (try pick(.k2[1]) catch "p")',
+    'getpath(["a","b"]) | length, ([.[].c] | add)',
+    '.n | (.[] | select(. == 1)) = 9',
+    'tojson | length > 10',
+    '[.n[] | . as $v | try (if $v == 1 then error else $v end) catch "caught \\(.)"]',
+    '[.t | scan("[a-z]")], [.t | scan("([a-z])-(\\\\d)")]',
+    '"test" | sub("t"; "T"; "g"), [match("t"; "g").offset]',
+    '"aé😀b" | [match("b").offset], .[1:3], length, index("b")',
+]
+RECORD = {"a": {"b": [{"c": 1, "d": "x"}, {"c": 2, "d": None}], "e": "foo bar, baz"}, "n": [3, 1, 2, 1], "t": "x-1,y-2", "m": None, "z": 1.5, "s": ["b", "a", "c"], "o": {"k1": 1, "k2": [1, 2], "k3": {"q": True}}}
 SCHEMA = [{"name": "city", "description": "Which.", "type": "str", "multiple": "False"}, {"name": "people", "description": "How many.", "type": "int", "multiple": False}]
 
 
@@ -534,9 +628,13 @@ def cases(url):
     yield "select one of several", flow([node("list", "CreateList", texts=["a", "b"]), node("it", "SelectData", data_index=1), node("ChatOutput-z", "ChatOutput")], "list.list > it.data_list", "it.selected_data > ChatOutput-z.input_value"), ""
     yield "some keys of a record", json_then("FilterData", "data", "filtered_data", filter_criteria=["b"]), '{"a": 1, "b": 2}'
     yield "told to a name", told(False), "hello"
+    yield "told to a name, added", told(True), "hello"
     record = '{"a": {"b": [{"c d": 1}, 2]}, "e": {"f": true}, "n": [3, 1, 2], "t": "x-1,y-2"}'
-    for program in [".e", ".a.b[0][\"c d\"]", ".n | sort", "[.n[] | select(. > 1)]", ".n | map(. * 2) | add", "{k: .e.f, l: (.n | length)}", ".t | split(\",\")", "[.t | scan(\"[a-z]-([0-9])\")]", "to_entries | map(.key)", ".n |= map(. + 1)", "del(.a, .e)", "reduce .n[] as $x (0; . + $x)", "\"t is \\(.t)\"", ".n[1:] | @csv", "[paths(numbers)]", ".a.b | map(objects) | first | keys", "group_by(1)?, .n[0]", ".n as [$x, $y] | $x - $y", "with_entries(select(.key == \"n\"))", "if .e.f then .n | max else empty end"]:
+    for program in [".e", ".a.b[0][\"c d\"]", ".n | sort", "{k: .e.f, l: (.n | length)}", ".n |= map(. + 1)"]:
         yield f"jq: {program}", queried("DataOperations", "data", "data_output", program, operations=[{"name": "JQ Expression"}]), record
+    for program in PROGRAMS:
+        # All that it gives, as one list.
+        yield f"jq: [{program}]", queried("DataOperations", "data", "data_output", f"[{program}]", operations=[{"name": "JQ Expression"}]), json.dumps(RECORD)
     yield "jq that finds nothing", queried("DataOperations", "data", "data_output", ".nothing", operations=[{"name": "JQ Expression"}]), record
     yield "jq in Data Operations", operated("JSON", "JQ Expression", "data", "data_output", ["JSON"], query=".n | add"), record
     parsed = chat(node("it", "ParseJSONData", query=".n[]"), node("show", "ParserComponent", pattern="<{text}>", sep=","))
@@ -547,6 +645,9 @@ def cases(url):
     yield "rules that clean", ruled(["PII"], medium_risk_action="sanitize", redaction_mode="tokenize"), "Write to ada@example.org today"
     yield "rules, off topic", ruled(["Scope"], scope_mode="allowlist", allowed_topics="invoice\ndelivery"), "Who won the football match of nineteen ninety?"
     yield "rules, on topic", ruled(["Scope"], scope_mode="both", allowed_topics="invoice\ndelivery", blocked_topics="pizza"), "Where are my deliveries?"
+    for choice in ["Approve", "Send back"]:
+        yield f"a person decides: {choice}", asking(node("say", "Prompt Template", template="Draft: {x}", x="")), ("a letter", choice)
+        yield f"a person decides about a model's words: {choice}", asking(node("say", "LanguageModelComponent", system_message="Draft.")), ("a letter", choice)
     yield "feed", flow([node("it", "UnifiedWebSearch", query=f"{url}/feed", search_mode="RSS"), node("ChatOutput-z", "ChatOutput")], "it.results > ChatOutput-z.input_value"), ""
 
 
@@ -631,14 +732,32 @@ async def by_lfx(flow, text, variables):
     papers_from_here()
 
     try:
+        if isinstance(text, tuple):
+            return await decided_by_lfx(flow, *text), None
         result = await run_flow(flow_json=json.dumps(flow), input_value=text or None, output_format="json", check_variables=False, check_dependencies=False, global_variables=variables, session_id=str(uuid.uuid4()))
         return result.get("result") if result.get("result") is not None else result.get("text"), None
     except BaseException as error:  # noqa: BLE001
         return None, f"{type(error).__name__}: {str(error)[:300]}"
 
 
-def by_us(engine, flow, text, url):
-    request = json.dumps({"flow": flow, "input": text, "server": url, "files": FILES, "rows": [{"name": "Ada", "age": 36}, {"name": "Bob", "age": 41}]})
+async def decided_by_lfx(flow, text, choice):
+    """Runs a flow that asks a person, who makes this choice."""
+    from lfx.graph.graph.base import Graph
+    from lfx.run.hitl import run_graph_with_human_input
+
+    graph = Graph.from_payload(flow, flow_id=str(uuid.uuid4()))
+    graph.session_id = str(uuid.uuid4())
+    decide = lambda asked: {"action_id": next(it["action_id"] for it in asked["options"] if it["label"] == choice), "values": {}}
+    results = await run_graph_with_human_input(graph, decision_provider=decide, input_value=text)
+    return "\n\n".join(it.result_dict.results["message"].get_text() for it in results if it.vertex.id.startswith("ChatOutput"))
+
+
+def by_us(engine, flow, text, url, before=()):
+    if isinstance(text, tuple):
+        text, choice = text
+        question, error = by_us(engine, flow, text, url)
+        return by_us(engine, flow, choice, url, [text, question]) if not error else (None, error)
+    request = json.dumps({"flow": flow, "input": text, "before": list(before), "server": url, "files": FILES, "rows": [{"name": "Ada", "age": 36}, {"name": "Bob", "age": 41}]})
     done = subprocess.run([engine, "one"], input=request, capture_output=True, text=True, timeout=60)
     answer = json.loads(done.stdout.splitlines()[-1])
     return answer.get("text"), answer.get("error")
@@ -668,7 +787,7 @@ async def main(engine):
         # Rows of a batch are asked side by side, in any order.
         order = lambda asked: sorted(json.dumps(it, sort_keys=True) for it in asked)
         same_asked = order(they_asked) == order(we_asked)
-        row = {"flow": name, "same": same and same_asked, "questions": len(they_asked), "difference": ""}
+        row = {"flow": name, "same": same and same_asked, "questions": len(they_asked), "fails": bool(our_error), "difference": ""}
         if not row["same"]:
             row["difference"] = EXPLAINED.get(name, "")
             detail = {"flow": name, "lfx": theirs, "lfx_error": their_error, "ours": ours, "our_error": our_error}
@@ -678,7 +797,7 @@ async def main(engine):
                 print(json.dumps(detail, indent=1), file=sys.stderr)
         rows.append(row)
     unexplained = [row["flow"] for row in rows if not row["same"] and not row["difference"]]
-    figures = {"flows": len(rows), "the same": sum(row["same"] for row in rows), "explained": sum(bool(row["difference"]) for row in rows), "not explained": unexplained, "rows": rows}
+    figures = {"flows": len(rows), "the same": sum(row["same"] for row in rows), "explained": sum(bool(row["difference"]) for row in rows), "fail in both": [row["flow"] for row in rows if row["fails"] and row["same"]], "not explained": unexplained, "rows": rows}
     print(json.dumps({"holds": len(rows) >= 40 and not unexplained, "figures": figures}))
     sys.stdout.flush()
     os._exit(0)
