@@ -181,12 +181,14 @@ pub fn set_page_policy() {
         return;
     };
     let nonce = leptos::nonce::use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
-    // Stripe's pages stand here because browsers hold a form to where its redirect leads.
+    // Stripe's pages stand here because browsers hold a form to where its redirect leads; and so does where the
+    // operator lets the sandbox's payment page lead back to.
+    let back = use_context::<Ctx>().map(|ctx| ctx.settings.return_origins.join(" ")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' data: https:; font-src 'self'; connect-src 'self'; frame-src 'self'; \
          manifest-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
-         form-action 'self' https://checkout.stripe.com https://connect.stripe.com"
+         form-action 'self' https://checkout.stripe.com https://connect.stripe.com {back}"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, value);

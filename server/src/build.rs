@@ -88,6 +88,7 @@ pub async fn parts(config: &Config, public_url: String) -> anyhow::Result<Parts>
         runtime_secret: config.runtime.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
         run_timeout: Duration::from_secs(config.runtime.timeout_seconds),
         commission: BasisPoints(config.site.commission_basis_points),
+        return_origins: config.site.return_origins.clone(),
         hold_days: config.site.hold_days,
         payout_minimum: config.site.payout_minimum,
         demo_messages: config.site.demo_messages,

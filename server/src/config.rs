@@ -117,6 +117,8 @@ pub struct SiteSection {
     pub vat_id: String,
     /// The platform's share of a sale where no rule says otherwise, in hundredths of a percent.
     pub commission_basis_points: u16,
+    /// Where payment pages may lead buyers back to besides this marketplace: origins, `https://shop.example`.
+    pub return_origins: Vec<String>,
     /// For how many days what a provider earns is held back, from 0 to 365.
     pub hold_days: i64,
     /// The least that is paid out to a provider at once, in minor units (cents) of any currency.
@@ -133,6 +135,7 @@ impl Default for SiteSection {
             legal_address: String::new(),
             vat_id: String::new(),
             commission_basis_points: 2000,
+            return_origins: Vec::new(),
             hold_days: 14,
             payout_minimum: 1_000,
             demo_messages: 5,
@@ -463,6 +466,15 @@ impl Config {
         }
         if self.site.commission_basis_points > 10_000 {
             return wrong("site.commission_basis_points", "must be from 0 to 10000");
+        }
+        let is_origin = |text: &String| {
+            url::Url::parse(text).is_ok_and(|url| {
+                matches!(url.scheme(), "https" | "http")
+                    && url.origin().ascii_serialization() == text.trim_end_matches('/')
+            })
+        };
+        if !self.site.return_origins.iter().all(is_origin) {
+            return wrong("site.return_origins", "must hold origins alone, https://shop.example");
         }
         if !(0..=365).contains(&self.site.hold_days) {
             return wrong("site.hold_days", "must be from 0 to 365");

@@ -8,6 +8,7 @@ mod bytes;
 mod flows;
 mod formats;
 mod fresh_clone;
+mod hostile_billing;
 mod ledger;
 mod load;
 mod local_model;
@@ -118,6 +119,12 @@ const CLAIMS: &[Claim] = &[
         says: "webhooks that Stripe's own library for Node signs are believed, those that we sign it believes, and neither believes what was changed",
         takes: "a minute, and a download of the npm package stripe",
         prove: stripe_signatures::prove,
+    },
+    Claim {
+        name: "hostile-billing",
+        says: "what somebody could try with webhooks, payment pages, subscriptions, usage, payouts and the API gets the answer that the table says, each case by a test of its own, on both databases",
+        takes: "3 minutes and a build",
+        prove: hostile_billing::prove,
     },
     Claim {
         name: "stripe-world",

@@ -275,6 +275,38 @@ impl Entitlement {
 }
 
 text_enum! {
+    /// Where a subscription stands, in Stripe's words.
+    SubscriptionStatus {
+        /// It is not set up yet.
+        Incomplete = "incomplete",
+        /// It is tried, and nothing was paid.
+        Trialing = "trialing",
+        /// Its period is paid.
+        Active = "active",
+        /// Its period is not paid, and it may be used for some days more.
+        PastDue = "past_due",
+        /// Its period is not paid, and it may not be used.
+        Unpaid = "unpaid",
+        /// It has ended.
+        Canceled = "canceled",
+    }
+}
+
+impl SubscriptionStatus {
+    /// Says where a subscription stands; `tried` is whether nothing was paid yet of something that costs.
+    pub const fn of(state: SubscriptionState, entitlement: Option<Entitlement>, tried: bool) -> Self {
+        match (state, entitlement) {
+            (SubscriptionState::Terminated, _) | (_, Some(Entitlement::Ended)) => Self::Canceled,
+            (_, Some(Entitlement::Grace)) => Self::PastDue,
+            (_, Some(Entitlement::Suspended)) => Self::Unpaid,
+            (_, Some(Entitlement::Granted)) if tried => Self::Trialing,
+            (_, Some(Entitlement::Granted)) => Self::Active,
+            (_, None) => Self::Incomplete,
+        }
+    }
+}
+
+text_enum! {
     /// What a numbered document is.
     InvoiceKind {
         /// It says what was paid.

@@ -21,7 +21,7 @@ use crate::access::{Principal, on_behalf};
 use crate::audit;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Checks, Error, Result};
 
 pub(crate) use renewal::{paid, renew_due};
 pub use simulation::simulate;
@@ -96,6 +96,23 @@ pub(crate) async fn use_method_of(tx: &mut Tx, order: &OrderRow, id: Subscriptio
 /// Has a subscription end with its period; until then it can be resumed.
 pub async fn cancel_at_period_end(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<()> {
     decide(ctx, who, id, "subscription.cancel", |row| BillingRow { cancel_at_period_end: true, ..row }).await
+}
+
+/// Writes down why a subscription is ended; an empty reason is none.
+pub async fn note_reason(ctx: &Ctx, who: &Principal, id: SubscriptionId, reason: &str) -> Result<()> {
+    let missing = || Error::NotFound("subscription");
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let row = subscriptions::get(&mut tx, id, ctx.now().month_start()).await?.ok_or_else(missing)?;
+    let member = who.member(row.organization_id, Permission::Buy).map_err(|error| error.hiding("subscription"))?;
+    let mut checks = Checks::default();
+    let reason = checks.line("reason", reason, 0, 300);
+    checks.done()?;
+    if !reason.is_empty() {
+        let of = Some(row.organization_id);
+        audit::note(ctx, &mut tx, Some(member.user), of, "subscription.reason", &id.to_string(), &reason).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Takes back that a subscription ends with its period.

@@ -11,6 +11,7 @@ use store::Store;
 use crate::clock::Clock;
 use crate::identity::SignInLimits;
 use crate::ports::{AgentRuntime, KnowledgeBase, Mailer, Payments, Payouts, SandboxPage, WebPages};
+use crate::throttle::Throttle;
 
 /// The surroundings of a use case; cloning is cheap.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub struct Ctx(Arc<Inner>);
 struct Inner {
     parts: Parts,
     sign_in_limits: SignInLimits,
+    payment_pages: Throttle,
 }
 
 /// What a [`Ctx`] holds.
@@ -76,6 +78,8 @@ pub struct Settings {
     pub argon2_memory_kib: u32,
     /// Which share of a sale the platform keeps where no rule says otherwise.
     pub commission: domain::BasisPoints,
+    /// Where payment pages may lead back to besides our own address: origins, `https://shop.example`.
+    pub return_origins: Vec<String>,
     /// For how many days what a provider earns is held back, so that a refund finds the money there.
     pub hold_days: i64,
     /// The least that is paid out to a provider at once, in minor units of any currency.
@@ -100,6 +104,7 @@ impl Default for Settings {
             run_timeout: Duration::from_secs(30),
             argon2_memory_kib: 19_456,
             commission: domain::BasisPoints(2000),
+            return_origins: Vec::new(),
             hold_days: 14,
             payout_minimum: 1_000,
             demo_messages: 5,
@@ -111,12 +116,18 @@ impl Default for Settings {
 impl Ctx {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, sign_in_limits: SignInLimits::default() }))
+        let payment_pages = Throttle::new(30, Duration::from_secs(2));
+        Self(Arc::new(Inner { parts, sign_in_limits: SignInLimits::default(), payment_pages }))
     }
 
     /// Returns the time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns how often one person may ask for a payment page: thirty times at once, then every two seconds.
+    pub(crate) fn payment_pages(&self) -> &Throttle {
+        &self.0.payment_pages
     }
 
     /// Returns how often someone may try to sign in.

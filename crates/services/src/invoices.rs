@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use domain::state::InvoiceKind;
 use domain::view::money::{InvoiceView, PartyView};
 use domain::view::{Page, Paging};
-use domain::{InvoiceId, Money, OrganizationId, Permission, Timestamp};
+use domain::{InvoiceId, Money, OrganizationId, Permission, SubscriptionId, Timestamp};
 use store::invoices::{self as rows, DetailsRow, InvoiceRow};
 use store::orders::{OrderRow, PaymentRow};
 use store::refunds::RefundRow;
@@ -165,6 +165,20 @@ pub async fn list(
     let found = rows::list(&mut tx, member.tenant, paging.page_size, paging.offset()).await?;
     let rows = found.into_iter().map(view).collect();
     Ok(Page { rows, total, page: paging.page, page_size: paging.page_size })
+}
+
+/// Returns the newest invoice of a subscription to whoever may see what its buyer pays; nothing to others.
+pub async fn newest_of(
+    ctx: &Ctx,
+    who: &Principal,
+    buyer: OrganizationId,
+    subscription: SubscriptionId,
+) -> Result<Option<InvoiceView>> {
+    if !who.user()?.user.operator && who.member(buyer, Permission::ViewBilling).is_err() {
+        return Ok(None);
+    }
+    let mut tx = ctx.store.read(Scope::System).await?;
+    Ok(rows::newest_of(&mut tx, subscription).await?.filter(|row| row.organization_id == buyer).map(view))
 }
 
 /// Returns one document to its buyer, and to operators.

@@ -18,8 +18,8 @@ use domain::{OrderId, OrganizationId, Permission, Timestamp};
 use store::Tx;
 use store::orders::{self as rows, OrderRow};
 
-pub use checkouts::checkout;
-pub(crate) use checkouts::expire_checkouts;
+pub use checkouts::{ComingBack, Visit, checkout, visit};
+pub(crate) use checkouts::{expire_checkouts, leads_back};
 pub use deciding::{approve_as_consumer, approve_as_provider, cancel, reject_as_provider, retry};
 pub(crate) use events::{catch_up, deliver_sandbox_event, handle_event, refuse};
 pub use events::{pay_in_sandbox, receive_connect_event, receive_event};

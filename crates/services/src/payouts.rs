@@ -20,10 +20,10 @@ use store::{Json, Scope, Tx, organizations, refunds};
 use crate::access::Principal;
 use crate::audit;
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Checks, Error, Result};
 use crate::ledger;
-use crate::orders::letters;
-use crate::ports::{PayoutAccountRequest, Payouts};
+use crate::orders::{leads_back, letters};
+use crate::ports::{Due, OpenedPayoutAccount, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, Payouts};
 
 pub use run::{hold, plan, run, send_again};
 pub(crate) use run::{send, sweep};
@@ -38,9 +38,37 @@ fn port(ctx: &Ctx) -> Result<&dyn Payouts> {
     ctx.payouts.as_deref().ok_or_else(missing)
 }
 
+/// Where a provider goes from the rail's page; its page of payouts where nothing is said.
+#[derive(Clone, Debug, Default)]
+pub struct BackFromAccount {
+    /// When it is done.
+    pub return_url: Option<String>,
+    /// When the page is over, to ask for a fresh one.
+    pub refresh_url: Option<String>,
+}
+
 /// Returns the rail's page where a provider says where it is paid to, opening its account the first time.
 pub async fn open_account(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result<String> {
+    Ok(open_account_and_come_back(ctx, who, provider, BackFromAccount::default()).await?.url)
+}
+
+/// Does the same, and leads back as is asked.
+pub async fn open_account_and_come_back(
+    ctx: &Ctx,
+    who: &Principal,
+    provider: OrganizationId,
+    back: BackFromAccount,
+) -> Result<OpenedPayoutAccount> {
     let member = who.member(provider, Permission::ManagePayouts)?;
+    let mut checks = Checks::default();
+    let page = format!("{}/providers/{provider}/payouts/", ctx.settings.public_url);
+    let mut back_to = |field: &str, url: Option<String>| match url {
+        Some(url) => leads_back(ctx, &mut checks, field, url),
+        None => page.clone(),
+    };
+    let return_url = back_to("return_url", back.return_url);
+    let refresh_url = back_to("refresh_url", back.refresh_url);
+    checks.done()?;
     let port = port(ctx)?;
     let mut tx = ctx.store.read(Scope::System).await?;
     let application = store::providers::application(&mut tx, provider).await?;
@@ -49,12 +77,8 @@ pub async fn open_account(ctx: &Ctx, who: &Principal, provider: OrganizationId) 
     }
     let organization = organizations::get(&mut tx, provider).await?.ok_or(Error::NotFound("organization"))?;
     drop(tx);
-    let request = PayoutAccountRequest {
-        provider,
-        name: organization.name,
-        email: organization.email,
-        return_url: format!("{}/providers/{provider}/payouts/", ctx.settings.public_url),
-    };
+    let request =
+        PayoutAccountRequest { provider, name: organization.name, email: organization.email, return_url, refresh_url };
     let opened = port.open_account(request).await.map_err(|error| {
         tracing::warn!(organization.id = %provider, %error, "the payment rail opened no account");
         Error::Upstream("The payment rail’s page cannot be opened now; try again in a minute.".to_owned())
@@ -63,7 +87,7 @@ pub async fn open_account(ctx: &Ctx, who: &Principal, provider: OrganizationId) 
     let row = AccountRow {
         provider_id: provider,
         book: ctx.payments.rail().to_owned(),
-        reference: opened.reference,
+        reference: opened.reference.clone(),
         destination: String::new(),
         ready: false,
         due: Json(Vec::new()),
@@ -76,7 +100,65 @@ pub async fn open_account(ctx: &Ctx, who: &Principal, provider: OrganizationId) 
     let subject = provider.to_string();
     audit::note(ctx, &mut tx, Some(member.user), Some(provider), "payout.account", &subject, "").await?;
     tx.commit().await?;
-    Ok(opened.url)
+    Ok(opened)
+}
+
+/// Returns the rail's own pages about a provider's account: what it holds, and when it is paid to the bank.
+pub async fn login_link(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result<String> {
+    let member = who.member(provider, Permission::ManagePayouts)?;
+    let port = port(ctx)?;
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let account = rows::account(&mut tx, ctx.payments.rail(), provider).await?;
+    drop(tx);
+    let none = || Error::Conflict("There is no account yet; say where you are paid to first.".to_owned());
+    let account = account.ok_or_else(none)?;
+    let url = port.login_link(&account.reference).await.map_err(|error| {
+        tracing::warn!(organization.id = %provider, %error, "the payment rail opens no pages about an account");
+        match error {
+            PaymentsError::Refused(_) => Error::Conflict(
+                "The payment rail has no pages about this account yet; say first where you are paid to.".to_owned(),
+            ),
+            _ => Error::Upstream("The payment rail does not answer now; try again in a minute.".to_owned()),
+        }
+    })?;
+    let mut tx = ctx.store.write(Scope::System).await?;
+    let subject = provider.to_string();
+    audit::note(ctx, &mut tx, Some(member.user), Some(provider), "payout.login", &subject, "").await?;
+    tx.commit().await?;
+    Ok(url)
+}
+
+/// How a provider's account stands with the rail, as it says now.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// What we know of it; nothing where there is none.
+    pub account: Option<PayoutAccountView>,
+    /// What the rail says; nothing where there is no account, or no answer.
+    pub status: Option<PayoutAccountStatus>,
+    /// What is held back.
+    pub pending: Vec<Money>,
+    /// What can be paid out.
+    pub available: Vec<Money>,
+    /// What is on its way.
+    pub in_transit: Vec<Money>,
+}
+
+/// Returns how a provider's account stands, with what the rail wants in its own words, and the balance.
+pub async fn standing(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result<Standing> {
+    let view = overview(ctx, who, provider, Paging::default()).await?;
+    let status = match (&view.account, ctx.payouts.as_deref()) {
+        (Some(account), Some(port)) => port.account(&account.reference).await.ok(),
+        _ => None,
+    };
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let balances = books::balances(&mut tx, ctx.payments.rail(), Some(provider)).await?;
+    Ok(Standing {
+        account: view.account,
+        status,
+        pending: ledger::amounts_on(&balances, AccountCode::ProviderPending),
+        available: view.available,
+        in_transit: view.in_transit,
+    })
 }
 
 /// Asks the rail how a provider's account stands, and writes it down.
@@ -90,8 +172,12 @@ async fn look_again(ctx: &Ctx, known: AccountRow) -> Result<AccountRow> {
             return Ok(known);
         }
     };
-    let fresh =
-        AccountRow { destination: status.destination, ready: status.ready, due: Json(status.due), ..known.clone() };
+    let fresh = AccountRow {
+        destination: status.destination,
+        ready: status.ready,
+        due: Json(in_words(status.due)),
+        ..known.clone()
+    };
     if fresh == known {
         return Ok(known);
     }
@@ -111,6 +197,13 @@ async fn look_again(ctx: &Ctx, known: AccountRow) -> Result<AccountRow> {
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
     Ok(fresh)
+}
+
+/// Says what a rail wants, each thing once.
+fn in_words(due: Vec<Due>) -> Vec<String> {
+    let mut words: Vec<String> = due.into_iter().map(|due| due.text).collect();
+    words.dedup();
+    words
 }
 
 async fn tell_of_destination(ctx: &Ctx, tx: &mut Tx, row: &AccountRow, now: Timestamp) -> Result<()> {

@@ -424,6 +424,11 @@ pub trait Payouts: Send + Sync + std::fmt::Debug {
     /// Says how an account stands.
     async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError>;
 
+    /// Opens the rail's own pages about an account, for its provider's eyes alone.
+    async fn login_link(&self, _reference: &str) -> Result<String, PaymentsError> {
+        Err(PaymentsError::Refused("this rail has no pages about accounts".to_owned()))
+    }
+
     /// Pays out. The same key pays once, and is answered the same.
     async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError>;
 }
@@ -439,6 +444,8 @@ pub struct PayoutAccountRequest {
     pub email: String,
     /// Where the rail's page leads back to.
     pub return_url: String,
+    /// Where a page leads that is over: a fresh one is asked for there.
+    pub refresh_url: String,
 }
 
 /// An account with its page.
@@ -448,6 +455,8 @@ pub struct OpenedPayoutAccount {
     pub reference: String,
     /// Where to send the provider; for its eyes alone.
     pub url: String,
+    /// Until when the page can be opened, where the rail says so.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// How an account stands.
@@ -457,8 +466,21 @@ pub struct PayoutAccountStatus {
     pub ready: bool,
     /// What people read of where the money goes, `Bank account •••• 6789`; empty while that is not known.
     pub destination: String,
-    /// What the rail still wants from the provider, in sentences.
-    pub due: Vec<String>,
+    /// What the rail still wants from the provider.
+    pub due: Vec<Due>,
+    /// Whether the rail pays the account out to a bank.
+    pub pays_out: bool,
+    /// Why the account may not do what it should, in the rail's word.
+    pub disabled: Option<String>,
+}
+
+/// Something that the rail wants from a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The rail's word for it.
+    pub code: String,
+    /// The same as a sentence for the provider.
+    pub text: String,
 }
 
 /// What is paid out.

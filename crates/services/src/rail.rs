@@ -1,6 +1,7 @@
 //! The payment rail as it is shown: its mode and the key that browsers may know, who it knows our buyers as, and what
 //! they have paid with.
 
+use domain::view::{Page, Paging};
 use domain::{OrganizationId, Permission};
 use store::Scope;
 use store::outbox::{self as rows, CustomerRow};
@@ -10,9 +11,6 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::ports::SavedMethod;
 
-/// How many buyers are listed at most.
-const LISTED: i64 = 1000;
-
 /// What everybody may know of the rail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RailFacts {
@@ -20,6 +18,8 @@ pub struct RailFacts {
     pub mode: &'static str,
     /// The key that browsers may know, where the rail has one.
     pub publishable_key: Option<String>,
+    /// Whether it pays providers.
+    pub pays_out: bool,
 }
 
 /// Returns what everybody may know of the rail.
@@ -29,22 +29,43 @@ pub fn facts(ctx: &Ctx) -> RailFacts {
         "stripe-test" => "test",
         _ => "sandbox",
     };
-    RailFacts { mode, publishable_key: ctx.settings.publishable_key.clone() }
+    RailFacts { mode, publishable_key: ctx.settings.publishable_key.clone(), pays_out: ctx.payouts.is_some() }
 }
 
-/// Lists the buyers that the rail knows: to operators all, to others their own organizations.
-pub async fn customers(ctx: &Ctx, who: &Principal) -> Result<Vec<CustomerRow>> {
+/// Lists the buyers that the rail knows: to operators all, to others their own organizations, or one of them.
+pub async fn customers(
+    ctx: &Ctx,
+    who: &Principal,
+    of: Option<OrganizationId>,
+    paging: Paging,
+) -> Result<Page<CustomerRow>> {
     let viewer = who.user()?;
     let rail = ctx.payments.rail();
+    let paging = Paging::clamped(paging.page, paging.page_size);
     let mut tx = ctx.store.read(Scope::System).await?;
-    if viewer.user.operator {
-        return Ok(rows::customers(&mut tx, rail, LISTED).await?);
+    let page = |rows, total| Page { rows, total, page: paging.page, page_size: paging.page_size };
+    if of.is_none() && viewer.user.operator {
+        let total = rows::count_customers(&mut tx, rail).await?;
+        return Ok(page(rows::customers(&mut tx, rail, paging.page_size, paging.offset()).await?, total));
     }
+    let asked: Vec<OrganizationId> = match of {
+        Some(of) => {
+            if !viewer.user.operator {
+                who.member(of, Permission::View)?;
+            }
+            vec![of]
+        }
+        None => viewer.memberships.iter().map(|membership| membership.organization_id).collect(),
+    };
     let mut known = Vec::new();
-    for membership in &viewer.memberships {
-        known.extend(rows::customer(&mut tx, rail, membership.organization_id).await?);
+    for of in asked {
+        known.extend(rows::customer(&mut tx, rail, of).await?);
     }
-    Ok(known)
+    known.sort_by_key(|row| std::cmp::Reverse(row.created_at));
+    let total = i64::try_from(known.len()).unwrap_or(i64::MAX);
+    let skip = usize::try_from(paging.offset()).unwrap_or(usize::MAX);
+    let take = usize::try_from(paging.page_size).unwrap_or(usize::MAX);
+    Ok(page(known.into_iter().skip(skip).take(take).collect(), total))
 }
 
 /// Lists what an organization has paid with and may be charged again.

@@ -1,6 +1,6 @@
 //! What organizations have bought.
 
-use domain::state::SubscriptionState;
+use domain::state::{SubscriptionState, SubscriptionStatus};
 use domain::view::order::{PeriodView, SubscriptionView};
 use domain::view::{Page, Paging};
 use domain::{Money, OrganizationId, Permission, SubscriptionId};
@@ -20,6 +20,8 @@ pub struct SubscriptionFilter {
     pub provider: Option<OrganizationId>,
     /// In this state.
     pub state: Option<SubscriptionState>,
+    /// Standing there, in Stripe's words.
+    pub status: Option<SubscriptionStatus>,
 }
 
 /// Lists subscriptions, newest first: of one buyer, of one provider, or all of the caller's.
@@ -31,7 +33,12 @@ pub async fn list(
 ) -> Result<Page<SubscriptionView>> {
     let viewer = who.user()?;
     let paging = Paging::clamped(paging.page, paging.page_size);
-    let query = |organization, provider| SubscriptionQuery { organization, provider, state: filter.state };
+    let query = |organization, provider| SubscriptionQuery {
+        organization,
+        provider,
+        state: filter.state,
+        status: filter.status,
+    };
     let queries = match (filter.organization, filter.provider) {
         (Some(organization), None) => {
             who.member(organization, Permission::View)?;
@@ -107,6 +114,7 @@ fn view(row: SubscriptionRow) -> SubscriptionView {
             end,
             until: end.day().to_string(),
             cancel_at_period_end: row.cancel_at_period_end.unwrap_or_default(),
+            tried: row.periods == Some(0) && row.price_minor > 0,
             unpaid_order: row.renewal_order_id,
             next_plan: row.next_plan_name,
         }),
@@ -137,6 +145,7 @@ fn view(row: SubscriptionRow) -> SubscriptionView {
         created: row.created_at,
         modified: row.modified_at,
         error_message: row.error_message,
+        order_id: row.order_id,
         period,
     }
 }

@@ -1,7 +1,7 @@
 //! Invoices and credit notes.
 
 use domain::state::InvoiceKind;
-use domain::{Currency, InvoiceId, OrderId, OrganizationId, PaymentId, RefundId, Timestamp};
+use domain::{Currency, InvoiceId, OrderId, OrganizationId, PaymentId, RefundId, SubscriptionId, Timestamp};
 
 use crate::{Error, Tenant, Tx};
 
@@ -179,6 +179,21 @@ pub async fn credit_note_of(tx: &mut Tx, refund: RefundId) -> Result<Option<Invo
     )
     .bind(refund)
     .bind(InvoiceKind::CreditNote)
+    .fetch_optional()
+    .await
+}
+
+/// Finds the newest invoice of a subscription.
+pub async fn newest_of(tx: &mut Tx, subscription: SubscriptionId) -> Result<Option<InvoiceRow>, Error> {
+    tx.query(
+        "SELECT id, series, number, kind, corrects_id, organization_id, buyer_name, buyer_email, seller_name, provider_id,
+                provider_name, order_id, payment_id, description, method, currency, total_minor, tax_minor, issued_at,
+                buyer_address, buyer_vat_id, seller_address, seller_vat_id, refund_id
+         FROM invoices
+         WHERE kind = 'invoice' AND order_id IN (SELECT o.id FROM orders o WHERE o.subscription_id = $1)
+         ORDER BY issued_at DESC, id DESC LIMIT 1",
+    )
+    .bind(subscription)
     .fetch_optional()
     .await
 }

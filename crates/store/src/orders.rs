@@ -146,6 +146,10 @@ pub struct CheckoutRow {
     pub state: CheckoutState,
     /// Until when it may be paid.
     pub expires_at: Timestamp,
+    /// Where the buyer comes back to after paying; empty where that is the order's own page.
+    pub success_url: String,
+    /// Where the buyer comes back to without paying.
+    pub cancel_url: String,
 }
 
 /// Money that was taken.
@@ -382,8 +386,9 @@ pub async fn has_open_order(tx: &mut Tx, subscription: SubscriptionId) -> Result
 /// Writes a visit to a checkout page; the same visit again changes nothing.
 pub async fn insert_checkout(tx: &mut Tx, tenant: Tenant, checkout: &CheckoutRow, now: Timestamp) -> Result<(), Error> {
     tx.query(
-        "INSERT INTO checkouts (id, order_id, organization_id, rail, session, url, state, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO checkouts (id, order_id, organization_id, rail, session, url, state, created_at, expires_at,
+                                success_url, cancel_url)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (rail, session) DO NOTHING",
     )
     .bind(checkout.id)
@@ -395,6 +400,8 @@ pub async fn insert_checkout(tx: &mut Tx, tenant: Tenant, checkout: &CheckoutRow
     .bind(checkout.state)
     .bind(now)
     .bind(checkout.expires_at)
+    .bind(checkout.success_url.clone())
+    .bind(checkout.cancel_url.clone())
     .execute()
     .await?
     .any();
@@ -409,7 +416,8 @@ pub async fn count_checkouts(tx: &mut Tx, order: OrderId) -> Result<i64, Error> 
 /// Finds the newest visit of an order.
 pub async fn checkout_of_order(tx: &mut Tx, order: OrderId) -> Result<Option<CheckoutRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, rail, session, url, state, expires_at FROM checkouts
+        "SELECT id, order_id, organization_id, rail, session, url, state, expires_at, success_url, cancel_url
+         FROM checkouts
          WHERE order_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
     )
     .bind(order)
@@ -420,7 +428,8 @@ pub async fn checkout_of_order(tx: &mut Tx, order: OrderId) -> Result<Option<Che
 /// Finds a visit by the rail's id.
 pub async fn checkout_of_session(tx: &mut Tx, rail: &str, session: &str) -> Result<Option<CheckoutRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, rail, session, url, state, expires_at FROM checkouts
+        "SELECT id, order_id, organization_id, rail, session, url, state, expires_at, success_url, cancel_url
+         FROM checkouts
          WHERE rail = $1 AND session = $2",
     )
     .bind(rail.to_owned())
@@ -443,7 +452,8 @@ pub async fn set_checkout_state(tx: &mut Tx, id: CheckoutId, state: CheckoutStat
 /// Lists visits that are past their time, of orders that still wait for payment.
 pub async fn stale_checkouts(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<CheckoutRow>, Error> {
     tx.query(
-        "SELECT c.id, c.order_id, c.organization_id, c.rail, c.session, c.url, c.state, c.expires_at
+        "SELECT c.id, c.order_id, c.organization_id, c.rail, c.session, c.url, c.state, c.expires_at, c.success_url,
+                c.cancel_url
          FROM checkouts c
          JOIN orders o ON o.id = c.order_id
          WHERE c.state = 'open' AND c.expires_at <= $1 AND o.state = 'pending-consumer'

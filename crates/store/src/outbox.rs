@@ -3,7 +3,7 @@
 //! An operation is written before it is sent, so that it can be sent again as it was. It is begun anew, with other
 //! bytes under another key, only by whoever has seen that nothing came of it.
 
-use domain::{OrganizationId, Timestamp};
+use domain::{Currency, OrganizationId, Timestamp};
 use serde_json::Value;
 
 use crate::{Error, Json, Tenant, Tx};
@@ -149,6 +149,8 @@ pub struct CustomerRow {
     pub email: String,
     /// Since when.
     pub created_at: Timestamp,
+    /// What it paid in last, where it has paid.
+    pub currency: Option<Currency>,
 }
 
 /// Notes who a payment company knows a buyer as; what was noted first stays.
@@ -178,7 +180,9 @@ pub async fn insert_customer(
 /// Finds who a payment company knows a buyer as.
 pub async fn customer(tx: &mut Tx, rail: &str, of: OrganizationId) -> Result<Option<CustomerRow>, Error> {
     tx.query(
-        "SELECT c.organization_id, o.name, c.customer, c.email, c.created_at
+        "SELECT c.organization_id, o.name, c.customer, c.email, c.created_at,
+                (SELECT p.currency FROM payments p WHERE p.organization_id = c.organization_id AND p.rail = c.rail
+                 ORDER BY p.created_at DESC LIMIT 1) AS currency
          FROM rail_customers c JOIN organizations o ON o.id = c.organization_id
          WHERE c.rail = $1 AND c.organization_id = $2",
     )
@@ -189,16 +193,24 @@ pub async fn customer(tx: &mut Tx, rail: &str, of: OrganizationId) -> Result<Opt
 }
 
 /// Lists the buyers that a payment company knows, the newest first.
-pub async fn customers(tx: &mut Tx, rail: &str, limit: i64) -> Result<Vec<CustomerRow>, Error> {
+pub async fn customers(tx: &mut Tx, rail: &str, limit: i64, offset: i64) -> Result<Vec<CustomerRow>, Error> {
     tx.query(
-        "SELECT c.organization_id, o.name, c.customer, c.email, c.created_at
+        "SELECT c.organization_id, o.name, c.customer, c.email, c.created_at,
+                (SELECT p.currency FROM payments p WHERE p.organization_id = c.organization_id AND p.rail = c.rail
+                 ORDER BY p.created_at DESC LIMIT 1) AS currency
          FROM rail_customers c JOIN organizations o ON o.id = c.organization_id
-         WHERE c.rail = $1 ORDER BY c.created_at DESC, c.customer LIMIT $2",
+         WHERE c.rail = $1 ORDER BY c.created_at DESC, c.customer LIMIT $2 OFFSET $3",
     )
     .bind(rail.to_owned())
     .bind(limit)
+    .bind(offset)
     .fetch_all()
     .await
+}
+
+/// Counts the buyers that a payment company knows.
+pub async fn count_customers(tx: &mut Tx, rail: &str) -> Result<i64, Error> {
+    tx.query("SELECT COUNT(*) FROM rail_customers WHERE rail = $1").bind(rail.to_owned()).fetch_scalar().await
 }
 
 /// Returns until when a payment company was asked what has happened.

@@ -1,7 +1,7 @@
 //! What buyers have bought.
 
 use domain::pricing::Interval;
-use domain::state::{Entitlement, SubscriptionState};
+use domain::state::{Entitlement, SubscriptionState, SubscriptionStatus};
 use domain::{
     ConfigId, Currency, FlowVersionId, OfferingId, OrderId, OrganizationId, PlanId, ProjectId, SubscriptionId,
     Timestamp,
@@ -89,6 +89,10 @@ pub struct SubscriptionRow {
     pub period_end: Option<Timestamp>,
     /// Whether the subscription ends with it.
     pub cancel_at_period_end: Option<bool>,
+    /// How many periods have begun that are paid; none while it is tried.
+    pub periods: Option<i64>,
+    /// The order that it came from.
+    pub order_id: Option<OrderId>,
     /// The order of the next period, while it waits to be paid.
     pub renewal_order_id: Option<OrderId>,
     /// The plan, by name, that it goes on with after this period.
@@ -108,6 +112,8 @@ pub struct SubscriptionQuery {
     pub provider: Option<OrganizationId>,
     /// In this state.
     pub state: Option<SubscriptionState>,
+    /// Standing there, in Stripe's words.
+    pub status: Option<SubscriptionStatus>,
 }
 
 /// Writes a subscription that is being provisioned.
@@ -141,8 +147,9 @@ pub async fn get(tx: &mut Tx, id: SubscriptionId, month: Timestamp) -> Result<Op
                 s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota, l.pay_interval,
                 COALESCE((SELECT q.used FROM quota_periods q WHERE q.subscription_id = s.id AND q.period_start = $2), 0) AS used,
                 s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at,
-                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id,
-                n.name AS next_plan_name
+                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id, i.periods,
+                n.name AS next_plan_name,
+                (SELECT o.id FROM orders o WHERE o.subscription_id = s.id AND o.kind = 'Create' LIMIT 1) AS order_id
          FROM subscriptions s
          JOIN organizations b ON b.id = s.organization_id
          JOIN organizations v ON v.id = s.provider_id
@@ -193,8 +200,9 @@ pub async fn list(
                 s.plan_id, l.name AS plan_name, l.price_minor, l.currency, l.monthly_quota, l.pay_interval,
                 COALESCE((SELECT q.used FROM quota_periods q WHERE q.subscription_id = s.id AND q.period_start = $4), 0) AS used,
                 s.flow_version_id, s.name, s.state, s.error_message, c.id AS config_id, s.created_at, s.modified_at,
-                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id,
-                n.name AS next_plan_name
+                i.entitlement, i.period_start, i.period_end, i.cancel_at_period_end, i.renewal_order_id, i.periods,
+                n.name AS next_plan_name,
+                (SELECT o.id FROM orders o WHERE o.subscription_id = s.id AND o.kind = 'Create' LIMIT 1) AS order_id
          FROM subscriptions s
          JOIN organizations b ON b.id = s.organization_id
          JOIN organizations v ON v.id = s.provider_id
@@ -208,6 +216,13 @@ pub async fn list(
          WHERE (CAST($1 AS UUID) IS NULL OR s.organization_id = $1)
            AND (CAST($2 AS UUID) IS NULL OR s.provider_id = $2)
            AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)
+           AND (CAST($7 AS TEXT) IS NULL OR $7 = CASE
+                  WHEN s.state = 'Terminated' OR i.entitlement = 'ended' THEN 'canceled'
+                  WHEN i.entitlement = 'grace' THEN 'past_due'
+                  WHEN i.entitlement = 'suspended' THEN 'unpaid'
+                  WHEN i.entitlement IS NULL THEN 'incomplete'
+                  WHEN i.periods = 0 AND l.price_minor > 0 THEN 'trialing'
+                  ELSE 'active' END)
          ORDER BY s.created_at DESC, s.id DESC
          LIMIT $5 OFFSET $6",
     )
@@ -217,6 +232,7 @@ pub async fn list(
     .bind(month)
     .bind(limit)
     .bind(offset)
+    .bind(query.status)
     .fetch_all()
     .await
 }
@@ -225,13 +241,23 @@ pub async fn list(
 pub async fn count(tx: &mut Tx, query: &SubscriptionQuery) -> Result<i64, Error> {
     tx.query(
         "SELECT COUNT(*) FROM subscriptions s
+         JOIN plans l ON l.id = s.plan_id
+         LEFT JOIN billings i ON i.subscription_id = s.id
          WHERE (CAST($1 AS UUID) IS NULL OR s.organization_id = $1)
            AND (CAST($2 AS UUID) IS NULL OR s.provider_id = $2)
-           AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)",
+           AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)
+           AND (CAST($4 AS TEXT) IS NULL OR $4 = CASE
+                  WHEN s.state = 'Terminated' OR i.entitlement = 'ended' THEN 'canceled'
+                  WHEN i.entitlement = 'grace' THEN 'past_due'
+                  WHEN i.entitlement = 'suspended' THEN 'unpaid'
+                  WHEN i.entitlement IS NULL THEN 'incomplete'
+                  WHEN i.periods = 0 AND l.price_minor > 0 THEN 'trialing'
+                  ELSE 'active' END)",
     )
     .bind(query.organization)
     .bind(query.provider)
     .bind(query.state)
+    .bind(query.status)
     .fetch_scalar()
     .await
 }

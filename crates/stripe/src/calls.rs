@@ -28,7 +28,7 @@ use stripe_shared::{CheckoutSessionMode, PaymentIntentCaptureMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 pub use connect::{
-    NewAccount, NewTransfer, account, account_link, accounts, create_account, create_transfer, transfer,
+    NewAccount, NewTransfer, account, account_link, accounts, create_account, create_transfer, login_link, transfer,
     transfers_between, transfers_to,
 };
 

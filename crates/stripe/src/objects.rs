@@ -427,6 +427,15 @@ pub struct ExternalAccount {
 pub struct AccountLink {
     /// Where it is; once, for a few minutes, for the provider alone.
     pub url: String,
+    /// Until when, seconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+/// Stripe's own pages about a provider's account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct LoginLink {
+    /// Where they are; once, for the provider alone.
+    pub url: String,
 }
 
 /// Money that went from our balance to a provider's.

@@ -207,7 +207,7 @@ impl Payouts for FakePayments {
         self.failure()?;
         let reference = format!("account of {}", request.provider);
         self.accounts.lock().unwrap().entry(reference.clone()).or_default();
-        Ok(OpenedPayoutAccount { url: format!("http://rail.test/{}", request.provider), reference })
+        Ok(OpenedPayoutAccount { url: format!("http://rail.test/{}", request.provider), reference, expires_at: None })
     }
 
     async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError> {

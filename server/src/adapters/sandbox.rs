@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use services::clock::Clock;
 use services::jobs::{self, Job};
 use services::ports::{
-    ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, Movement, MovementKind, OpenedCheckout,
+    ChargeError, ChargeRequest, Charged, CheckoutRequest, Due, GivenBack, Movement, MovementKind, OpenedCheckout,
     OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
     PayoutRequest, Payouts, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SandboxBank,
     SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
@@ -45,6 +45,9 @@ pub struct Sandbox {
 /// A provider's account, as the rail keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct ProviderAccount {
+    /// Our id of it; accounts of before this was kept have none.
+    #[serde(default)]
+    provider: String,
     name: String,
     return_url: String,
     bank: Option<Bank>,
@@ -100,6 +103,11 @@ impl Sandbox {
     async fn account_of_page(&self, page: &str) -> Result<Option<(String, ProviderAccount, i64)>, PaymentsError> {
         let id = self.name("acct", page)?;
         Ok(self.load(&id).await?.map(|(account, version)| (id, account, version)))
+    }
+
+    /// Returns where a provider says where it is paid to.
+    fn payout_page(&self, page: &str) -> String {
+        format!("{}/sandbox-payouts/{page}/", self.public_url)
     }
 
     /// Writes a session that was changed; an error when someone else changed it meanwhile.
@@ -183,7 +191,8 @@ impl Payments for Sandbox {
             amount: request.amount,
             description: request.description,
             merchant: self.merchant.clone(),
-            success_url: request.success_url,
+            // As Stripe does.
+            success_url: request.success_url.replace("{CHECKOUT_SESSION_ID}", &id),
             cancel_url: request.cancel_url,
             expires_at: request.expires_at.seconds(),
             status: Status::Open,
@@ -323,9 +332,25 @@ impl Payouts for Sandbox {
     async fn open_account(&self, request: PayoutAccountRequest) -> Result<OpenedPayoutAccount, PaymentsError> {
         let page = self.name("pp", &format!("payouts of {}", request.provider))?;
         let reference = self.name("acct", &page)?;
-        let account = ProviderAccount { name: request.name, return_url: request.return_url, bank: None };
+        let account = ProviderAccount {
+            provider: request.provider.to_string(),
+            name: request.name,
+            return_url: request.return_url.clone(),
+            bank: None,
+        };
         self.keep(&reference, &account).await?;
-        Ok(OpenedPayoutAccount { url: format!("{}/sandbox-payouts/{page}/", self.public_url), reference })
+        // The page is always the same; it leads back to where the provider came from last.
+        if let Some((known, version)) = self.load::<ProviderAccount>(&reference).await?
+            && (known.return_url != request.return_url || known.provider.is_empty())
+        {
+            let provider = request.provider.to_string();
+            let account = ProviderAccount { provider, return_url: request.return_url, ..known };
+            let object = serde_json::to_value(&account).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+            let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+            rows::update(&mut tx, &reference, &object, version).await.map_err(unavailable)?;
+            tx.commit().await.map_err(unavailable)?;
+        }
+        Ok(OpenedPayoutAccount { url: self.payout_page(&page), reference, expires_at: None })
     }
 
     async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError> {
@@ -333,9 +358,22 @@ impl Payouts for Sandbox {
             return Err(PaymentsError::Refused(format!("there is no account {reference:?}")));
         };
         Ok(match bank {
-            Some(bank) => PayoutAccountStatus { ready: true, destination: bank.label(), due: Vec::new() },
-            None => PayoutAccountStatus { due: vec!["Your bank account.".to_owned()], ..Default::default() },
+            Some(bank) => {
+                PayoutAccountStatus { ready: true, destination: bank.label(), pays_out: true, ..Default::default() }
+            }
+            None => {
+                let bank = Due { code: "external_account".to_owned(), text: "Your bank account.".to_owned() };
+                PayoutAccountStatus { due: vec![bank], ..Default::default() }
+            }
         })
+    }
+
+    async fn login_link(&self, reference: &str) -> Result<String, PaymentsError> {
+        let Some((ProviderAccount { provider, .. }, _)) = self.load(reference).await? else {
+            return Err(PaymentsError::Refused(format!("there is no account {reference:?}")));
+        };
+        let page = self.name("pp", &format!("payouts of {provider}"))?;
+        Ok(self.payout_page(&page))
     }
 
     async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError> {

@@ -1,15 +1,15 @@
 //! Orders, and the subscriptions that they make (`resources`).
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use domain::view::order::{NewOrder, OrderView, SubscriptionView};
 use domain::{OrderId, SubscriptionId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use services::orders::Switched;
-use services::{Ctx, orders, subscriptions};
+use services::orders::{ComingBack, Switched};
+use services::{Ctx, Error, orders, subscriptions};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +18,7 @@ use super::catalog::Refusal;
 use super::error::ApiResult;
 use super::list::ListQuery;
 use super::wire::{Body, Who, path_id, reference, url_of};
+use crate::guard::RequestId;
 use crate::http::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -194,23 +195,52 @@ async fn order(State(state): State<AppState>, who: Who, Path(uuid): Path<String>
     Ok(Json(order_of(&state.ctx, view)).into_response())
 }
 
-/// Which order to pay.
+/// Which order to pay, and where the buyer comes back to. What is paid is what the order costs: nothing here says it.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct CheckoutOf {
     /// The order's address or identifier.
     order_uuid: String,
+    /// Where the buyer comes back to after paying: of this marketplace, or of a site that its operator allows.
+    #[serde(default)]
+    success_url: Option<String>,
+    /// Where the buyer comes back to without paying.
+    #[serde(default)]
+    cancel_url: Option<String>,
 }
 
-/// Opens the checkout page of an unpaid order.
+/// Opens the checkout page of an unpaid order; the same order and the same addresses have the same page while it is
+/// open.
 #[utoipa::path(post, path = "/api/stripe/checkout/", tag = "orders", request_body = CheckoutOf,
-    responses((status = 200), (status = 401), (status = 404), (status = 409)))]
-async fn checkout(State(state): State<AppState>, who: Who, Body(body): Body<CheckoutOf>) -> ApiResult<Response> {
-    let id: OrderId = reference("order_uuid", &body.order_uuid)?;
-    let url = orders::checkout(&state.ctx, &who.principal, id).await?;
-    // Behind a mark stands what the page itself wants to know.
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let session = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-    Ok(Json(json!({"checkout_url": url, "session_id": session})).into_response())
+    responses((status = 200), (status = 400), (status = 401), (status = 404), (status = 409), (status = 429), (status = 502)))]
+async fn checkout(
+    State(state): State<AppState>,
+    who: Who,
+    request: Extension<RequestId>,
+    Body(body): Body<CheckoutOf>,
+) -> ApiResult<Response> {
+    let CheckoutOf { order_uuid, success_url, cancel_url } = body;
+    let id: OrderId = reference("order_uuid", &order_uuid)?;
+    let back = ComingBack { success_url, cancel_url };
+    let visit = match orders::visit(&state.ctx, &who.principal, id, back).await {
+        Err(Error::Upstream(detail)) => {
+            let answer = json!({"detail": detail, "request_id": request.0.0});
+            return Ok((StatusCode::BAD_GATEWAY, Json(answer)).into_response());
+        }
+        visit => visit?,
+    };
+    // Periods are ours: what is paid for on the page is an order, once.
+    let mode = if state.ctx.sandbox.is_some() { "sandbox" } else { "payment" };
+    Ok(Json(json!({
+        "checkout_url": visit.url,
+        "session_id": visit.session,
+        "order_uuid": id,
+        "mode": mode,
+        "expires_at": visit.expires_at.rfc3339(),
+        "amount_due": visit.amount.decimal(),
+        "currency": visit.amount.currency,
+    }))
+    .into_response())
 }
 
 /// Takes an order back that is not carried out yet.
@@ -348,6 +378,7 @@ async fn resources(State(state): State<AppState>, who: Who, list: ListQuery) -> 
         organization: list.parsed("customer_uuid")?,
         provider: None,
         state: list.parsed("state")?,
+        status: None,
     };
     let page = subscriptions::list(&state.ctx, &who.principal, filter, list.paging).await?;
     list.answer(page.map(|view| resource_of(&state.ctx, view)))
@@ -370,6 +401,7 @@ async fn provider_resources(State(state): State<AppState>, who: Who, list: ListQ
         organization: None,
         provider: Some(provider),
         state: list.parsed("state")?,
+        status: None,
     };
     let page = subscriptions::list(&state.ctx, &who.principal, filter, list.paging).await?;
     list.answer(page.map(|view| resource_of(&state.ctx, view)))

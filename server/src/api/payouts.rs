@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use domain::view::Paging;
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView};
 use domain::{Money, OrganizationId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use services::payouts::{BackFromAccount, Standing};
 use services::{Error, payouts};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(of_provider))
         .routes(routes!(account, open_account))
         .routes(routes!(connect_status, connect))
+        .routes(routes!(login_link))
         .routes(routes!(hold))
         .routes(routes!(list))
         .routes(routes!(plan))
@@ -109,6 +110,10 @@ async fn open_account(State(state): State<AppState>, who: Who, Path(uuid): Path<
 struct ConnectBody {
     /// The provider; the caller's own organization where it is left out.
     customer_uuid: Option<String>,
+    /// Where the page leads back to: of this marketplace, or of a site that its operator allows.
+    return_url: Option<String>,
+    /// Where the page leads when it is over, to ask for a fresh one.
+    refresh_url: Option<String>,
 }
 
 /// Finds the provider that is meant: the one that is named, or the caller's first organization.
@@ -122,19 +127,22 @@ fn meant(who: &Who, named: Option<&str>) -> Result<OrganizationId, ApiError> {
     }
 }
 
-/// Opens a provider's account as `payout_account` does, and says how it stands.
+/// Opens a provider's account as `payout_account` does, and says how it stands; the account is opened once, and its
+/// page anew each time.
 #[utoipa::path(post, path = "/api/stripe/connect/", tag = "money", request_body = ConnectBody,
-    responses((status = 200), (status = 401), (status = 403), (status = 404), (status = 409), (status = 502)))]
+    responses((status = 200), (status = 400), (status = 401), (status = 403), (status = 404), (status = 409), (status = 502)))]
 async fn connect(State(state): State<AppState>, who: Who, Body(body): Body<ConnectBody>) -> ApiResult<Response> {
     let id = meant(&who, body.customer_uuid.as_deref())?;
-    let url = payouts::open_account(&state.ctx, &who.principal, id).await?;
-    let view = payouts::overview(&state.ctx, &who.principal, id, Paging::default()).await?;
-    let mut answer = standing(view.account);
-    answer["onboarding_url"] = json!(url);
+    let back = BackFromAccount { return_url: body.return_url, refresh_url: body.refresh_url };
+    let opened = payouts::open_account_and_come_back(&state.ctx, &who.principal, id, back).await?;
+    let mut answer = standing(payouts::standing(&state.ctx, &who.principal, id).await?);
+    answer["onboarding_url"] = json!(opened.url);
+    answer["expires_at"] = json!(opened.expires_at.map(Timestamp::rfc3339));
     Ok(Json(answer).into_response())
 }
 
-/// Answers how a provider's account stands with the payment company: `customer_uuid` says whose.
+/// Answers how a provider's account stands with the payment company, what is still wanted in words, and what the
+/// provider has: `customer_uuid` says whose.
 #[utoipa::path(get, path = "/api/stripe/connect/", tag = "money",
     responses((status = 200), (status = 400), (status = 401), (status = 404)))]
 async fn connect_status(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
@@ -142,22 +150,57 @@ async fn connect_status(State(state): State<AppState>, who: Who, list: ListQuery
         Some(id) => id,
         None => meant(&who, None)?,
     };
-    let view = payouts::overview(&state.ctx, &who.principal, id, list.paging).await?;
-    Ok(Json(standing(view.account)).into_response())
+    Ok(Json(standing(payouts::standing(&state.ctx, &who.principal, id).await?)).into_response())
 }
 
-fn standing(account: Option<PayoutAccountView>) -> Value {
-    let status = match &account {
+/// Opens the payment company's own pages about a provider's account, which are for its owners alone.
+#[utoipa::path(post, path = "/api/stripe/connect/login-link/", tag = "money", request_body = LoginBody,
+    responses((status = 200), (status = 401), (status = 403), (status = 404), (status = 409), (status = 502)))]
+async fn login_link(State(state): State<AppState>, who: Who, Body(body): Body<LoginBody>) -> ApiResult<Response> {
+    let id = meant(&who, body.customer_uuid.as_deref())?;
+    let url = payouts::login_link(&state.ctx, &who.principal, id).await?;
+    Ok(Json(json!({"url": url})).into_response())
+}
+
+/// Whose pages are opened.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct LoginBody {
+    /// The provider; the caller's own organization where it is left out.
+    customer_uuid: Option<String>,
+}
+
+fn standing(standing: Standing) -> Value {
+    let Standing { account, status, pending, available, in_transit } = standing;
+    let disabled = status.as_ref().and_then(|status| status.disabled.clone());
+    let word = match &account {
         None => "none",
         Some(account) if !account.held.is_empty() => "held",
+        Some(_) if disabled.as_deref().is_some_and(|reason| reason.starts_with("rejected")) => "rejected",
         Some(account) if account.ready => "active",
+        // It has been paid to before, or could have been.
+        Some(account) if !account.destination.is_empty() => "restricted",
         Some(_) => "pending",
     };
+    let due: Vec<Value> = match &status {
+        Some(status) => status.due.iter().map(|due| json!({"code": due.code, "text": due.text})).collect(),
+        // Without an answer, what was known last.
+        None => {
+            account.iter().flat_map(|account| &account.due).map(|text| json!({"code": null, "text": text})).collect()
+        }
+    };
     json!({
-        "status": status,
+        "status": word,
         "account_id": account.as_ref().map(|account| &account.reference),
-        "payouts_enabled": account.as_ref().is_some_and(|account| account.ready),
-        "currently_due": account.as_ref().map(|account| account.due.clone()).unwrap_or_default(),
+        "transfers_active": account.as_ref().is_some_and(|account| account.ready),
+        "payouts_enabled": status.is_some_and(|status| status.pays_out),
+        "currently_due": due,
+        "disabled_reason": disabled,
+        "balance": {
+            "pending": amounts(pending),
+            "available": amounts(available),
+            "in_transit": amounts(in_transit),
+        },
     })
 }
 

@@ -4,14 +4,16 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use domain::SubscriptionId;
-use domain::state::{Entitlement, SubscriptionState};
-use domain::view::money::{PlanChange, StatementView};
+use domain::state::SubscriptionStatus;
+use domain::view::Page;
+use domain::view::money::{InvoiceView, PlanChange, StatementView};
 use domain::view::order::SubscriptionView;
+use domain::{OrganizationId, SubscriptionId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use services::ports::SavedMethod;
-use services::{billing, orders, rail, subscriptions};
+use services::rail::RailFacts;
+use services::{Ctx, billing, orders, rail, subscriptions};
 use store::outbox::CustomerRow;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -36,33 +38,57 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(payment_methods))
 }
 
-/// Answers which payments are taken: pretended ones, Stripe's test payments, or real ones; and the key for browsers.
+/// Answers which payments are taken: pretended ones, Stripe's test payments, or real ones; the key for browsers; the
+/// currency that is meant where none is named; and whether providers are paid.
 #[utoipa::path(get, path = "/api/stripe/config/", tag = "money", responses((status = 200)))]
 async fn config(State(state): State<AppState>) -> Response {
-    let facts = rail::facts(&state.ctx);
-    Json(json!({"publishable_key": facts.publishable_key, "mode": facts.mode})).into_response()
+    let RailFacts { mode, publishable_key, pays_out } = rail::facts(&state.ctx);
+    let currency = domain::Currency::Usd;
+    Json(json!({
+        "publishable_key": publishable_key,
+        "mode": mode,
+        "currency": currency,
+        "connect_enabled": pays_out,
+    }))
+    .into_response()
 }
 
-/// Lists who the payment company knows the caller's organizations as; operators see all.
-#[utoipa::path(get, path = "/api/stripe-customers/", tag = "money", responses((status = 200), (status = 401)))]
+/// The organization that is asked about, `organization` or `customer_uuid`.
+fn organization_of(list: &ListQuery) -> ApiResult<Option<OrganizationId>> {
+    Ok(match list.parsed("organization")? {
+        Some(organization) => Some(organization),
+        None => list.parsed("customer_uuid")?,
+    })
+}
+
+/// Lists who the payment company knows the caller's organizations as; operators see all. Filter: `organization`.
+#[utoipa::path(get, path = "/api/stripe-customers/", tag = "money",
+    responses((status = 200), (status = 400), (status = 401), (status = 404)))]
 async fn customers(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
     let row = |row: CustomerRow| {
         json!({
+            // There is one for each organization.
+            "uuid": row.organization_id,
+            "organization_uuid": row.organization_id,
             "customer_uuid": row.organization_id,
             "customer_name": row.name,
             "stripe_id": row.customer,
             "email": row.email,
+            "currency": row.currency,
+            // What is given back goes back to the card: nobody has credit there.
+            "balance": domain::Money::new(0, row.currency.unwrap_or(domain::Currency::Usd)).decimal(),
             "created": row.created_at.rfc3339(),
         })
     };
-    list.answer_all(rail::customers(&state.ctx, &who.principal).await?.into_iter().map(row).collect())
+    let of = organization_of(&list)?;
+    list.answer(rail::customers(&state.ctx, &who.principal, of, list.paging).await?.map(row))
 }
 
 /// Lists what an organization has paid with and may be charged again, newest first: `customer_uuid` says whose.
 #[utoipa::path(get, path = "/api/stripe-payment-methods/", tag = "money",
     responses((status = 200), (status = 401), (status = 404), (status = 502)))]
 async fn payment_methods(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
-    let organization = match list.parsed("customer_uuid")? {
+    let organization = match organization_of(&list)? {
         Some(organization) => organization,
         None => match who.principal.user()?.memberships.first() {
             Some(membership) => membership.organization_id,
@@ -83,48 +109,69 @@ async fn payment_methods(State(state): State<AppState>, who: Who, list: ListQuer
     list.answer_all(methods.into_iter().map(row).collect())
 }
 
-fn view(view: SubscriptionView) -> Value {
+fn view(ctx: &Ctx, view: SubscriptionView, invoice: Option<InvoiceView>) -> Value {
     let period = view.period;
     let entitlement = period.as_ref().map(|period| period.entitlement);
-    // Stripe's word for where a subscription stands.
-    let status = match (view.state, entitlement) {
-        (SubscriptionState::Terminated, _) | (_, Some(Entitlement::Ended)) => "canceled",
-        (_, Some(Entitlement::Grace)) => "past_due",
-        (_, Some(Entitlement::Suspended)) => "unpaid",
-        (_, Some(Entitlement::Granted)) => "active",
-        (_, None) => "incomplete",
-    };
+    let tried = period.as_ref().is_some_and(|period| period.tried);
+    let latest = invoice.map(|invoice| {
+        json!({
+            "uuid": invoice.id,
+            "number": invoice.number,
+            // An invoice is written when it is paid.
+            "status": "paid",
+            "total": invoice.total.decimal(),
+            "currency": invoice.total.currency,
+            "hosted_invoice_url":
+                format!("{}/organizations/{}/billing/invoices/{}/", ctx.settings.public_url, view.organization_id, invoice.id),
+        })
+    });
     json!({
         "uuid": view.id,
+        "order_uuid": view.order_id,
         "resource_uuid": view.id,
         "resource_name": view.name,
         "offering_name": view.offering_name,
         "plan_name": view.plan_name,
+        "organization_uuid": view.organization_id,
         "customer_uuid": view.organization_id,
-        "status": status,
+        "status": SubscriptionStatus::of(view.state, entitlement, tried),
         "entitlement": entitlement,
         "cancel_at_period_end": period.as_ref().is_some_and(|period| period.cancel_at_period_end),
         "current_period_start": period.as_ref().map(|period| period.start.rfc3339()),
         "current_period_end": period.as_ref().map(|period| period.end.rfc3339()),
+        "trial_end": period.as_ref().filter(|period| period.tried).map(|period| period.end.rfc3339()),
         "unpaid_order_uuid": period.as_ref().and_then(|period| period.unpaid_order),
         "amount": view.price.decimal(),
         "currency": view.price.currency,
         "interval": view.interval,
         "pending_change": period.as_ref().and_then(|period| period.next_plan.clone()),
         "quantity": 1,
+        "latest_invoice": latest,
     })
 }
 
-/// Lists the caller's subscriptions with the time that is paid. Filters: `customer_uuid`, `state`.
+/// Adds a subscription's newest invoice, where the caller may see it.
+async fn with_invoice(ctx: &Ctx, who: &Who, found: SubscriptionView) -> ApiResult<Value> {
+    let invoice = services::invoices::newest_of(ctx, &who.principal, found.organization_id, found.id).await?;
+    Ok(view(ctx, found, invoice))
+}
+
+/// Lists the caller's subscriptions with the time that is paid. Filters: `organization` (or `customer_uuid`), `status`
+/// in Stripe's words, `state` in ours.
 #[utoipa::path(get, path = "/api/stripe-subscriptions/", tag = "money", responses((status = 200), (status = 401)))]
 async fn list_subscriptions(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
     let filter = subscriptions::SubscriptionFilter {
-        organization: list.parsed("customer_uuid")?,
+        organization: organization_of(&list)?,
         provider: None,
         state: list.parsed("state")?,
+        status: list.parsed("status")?,
     };
     let page = subscriptions::list(&state.ctx, &who.principal, filter, list.paging).await?;
-    list.answer(page.map(view))
+    let mut rows = Vec::new();
+    for found in page.rows {
+        rows.push(with_invoice(&state.ctx, &who, found).await?);
+    }
+    list.answer(Page { rows, total: page.total, page: page.page, page_size: page.page_size })
 }
 
 /// How a subscription ends.
@@ -133,6 +180,8 @@ async fn list_subscriptions(State(state): State<AppState>, who: Who, list: ListQ
 struct CancelBody {
     /// Whether it ends now, and not with the period that is paid.
     immediately: bool,
+    /// Why, for the audit; 300 characters at most.
+    reason: String,
 }
 
 /// Has a subscription end with the period that is paid, or now. Once more changes nothing.
@@ -145,6 +194,7 @@ async fn cancel(
     Body(body): Body<CancelBody>,
 ) -> ApiResult<Response> {
     let id: SubscriptionId = path_id("subscription", &uuid)?;
+    billing::note_reason(&state.ctx, &who.principal, id, &body.reason).await?;
     if body.immediately {
         orders::terminate(&state.ctx, &who.principal, id).await?;
     } else {
@@ -213,7 +263,7 @@ async fn change_plan(
     let plan = reference("plan", &body.plan)?;
     let switched = orders::switch_plan(&state.ctx, &who.principal, id, plan, body.amount_due_minor).await?;
     let now = subscriptions::get(&state.ctx, &who.principal, id).await?;
-    let mut answer = view(now);
+    let mut answer = with_invoice(&state.ctx, &who, now).await?;
     if let orders::Switched::Ordered(order) = switched {
         answer["order_uuid"] = json!(order.id);
         answer["checkout_url"] = json!(order.checkout_url);
@@ -262,5 +312,5 @@ fn statement(view: StatementView) -> Value {
 
 async fn answer(state: &AppState, who: &Who, id: SubscriptionId) -> Result<Response, super::error::ApiError> {
     let now = subscriptions::get(&state.ctx, &who.principal, id).await?;
-    Ok(Json(view(now)).into_response())
+    Ok(Json(with_invoice(&state.ctx, who, now).await?).into_response())
 }

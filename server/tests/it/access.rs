@@ -130,6 +130,9 @@ const TABLE: &[Row] = &[
     // About their own organizations, which do not sell.
     ("GET", "/api/stripe/connect/", none, Unknown, Open, Open),
     ("POST", "/api/stripe/connect/", || json!({"customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
+    ("POST", "/api/stripe/connect/login-link/", || json!({"customer_uuid": "{provider}"}), Unknown, Hidden, Hidden),
+    ("POST", "/api/stripe/connect/login-link/", || json!({"customer_uuid": "{buyer}"}), Unknown, Hidden, Forbidden),
+    ("POST", "/api/stripe/connect/", || json!({"customer_uuid": "{buyer}"}), Unknown, Hidden, Forbidden),
     ("GET", "/api/stripe/config/", none, Open, Open, Open),
     ("GET", "/api/stripe-customers/", none, Unknown, Empty, Open),
     ("GET", "/api/stripe-payment-methods/", none, Unknown, Empty, Open),

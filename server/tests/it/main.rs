@@ -7,6 +7,7 @@ mod extract;
 mod flow_meaning;
 mod gateway;
 mod guard;
+mod hostile_billing;
 mod knowledge;
 mod knowledge_contract;
 mod langflow_double;
@@ -18,6 +19,7 @@ mod rails;
 mod runtime_contract;
 mod sandbox;
 mod story;
+mod stripe_api;
 #[cfg(feature = "stripe")]
 mod stripe_webhooks;
 mod traces;

@@ -57,7 +57,7 @@ pub(super) enum Which {
 }
 
 /// Runs a test with every rail on every database.
-async fn with_every_rail(test: impl AsyncFn(&Shop)) {
+pub(super) async fn with_every_rail(test: impl AsyncFn(&Shop)) {
     for which in [Which::Sandbox, Which::Stripe] {
         on_every_database(async |store| {
             let shop = Shop::open(store, which).await;
@@ -69,7 +69,7 @@ async fn with_every_rail(test: impl AsyncFn(&Shop)) {
 }
 
 /// Runs a test with Stripe on every database.
-async fn with_stripe(test: impl AsyncFn(&Shop)) {
+pub(super) async fn with_stripe(test: impl AsyncFn(&Shop)) {
     on_every_database(async |store| {
         let shop = Shop::open(store, Which::Stripe).await;
         test(&shop).await;
@@ -326,6 +326,7 @@ impl Shop {
             name: "Acme".to_owned(),
             email: "seller@example.com".to_owned(),
             return_url: "https://cmp.test/provider/payouts/".to_owned(),
+            refresh_url: "https://cmp.test/provider/payouts/".to_owned(),
         };
         self.payouts().open_account(request).await.expect("an account")
     }

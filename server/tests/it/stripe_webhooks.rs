@@ -120,7 +120,10 @@ async fn without_stripe_there_is_nobody_to_believe() {
             assert_eq!(deliver(app, path, body.clone(), Some(&header)).await.status, 404);
         }
         let facts = app.call("GET", "/api/stripe/config/", None, &serde_json::Value::Null).await.expect(200);
-        assert_eq!(facts, json!({"publishable_key": null, "mode": "sandbox"}));
+        assert_eq!(
+            facts,
+            json!({"publishable_key": null, "mode": "sandbox", "currency": "USD", "connect_enabled": true})
+        );
     })
     .await;
 }
@@ -129,7 +132,10 @@ async fn without_stripe_there_is_nobody_to_believe() {
 async fn everybody_may_know_the_publishable_key_and_nothing_else() {
     on_every_app_with(with_stripe, async |app| {
         let facts = app.call("GET", "/api/stripe/config/", None, &serde_json::Value::Null).await.expect(200);
-        assert_eq!(facts, json!({"publishable_key": "pk_test_1", "mode": "test"}));
+        assert_eq!(
+            facts,
+            json!({"publishable_key": "pk_test_1", "mode": "test", "currency": "USD", "connect_enabled": true})
+        );
         for path in ["/api/stripe/config/", "/api/configuration/", "/", "/api/schema.json"] {
             let page = app.open(path, None).await;
             assert!(!page.text.contains("sk_test") && !page.text.contains("whsec_a"), "{path}");

@@ -37,8 +37,16 @@ pub(super) fn run(cluster: Option<&Cluster>, rest: &[String]) -> Result<Tally> {
 
 /// Runs `cargo test` and counts what it says.
 pub(crate) fn counted(cargo: &mut Command) -> Result<Tally> {
+    watched(cargo, |_| ())
+}
+
+/// Runs `cargo test`, hands over each line of what it says, and counts.
+pub(crate) fn watched(cargo: &mut Command, mut each: impl FnMut(&str)) -> Result<Tally> {
     let mut tally = Tally::default();
-    let succeeded = super::print_lines(cargo, |line| tally += count(line))?;
+    let succeeded = super::print_lines(cargo, |line| {
+        each(line);
+        tally += count(line);
+    })?;
     if !succeeded && tally.failed == 0 {
         // It did not compile, or a test took its whole process down.
         tally.failed = 1;

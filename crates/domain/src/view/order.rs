@@ -121,6 +121,8 @@ pub struct SubscriptionView {
     pub config_id: Option<ConfigId>,
     /// When it was made.
     pub created: Timestamp,
+    /// The order that it came from.
+    pub order_id: Option<OrderId>,
     /// When it last changed.
     pub modified: Timestamp,
     /// What went wrong; empty when nothing did.
@@ -142,6 +144,8 @@ pub struct PeriodView {
     pub until: String,
     /// Whether the subscription ends with it.
     pub cancel_at_period_end: bool,
+    /// Whether it is a time to try, and nothing was paid yet.
+    pub tried: bool,
     /// The order of the next period, while it waits to be paid.
     pub unpaid_order: Option<OrderId>,
     /// The plan, by name, that it goes on with; nothing where that is the same.

@@ -3,7 +3,7 @@
 use domain::state::{CheckoutState, OrderKind, OrderState, PaymentState};
 use domain::{Money, OrderId, PaymentId, Timestamp};
 use store::orders::{self as rows, OrderRow, PaymentRow};
-use store::{Scope, Tx, outbox};
+use store::{Scope, Tx, catalog, outbox};
 
 use super::{paid, step};
 use crate::access::on_behalf;
@@ -215,7 +215,11 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
         return refuse(ctx, tx, &order, &payment, *fee_minor, &why, now).await;
     }
     ledger::sold(ctx, tx, &order, &payment, *fee_minor, now).await?;
-    match paid(ctx, tx, &order, &format!("Paid with {method}."), now).await {
+    let carried_out = match still_on_sale(tx, &order).await {
+        Ok(()) => paid(ctx, tx, &order, &format!("Paid with {method}."), now).await,
+        Err(gone) => Err(gone),
+    };
+    match carried_out {
         // What was ordered cannot be done any more, and nothing but the payment was written yet.
         Err(Error::Conflict(why)) => {
             step(tx, &order, OrderState::Rejected, &format!("{why} What was paid goes back."), &why, now).await?;
@@ -223,6 +227,19 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
         }
         other => other,
     }
+}
+
+/// Tells whether what was ordered may still be sold: between ordering and paying an operator may have stopped its
+/// provider. A provider who pauses an offering keeps to what was agreed.
+async fn still_on_sale(tx: &mut Tx, order: &OrderRow) -> Result<()> {
+    if order.kind != OrderKind::Create {
+        return Ok(());
+    }
+    let card = catalog::card(tx, order.offering_id).await?;
+    if card.is_some_and(|row| row.listed) {
+        return Ok(());
+    }
+    Err(Error::Conflict("Its provider may not sell any more.".to_owned()))
 }
 
 /// Gives one payment back that does not fit its order; the order stays as it is.

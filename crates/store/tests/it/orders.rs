@@ -56,6 +56,8 @@ impl Story {
             url: "http://rail.test/".to_owned(),
             state: CheckoutState::Open,
             expires_at: self.now.plus_seconds(60),
+            success_url: String::new(),
+            cancel_url: String::new(),
         };
         let at = self.now.plus_seconds(i64::try_from(number).expect("small"));
         rows::insert_checkout(tx, self.tenant, &visit, at).await.expect("a write");

@@ -52,6 +52,11 @@ pub fn account(id: &AccountId) -> Call {
     RequestBuilder::new(StripeMethod::Get, format!("/accounts/{id}")).into()
 }
 
+/// Opens Stripe's own pages about an account, for its provider alone.
+pub fn login_link(id: &AccountId) -> Call {
+    RequestBuilder::new(StripeMethod::Post, format!("/accounts/{id}/login_links")).into()
+}
+
 /// Lists accounts, the newest first.
 pub fn accounts() -> Call {
     call(&ListAccount::new().limit(PAGE))

@@ -65,6 +65,7 @@ fn all() -> Vec<Call> {
         calls::account(&provider),
         calls::accounts(),
         calls::account_link(&provider, "https://cmp.example/again/", "https://cmp.example/back/"),
+        calls::login_link(&provider),
         calls::create_transfer(NewTransfer {
             operation: "payout:1",
             account: &provider,

@@ -540,6 +540,17 @@ impl World {
                 let url = format!("https://connect.stripe.com/setup/e/{}/{id}", account["id"].as_str().unwrap());
                 Ok(json!({"object": "account_link", "created": self.now, "expires_at": self.now + 300, "url": url}))
             }
+            "POST /v1/accounts/{account}/login_links" => {
+                let account = self.found(id)?;
+                if account["capabilities"]["transfers"] != "active" {
+                    let text = "Cannot create a login link for an account that has not completed onboarding.";
+                    return Err((400, "invalid_request_error", "", text.to_owned()));
+                }
+                let number = self.id("");
+                Ok(
+                    json!({"object": "login_link", "created": self.now, "url": format!("https://connect.stripe.com/express/{number}")}),
+                )
+            }
             "POST /v1/transfers" => {
                 let account = self.found(text("destination").as_str().unwrap_or_default())?;
                 if account["capabilities"]["transfers"] != "active" {
@@ -708,9 +719,9 @@ async fn answer(
     }
     let asked = nested(&content);
     // The id in the path, wherever it stands.
-    let id = path
-        .split('/')
-        .find(|part| part.contains('_') && !["payment_intents", "payment_methods", "account_links"].contains(part));
+    let id = path.split('/').find(|part| {
+        part.contains('_') && !["payment_intents", "payment_methods", "account_links", "login_links"].contains(part)
+    });
     let id = id.unwrap_or_default().to_owned();
     let (status, mut said) = match fault {
         Some(Fault::KeptErrorBefore) => refusal((500, "api_error", "", "An unknown error occurred".to_owned())),

@@ -5,13 +5,14 @@
 //! be paid to is what Stripe says of the account.
 
 use async_trait::async_trait;
+use domain::Timestamp;
 use services::ports::{
-    OpenedPayoutAccount, PaidOut, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError, PayoutRequest,
-    Payouts,
+    Due, OpenedPayoutAccount, PaidOut, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
+    PayoutRequest, Payouts,
 };
 use stripe::AccountId;
 use stripe::calls::{self, NewAccount, NewTransfer};
-use stripe::objects::{self, AccountLink, ProviderAccount, Requirements, Transfer};
+use stripe::objects::{self, AccountLink, LoginLink, ProviderAccount, Requirements, Transfer};
 
 use super::outbox::{Made, Operation, Undone};
 use super::{StripeRail, another, refused};
@@ -50,8 +51,8 @@ impl Payouts for StripeRail {
         if account.operation() != Some(&name) {
             return Err(another("account"));
         }
-        // A page that is over leads back to where the next one is asked for.
-        let call = calls::account_link(&account.id, &request.return_url, &request.return_url);
+        // A page that is over leads to where the next one is asked for.
+        let call = calls::account_link(&account.id, &request.refresh_url, &request.return_url);
         let link: AccountLink = self
             .outbox
             .client
@@ -59,7 +60,8 @@ impl Payouts for StripeRail {
             .await
             .and_then(|answer| answer.read())
             .map_err(|trouble| PaymentsError::from(Undone::from(trouble)))?;
-        Ok(OpenedPayoutAccount { reference: account.id.to_string(), url: link.url })
+        let expires_at = link.expires_at.map(Timestamp::from_seconds);
+        Ok(OpenedPayoutAccount { reference: account.id.to_string(), url: link.url, expires_at })
     }
 
     async fn account(&self, reference: &str) -> Result<PayoutAccountStatus, PaymentsError> {
@@ -69,6 +71,13 @@ impl Payouts for StripeRail {
             return Err(another("account"));
         }
         Ok(status(account))
+    }
+
+    async fn login_link(&self, reference: &str) -> Result<String, PaymentsError> {
+        let id = AccountId::parse(reference).map_err(refused)?;
+        let answer = self.outbox.client.send(&calls::login_link(&id), None).await.and_then(|answer| answer.read());
+        let link: LoginLink = answer.map_err(|trouble| PaymentsError::from(Undone::from(trouble)))?;
+        Ok(link.url)
     }
 
     async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError> {
@@ -116,15 +125,16 @@ fn status(account: ProviderAccount) -> PayoutAccountStatus {
         _ => String::new(),
     };
     let Requirements { currently_due, disabled_reason } = account.requirements.unwrap_or_default();
-    let mut due: Vec<String> = currently_due.unwrap_or_default().iter().map(|code| sentence(code)).collect();
-    due.dedup();
-    if let Some(reason) = disabled_reason.filter(|_| !ready) {
-        due.push(reason_in_words(&reason).to_owned());
+    let wanted = |code: &String| Due { text: sentence(code), code: code.clone() };
+    let mut due: Vec<Due> = currently_due.unwrap_or_default().iter().map(wanted).collect();
+    if let Some(reason) = disabled_reason.as_ref().filter(|_| !ready) {
+        due.push(Due { text: reason_in_words(reason).to_owned(), code: reason.clone() });
     }
     if !ready && due.is_empty() {
-        due.push("Stripe is checking what you have told it.".to_owned());
+        let code = "requirements.pending_verification".to_owned();
+        due.push(Due { text: reason_in_words(&code).to_owned(), code });
     }
-    PayoutAccountStatus { ready, destination, due }
+    PayoutAccountStatus { ready, destination, due, pays_out: account.payouts_enabled, disabled: disabled_reason }
 }
 
 /// Says what Stripe still wants, in words; what has none is named by its last part.
@@ -178,26 +188,34 @@ mod tests {
         );
         assert!(!fresh.ready && fresh.destination.is_empty());
         let due = [
-            "Your bank account.",
-            "Your name.",
-            "strange thing.",
-            "Stripe has stopped the account until it has what it wants.",
+            ("external_account", "Your bank account."),
+            ("individual.first_name", "Your name."),
+            ("individual.last_name", "Your name."),
+            ("company.strange_thing", "strange thing."),
+            ("requirements.past_due", "Stripe has stopped the account until it has what it wants."),
         ];
-        assert_eq!(fresh.due, due);
+        let said = |status: &PayoutAccountStatus| -> Vec<(String, String)> {
+            status.due.iter().map(|due| (due.code.clone(), due.text.clone())).collect()
+        };
+        assert_eq!(said(&fresh), due.map(|(code, text)| (code.to_owned(), text.to_owned())));
         let checked = read(serde_json::json!({"id": "acct_1", "capabilities": {"transfers": "pending"}}));
-        assert_eq!(checked.due, ["Stripe is checking what you have told it."]);
+        assert_eq!(said(&checked)[0].1, "Stripe is checking what you have told it.");
     }
 
     #[test]
     fn an_account_that_can_be_paid_to_says_where_the_money_goes() {
         let bank = serde_json::json!({"data": [{"bank_name": "STRIPE TEST BANK", "last4": "6789"}], "has_more": false});
         let ready = read(
-            serde_json::json!({"id": "acct_1", "capabilities": {"transfers": "active"}, "external_accounts": bank}),
+            serde_json::json!({"id": "acct_1", "capabilities": {"transfers": "active"}, "external_accounts": bank, "payouts_enabled": true}),
         );
         assert_eq!(
             ready,
             PayoutAccountStatus {
-                ready: true, destination: "STRIPE TEST BANK •••• 6789".to_owned(), due: vec![]
+                ready: true,
+                destination: "STRIPE TEST BANK •••• 6789".to_owned(),
+                due: vec![],
+                pays_out: true,
+                disabled: None,
             }
         );
     }

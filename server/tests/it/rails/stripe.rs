@@ -424,6 +424,52 @@ async fn without_stripe_an_order_stays_and_is_paid_when_stripe_is_back() {
 }
 
 #[tokio::test]
+async fn stripes_page_leads_back_to_where_it_was_asked_to_and_the_one_before_is_closed() {
+    with_stripe(async |shop| {
+        let before = shop.session().await;
+        let back = services::orders::ComingBack {
+            success_url: Some("https://cmp.test/thanks/?visit={CHECKOUT_SESSION_ID}".to_owned()),
+            cancel_url: None,
+        };
+        let visit = services::orders::visit(&shop.t.ctx, &shop.buyer.who, shop.order.id, back.clone()).await;
+        let visit = visit.expect("a page");
+        let find = |id: &str| {
+            shop.stripe().objects("checkout.session").into_iter().find(|session| session["id"] == *id).expect("a visit")
+        };
+        assert_eq!(find(&before)["status"], "expired");
+        let open = find(&visit.session);
+        assert_eq!(open["success_url"], "https://cmp.test/thanks/?visit={CHECKOUT_SESSION_ID}");
+        assert_eq!(open["cancel_url"], format!("https://cmp.test/marketplace-order/{}/", shop.order.id));
+        let again = services::orders::visit(&shop.t.ctx, &shop.buyer.who, shop.order.id, back).await.expect("a page");
+        assert_eq!(again, visit);
+        // That the page before is over does not end the order.
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!(shop.state().await, OrderState::PendingConsumer);
+        assert!(shop.pay_at(&visit.session, GOOD).await);
+        shop.deliver().await;
+        shop.t.run_jobs().await;
+        assert_eq!(shop.state().await, OrderState::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_provider_is_shown_stripes_own_pages_once_it_has_said_what_is_wanted() {
+    with_stripe(async |shop| {
+        let account = shop.open_account().await;
+        let early = shop.payouts().login_link(&account.reference).await;
+        assert!(matches!(early, Err(PaymentsError::Refused(_))), "{early:?}");
+        shop.finish_account(&account).await;
+        let url = shop.payouts().login_link(&account.reference).await.expect("a page");
+        assert!(url.starts_with("https://connect.stripe.com/"), "{url}");
+        assert!(shop.payouts().login_link("../accounts/acct_1").await.is_err());
+        assert!(account.expires_at.is_some_and(|until| until > shop.t.ctx.now()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_was_paid_with_is_listed_without_anything_to_pay_with() {
     with_stripe(async |shop| {
         let list = async |shop: &Shop| {
@@ -436,9 +482,15 @@ async fn what_was_paid_with_is_listed_without_anything_to_pay_with() {
         let stranger = shop.t.register("stranger@example.com").await;
         let refused = services::rail::methods(&shop.t.ctx, &stranger.who, shop.buyer.organization).await;
         assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
-        assert!(services::rail::customers(&shop.t.ctx, &stranger.who).await.expect("a list").is_empty());
-        let known = services::rail::customers(&shop.t.ctx, &shop.buyer.who).await.expect("a list");
-        assert_eq!((known.len(), known[0].organization_id), (1, shop.buyer.organization));
+        let paging = domain::view::Paging::default();
+        let theirs = services::rail::customers(&shop.t.ctx, &stranger.who, None, paging).await.expect("a list");
+        assert_eq!((theirs.rows.len(), theirs.total), (0, 0));
+        let refused =
+            services::rail::customers(&shop.t.ctx, &stranger.who, Some(shop.buyer.organization), paging).await;
+        assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+        let known = services::rail::customers(&shop.t.ctx, &shop.buyer.who, None, paging).await.expect("a list");
+        assert_eq!((known.total, known.rows[0].organization_id), (1, shop.buyer.organization));
+        assert_eq!(known.rows[0].currency, Some(shop.order.amount.currency));
     })
     .await;
 }

@@ -15,7 +15,8 @@ const BANK: &str = "Bank account •••• 6789";
 pub(super) async fn bank(t: &TestCtx, shop: &Shop, destination: &str) {
     let seller = &shop.seller;
     payouts::open_account(&t.ctx, &seller.who, seller.organization).await.unwrap();
-    let status = PayoutAccountStatus { ready: true, destination: destination.to_owned(), due: Vec::new() };
+    let status =
+        PayoutAccountStatus { ready: true, destination: destination.to_owned(), ..PayoutAccountStatus::default() };
     t.payments.set_account(seller.organization, status);
     overview(t, shop).await;
 }
@@ -130,7 +131,11 @@ async fn a_new_bank_account_waits_two_days_and_its_owner_is_told() {
 async fn an_account_that_changed_when_nobody_looked_is_noticed_by_the_run() {
     on_every_ctx(async |t| {
         let shop = earned(&t).await;
-        let status = PayoutAccountStatus { ready: true, destination: "Someone else".to_owned(), due: Vec::new() };
+        let status = PayoutAccountStatus {
+            ready: true,
+            destination: "Someone else".to_owned(),
+            ..PayoutAccountStatus::default()
+        };
         t.payments.set_account(shop.seller.organization, status);
         assert_eq!(run(&t).await, 0);
         assert!(t.payments.paid_out().is_empty());
