@@ -70,6 +70,11 @@ pub fn earnings_table(provider: impl Display) -> String {
     format!("/api/marketplace-service-providers/{provider}/earnings_csv/")
 }
 
+/// What a provider has earned in a year, as a table for its taxes.
+pub fn tax_table(id: impl Display, year: i64) -> String {
+    format!("/api/marketplace-service-providers/{id}/tax_year_csv/?year={year}")
+}
+
 /// An organization's invoices as a table for a spreadsheet.
 pub fn invoices_table(organization: impl Display) -> String {
     format!("/api/customers/{organization}/invoices_csv/")

@@ -27,7 +27,7 @@ use crate::invoices;
 pub use check::check;
 pub use commission::{NewRule, add_rule, end_rule, rules};
 pub(crate) use earnings::amounts_on;
-pub use earnings::{csv as earnings_csv, earnings};
+pub use earnings::{csv as earnings_csv, earnings, tax_year};
 pub use reading::{TransactionFilter, balances, revenue, transactions};
 pub(crate) use reconciliation::reconcile_due;
 pub use reconciliation::reconcile_now;

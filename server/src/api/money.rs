@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Money;
 use domain::view::money::{
     BalanceView, CommissionRuleView, EarningView, EarningsSummary, EntryView, InvoiceView, PartyView, RevenueRow,
-    TransactionView,
+    TaxYear, TransactionView,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(earnings))
         .routes(routes!(earnings_csv))
+        .routes(routes!(tax_year))
         .routes(routes!(balance))
         .routes(routes!(revenue))
         .routes(routes!(transactions))
@@ -154,6 +155,60 @@ fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
 /// Writes a person's words so that no spreadsheet takes them for a formula.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// Answers what a provider has earned in a year as a table for its taxes, a line a month and one for the year: `year`
+/// says which, this one where it is left out.
+#[utoipa::path(get, path = "/api/marketplace-service-providers/{uuid}/tax_year_csv/", tag = "money",
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 404)))]
+async fn tax_year(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let id = path_id("provider", &uuid)?;
+    let year = list.parsed("year")?.unwrap_or_else(|| state.ctx.now().day().civil().0);
+    let view = ledger::tax_year(&state.ctx, &who.principal, id, year).await?;
+    let table = tax_table(&view).map_err(services::Error::internal)?;
+    Ok(csv_file(&format!("earnings-{year}.csv"), table))
+}
+
+fn tax_table(view: &TaxYear) -> Result<Vec<u8>, csv::Error> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record([
+        "period",
+        "provider",
+        "provider_vat_id",
+        "marketplace",
+        "marketplace_vat_id",
+        "currency",
+        "sales",
+        "gross",
+        "refunded",
+        "tax",
+        "commission",
+        "net",
+        "paid_out",
+    ])?;
+    for row in view.months.iter().chain(&view.totals) {
+        table.write_record([
+            row.month.clone(),
+            harmless(&view.provider.name),
+            harmless(&view.provider.vat_id),
+            harmless(&view.marketplace.name),
+            harmless(&view.marketplace.vat_id),
+            row.gross.currency.to_string(),
+            row.sales.to_string(),
+            cents(row.gross),
+            cents(row.back),
+            cents(row.tax),
+            cents(row.commission),
+            cents(row.net),
+            cents(row.paid),
+        ])?;
+    }
+    table.into_inner().map_err(|error| error.into_error().into())
 }
 
 /// Answers what a provider has: held back, available, owed, and what its sales come to.

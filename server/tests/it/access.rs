@@ -266,6 +266,7 @@ const TABLE: &[Row] = &[
     ("GET", "/api/marketplace-service-providers/{buyer}/earnings/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/marketplace-service-providers/{provider}/earnings_csv/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-service-providers/{provider}/balance/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-service-providers/{provider}/tax_year_csv/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-service-providers/{provider}/payouts/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-service-providers/{buyer}/payouts/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/marketplace-service-providers/{provider}/payout_account/", none, Unknown, Hidden, Hidden),

@@ -128,11 +128,18 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
     }
     let pages = Some(pages(&sales));
     let table = Cell::text("Download as CSV").to(links::earnings_table(provider));
+    let year = ctx.now().day().civil().0;
+    let taxes = |year: i64| Cell::text(format!("{year} for taxes")).to(links::tax_table(provider, year));
     Ok(Sheet {
         title: "Revenue".to_owned(),
         text: "Each sale: what the buyer paid, what the marketplace keeps, and what is yours.".to_owned(),
         figures,
-        links: vec![table, Cell::text("Payouts").to(links::provider(provider, "payouts/"))],
+        links: vec![
+            table,
+            taxes(year - 1),
+            taxes(year),
+            Cell::text("Payouts").to(links::provider(provider, "payouts/")),
+        ],
         grids: vec![Grid {
             title: "Sales".to_owned(),
             head: heads(&[

@@ -80,6 +80,42 @@ pub struct EarningView {
     pub kept: Money,
 }
 
+/// What a provider has earned in a year, for its taxes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaxYear {
+    /// Which year.
+    pub year: i64,
+    /// Whose.
+    pub provider: PartyView,
+    /// Who keeps the commission.
+    pub marketplace: PartyView,
+    /// Each month in which something happened, by currency.
+    pub months: Vec<TaxMonth>,
+    /// The whole year, by currency.
+    pub totals: Vec<TaxMonth>,
+}
+
+/// What a provider has earned in a month, in one currency; each thing counts when it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaxMonth {
+    /// `2026-11`; the year alone for the whole of it.
+    pub month: String,
+    /// How many sales.
+    pub sales: i64,
+    /// What buyers paid.
+    pub gross: Money,
+    /// What went back to them.
+    pub back: Money,
+    /// What is tax of the rest.
+    pub tax: Money,
+    /// What the platform keeps of the rest.
+    pub commission: Money,
+    /// What the provider has of the rest.
+    pub net: Money,
+    /// What it was paid out.
+    pub paid: Money,
+}
+
 /// What was paid for an order, and what went back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderMoney {

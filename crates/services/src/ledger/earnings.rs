@@ -1,15 +1,15 @@
 //! What a provider has earned: each sale, and what of it is whose.
 
 use domain::ledger::{AccountCode, Balance};
-use domain::view::money::{EarningView, EarningsSummary, EarningsView};
+use domain::view::money::{EarningView, EarningsSummary, EarningsView, PartyView, TaxMonth, TaxYear};
 use domain::view::{Page, Paging};
-use domain::{BasisPoints, Money, OrganizationId, Permission, Timestamp};
-use store::ledger::{self as rows, EarningRow};
+use domain::{BasisPoints, Day, Money, OrganizationId, Permission, Timestamp};
+use store::ledger::{self as rows, EarningRow, PeriodTotals};
 
 use super::commission::percent;
 use crate::access::Principal;
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// More rows than this are not exported at once.
 const EXPORTED: i64 = 100_000;
@@ -83,4 +83,60 @@ pub async fn csv(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result
     let mut tx = ctx.store.read(member.tenant).await?;
     let found = rows::earnings(&mut tx, ctx.payments.rail(), Some(provider), EXPORTED, 0).await?;
     Ok(found.into_iter().map(view).collect())
+}
+
+/// Returns what a provider has earned in a year, month by month, for its taxes: from the ledger's own rows.
+pub async fn tax_year(ctx: &Ctx, who: &Principal, provider: OrganizationId, year: i64) -> Result<TaxYear> {
+    let member = who.member(provider, Permission::ViewBilling)?;
+    if !(2000..=2200).contains(&year) {
+        return Err(Error::invalid("year", "must be a year, 2026"));
+    }
+    let book = ctx.payments.rail();
+    let mut tx = ctx.store.read(member.tenant).await?;
+    let mut months = Vec::new();
+    let mut from = Day::from_civil(year, 1, 1).start();
+    let begin = from;
+    for _ in 0..12 {
+        let until = from.next_month_start();
+        let found = rows::period_totals(&mut tx, book, provider, from, until).await?;
+        let name = from.day().iso()[..7].to_owned();
+        months.extend(found.into_iter().map(|row| month(name.clone(), row)));
+        from = until;
+    }
+    // Asked for by itself, so that the sum is not ours.
+    let totals = rows::period_totals(&mut tx, book, provider, begin, from).await?;
+    let organization = store::organizations::get(&mut tx, provider).await?.ok_or(Error::NotFound("organization"))?;
+    let details = store::invoices::details(&mut tx, member.tenant).await?.unwrap_or_default();
+    let seller = &ctx.settings.seller;
+    Ok(TaxYear {
+        year,
+        provider: PartyView {
+            name: if details.name.is_empty() { organization.name } else { details.name },
+            address: details.address,
+            vat_id: details.vat_id,
+            email: organization.email,
+        },
+        marketplace: PartyView {
+            name: if seller.name.is_empty() { ctx.settings.site_name.clone() } else { seller.name.clone() },
+            address: seller.address.clone(),
+            vat_id: seller.vat_id.clone(),
+            email: String::new(),
+        },
+        months,
+        totals: totals.into_iter().map(|row| month(year.to_string(), row)).collect(),
+    })
+}
+
+fn month(month: String, row: PeriodTotals) -> TaxMonth {
+    let money = |minor| Money::new(minor, row.currency);
+    TaxMonth {
+        month,
+        sales: row.sales,
+        gross: money(row.gross_minor),
+        back: money(row.back_minor),
+        tax: money(row.tax_minor),
+        commission: money(row.commission_minor),
+        net: money(row.net_minor),
+        paid: money(row.paid_minor),
+    }
 }

@@ -247,6 +247,64 @@ pub async fn earning_totals(
     .await
 }
 
+/// What a provider has sold, given back and been paid in some time, in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct PeriodTotals {
+    /// In what.
+    pub currency: Currency,
+    /// How many sales.
+    pub sales: i64,
+    /// What buyers paid.
+    pub gross_minor: i64,
+    /// What went back to them.
+    pub back_minor: i64,
+    /// What is tax of the rest.
+    pub tax_minor: i64,
+    /// What the platform keeps of the rest.
+    pub commission_minor: i64,
+    /// What the provider has of the rest.
+    pub net_minor: i64,
+    /// What it was paid out.
+    pub paid_minor: i64,
+}
+
+/// Adds up what happened to a provider's money from one moment until another, each thing when it happened.
+pub async fn period_totals(
+    tx: &mut Tx,
+    book: &str,
+    provider: OrganizationId,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<PeriodTotals>, Error> {
+    tx.query(
+        "SELECT m.currency, CAST(SUM(m.sales) AS BIGINT) AS sales, CAST(SUM(m.gross_minor) AS BIGINT) AS gross_minor,
+                CAST(SUM(m.back_minor) AS BIGINT) AS back_minor, CAST(SUM(m.tax_minor) AS BIGINT) AS tax_minor,
+                CAST(SUM(m.commission_minor) AS BIGINT) AS commission_minor,
+                CAST(SUM(m.net_minor) AS BIGINT) AS net_minor, CAST(SUM(m.paid_minor) AS BIGINT) AS paid_minor
+         FROM (
+             SELECT currency, 1 AS sales, gross_minor, 0 AS back_minor, tax_minor, commission_minor, net_minor,
+                    0 AS paid_minor
+             FROM earnings WHERE book = $1 AND provider_id = $2 AND sold_at >= $3 AND sold_at < $4
+             UNION ALL
+             SELECT currency, 0, 0, amount_minor, -tax_minor, -commission_minor, -net_minor, 0
+             FROM refunds
+             WHERE rail = $1 AND provider_id = $2 AND created_at >= $3 AND created_at < $4 AND state <> 'reversed'
+               AND tax_minor + commission_minor + net_minor > 0
+             UNION ALL
+             SELECT currency, 0, 0, 0, 0, 0, 0, amount_minor
+             FROM payouts
+             WHERE book = $1 AND provider_id = $2 AND state = 'paid' AND settled_at >= $3 AND settled_at < $4) AS m
+         GROUP BY m.currency
+         ORDER BY m.currency",
+    )
+    .bind(book.to_owned())
+    .bind(provider)
+    .bind(from)
+    .bind(until)
+    .fetch_all()
+    .await
+}
+
 /// Lists earnings that need not be held back any more, with their orders.
 pub async fn due_for_release(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<(PaymentId, OrderId)>, Error> {
     tx.query(

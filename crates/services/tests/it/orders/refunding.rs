@@ -123,6 +123,17 @@ async fn a_part_of_a_payment_goes_back_and_everyone_gives_their_share() {
         let letters = t.mailer.sent();
         assert!(letters.iter().any(|mail| mail.text.contains("It was too slow.") && mail.subject.contains("$10 ")));
 
+        let year = ledger::tax_year(&t.ctx, &seller.who, seller.organization, 2026).await.unwrap();
+        let [total] = year.totals.as_slice() else { panic!("{year:?}") };
+        assert_eq!(
+            (total.gross, total.back, total.commission, total.net),
+            (dollars(2900), dollars(1000), dollars(380), dollars(1520))
+        );
+        assert_eq!((year.months.len(), year.months[0].month.as_str(), year.months[0].net), (1, "2026-11", total.net));
+        assert!(ledger::tax_year(&t.ctx, &seller.who, seller.organization, 2025).await.unwrap().totals.is_empty());
+        invalid(ledger::tax_year(&t.ctx, &seller.who, seller.organization, i64::MAX).await, "year");
+        missing(ledger::tax_year(&t.ctx, &sale.shop.buyer.who, seller.organization, 2026).await);
+
         // What is left is released when its time is over, and the rest goes back whole.
         days_pass(&t, 15).await;
         assert!(balances(&t).await.contains(&(AccountCode::ProviderAvailable, 1520)));
