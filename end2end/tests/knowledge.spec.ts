@@ -1,5 +1,6 @@
 // A buyer gives an agent documents: it answers from them, says where it read it, and forgets what is deleted.
 
+import { call } from '../support/api.ts';
 import { expect, pictures, test } from '../support/journey.ts';
 import { modelFlow } from '../support/flow.ts';
 import { card, field, pressed, signIn } from '../support/portal.ts';
@@ -131,5 +132,26 @@ test('an agent answers from a document, says where it read it, and forgets it', 
     await expect(answers.last().getByRole('list', { name: 'Sources' })).toHaveCount(0);
   });
 
+  await terminate(bought);
+});
+
+test('a plan bounds the documents that an agent answers from, and says so', async ({ page, javaScript }) => {
+  const { token } = listed.provider;
+  const plan = await call('POST', '/api/marketplace-plans/', token, {
+    offering: listed.offering, name: 'One document', unit_price: 0, document_limit: 1,
+  });
+  const bought = await subscribe(listed.offering, plan.uuid);
+  await signIn(page, bought.buyer);
+  await page.goto(`/organizations/${bought.buyer.organization}/agents/${bought.config}/training/`);
+  const send = async (name: string, text: string) => {
+    await page.getByLabel('Drop files here').setInputFiles([{ name, mimeType: 'text/markdown', buffer: Buffer.from(text) }]);
+    if (!javaScript) await page.getByRole('button', { name: 'Upload' }).click();
+  };
+  await send('first.md', '# Parking\n\nBehind the sawmill.\n');
+  await expect(page.getByRole('row').filter({ hasText: 'first.md' })).toBeVisible();
+  await send('second.md', '# Mooring\n\nAt the pier.\n');
+  await expect(page.getByText(/plan has (1|one) document/).first()).toBeVisible();
+  await expect(page.getByRole('row').filter({ hasText: 'second.md' })).toHaveCount(0);
+  await pictures(page, 'training-full');
   await terminate(bought);
 });

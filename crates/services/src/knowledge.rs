@@ -121,7 +121,8 @@ fn has_room(size: Size, quota: DocumentQuota) -> Result<()> {
     let full =
         |of: String| Err(Error::Conflict(format!("this agent's plan has {of}; delete one first, or change the plan")));
     if size.documents >= quota.documents {
-        return full(format!("{} documents", quota.documents));
+        let many = if quota.documents == 1 { "document" } else { "documents" };
+        return full(format!("{} {many}", quota.documents));
     }
     if size.pages >= quota.pages {
         return full(format!("{} pages of documents", quota.pages));
