@@ -35,7 +35,7 @@ test('an operator gives a part of a payment back; buyer and provider see it', as
   await payment.getByLabel('Amount, or all of it').fill('a lot');
   await payment.getByLabel('Why: the buyer reads it').fill('It was too slow.');
   await payment.getByRole('button', { name: 'Give back' }).click();
-  await expect(page.getByRole('alert')).toContainText('write it as a number');
+  await expect(page.getByRole('alert')).toContainText('Amount must be a number');
   await payment.getByLabel('Amount, or all of it').fill('10');
   await payment.getByLabel('Why: the buyer reads it').fill('It was too slow.');
   await pressed(page, payment.getByRole('button', { name: 'Give back' }), 'It goes back.');

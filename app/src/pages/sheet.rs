@@ -226,6 +226,7 @@ fn grid(grid: Grid, press: FormAction) -> AnyView {
 fn cell(cell: Cell, action: FormAction) -> AnyView {
     let Cell { text, look, href, press } = cell;
     let (class, tint) = match look {
+        CellLook::Plain if text.len() > 60 => ("wide", None),
         CellLook::Plain => ("", None),
         CellLook::Number => ("num", None),
         CellLook::When => ("nowrap", None),

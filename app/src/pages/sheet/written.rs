@@ -49,6 +49,27 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
 
 /// Does what a button says; returns where that leads.
 pub(super) async fn press(what: &str, id: &str, value: &str, also: &str) -> Result<String, UiError> {
+    done(what, id, value, also).await.map_err(|error| match error {
+        // A button has no fields that a problem could stand beside: the page says it whole.
+        UiError::Invalid(problems) => {
+            let said: Vec<String> = problems
+                .into_iter()
+                .map(|(field, problem)| match field.as_str() {
+                    "" | "value" => problem,
+                    field => format!("{field} {problem}"),
+                })
+                .collect();
+            let mut said = said.join("; ");
+            if let Some(first) = said.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            UiError::Invalid(vec![(String::new(), format!("{said}."))])
+        }
+        other => other,
+    })
+}
+
+async fn done(what: &str, id: &str, value: &str, also: &str) -> Result<String, UiError> {
     let (ctx, who) = here::asking()?;
     let run = |notice: &str| Ok(here::lead_to(links::with_notice(&links::admin("payouts/"), notice)));
     match what {

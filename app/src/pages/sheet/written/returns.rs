@@ -91,7 +91,7 @@ pub(super) async fn give_back(
         // Every currency that something is sold in has two decimals.
         text => Some(
             Money::from_decimal(text, domain::Currency::Usd)
-                .ok_or_else(|| here::fail(services::Error::invalid("amount", "write it as a number, 12.50")))?
+                .ok_or_else(|| here::fail(services::Error::invalid("amount", "must be a number, 12.50")))?
                 .minor,
         ),
     };
