@@ -90,7 +90,8 @@ pub fn PayoutRunPage() -> impl IntoView {
 /// What was paid for an order, and what went back.
 #[component]
 pub fn OrderMoneyPage() -> impl IntoView {
-    shown("order-money", "order")
+    // It stands among the public pages, which give no frame.
+    view! { <div class="wrap section">{shown("order-money", "order")}</div> }
 }
 
 /// What a person has to look at.
