@@ -177,8 +177,8 @@ fn redact(text: &str) -> Option<String> {
                     clean.push(':');
                     clean.push_str(REMOVED);
                     clean.push('@');
-                    clean.push_str(host);
-                    rest = &tail[end..];
+                    // What stands where a host should may be a key, too.
+                    rest = &tail[end - host.len()..];
                     found = true;
                     continue 'words;
                 }
@@ -222,13 +222,14 @@ mod tests {
             "mcp_server": {"type": "mcp", "value": {"config": {"env": {"SOME_API_KEY": "abc"}}}},
             "note": {"type": "prompt", "value": format!("use {key} now")},
             "database_url": {"type": "str", "value": "postgres://me:s3cret@db/x"},
+            "odd": {"type": "str", "value": format!("x://me:pw@{key}/")},
             "harmless": {"type": "str", "value": "a risk-averse ask-me-anything-about-it text, http://a.b/c"},
         }));
         let removed = remove(&mut it).unwrap();
         let text = it.to_string();
         assert_eq!(
             removed.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(),
-            ["headers", "mcp_server", "note", "database_url"]
+            ["headers", "mcp_server", "note", "database_url", "odd"]
         );
         assert!(!text.contains("abc\"") && !text.contains(&key) && !text.contains("s3cret"), "{text}");
         assert!(text.contains("use [removed] now") && text.contains("postgres://me:[removed]@db/x"));
