@@ -34,9 +34,8 @@ pub(crate) async fn invoice(
     if payment.amount_minor == 0 {
         return Ok(());
     }
-    let buyer = organizations::get(tx, order.organization_id).await?.ok_or(Error::NotFound("organization"))?;
-    let details = rows::details(tx, on_behalf(order.organization_id)).await?.unwrap_or_default();
-    let seller = &ctx.settings.seller;
+    let buyer = party(tx, order.organization_id).await?;
+    let seller = seller(ctx);
     let row = InvoiceRow {
         id: InvoiceId(fresh_id()),
         series: series(&payment.rail, now),
@@ -45,13 +44,13 @@ pub(crate) async fn invoice(
         corrects_id: None,
         refund_id: None,
         organization_id: order.organization_id,
-        buyer_name: if details.name.is_empty() { buyer.name } else { details.name },
+        buyer_name: buyer.name,
         buyer_email: buyer.email,
-        buyer_address: details.address,
-        buyer_vat_id: details.vat_id,
-        seller_name: if seller.name.is_empty() { ctx.settings.site_name.clone() } else { seller.name.clone() },
-        seller_address: seller.address.clone(),
-        seller_vat_id: seller.vat_id.clone(),
+        buyer_address: buyer.address,
+        buyer_vat_id: buyer.vat_id,
+        seller_name: seller.name,
+        seller_address: seller.address,
+        seller_vat_id: seller.vat_id,
         provider_id: order.provider_id,
         provider_name: order.provider_name.clone(),
         order_id: order.id,
@@ -64,6 +63,26 @@ pub(crate) async fn invoice(
         issued_at: now,
     };
     Ok(rows::insert(tx, on_behalf(order.organization_id), &row).await?)
+}
+
+/// Returns an organization as documents name it.
+pub(crate) async fn party(tx: &mut Tx, id: OrganizationId) -> Result<PartyView> {
+    let organization = organizations::get(tx, id).await?.ok_or(Error::NotFound("organization"))?;
+    let DetailsRow { name, address, vat_id } = rows::details(tx, on_behalf(id)).await?.unwrap_or_default();
+    let name = if name.is_empty() { organization.name } else { name };
+    Ok(PartyView { name, address, vat_id, email: organization.email })
+}
+
+/// Returns the marketplace as documents name it.
+pub(crate) fn seller(ctx: &Ctx) -> PartyView {
+    let seller = &ctx.settings.seller;
+    let name = if seller.name.is_empty() { &ctx.settings.site_name } else { &seller.name };
+    PartyView {
+        name: name.clone(),
+        address: seller.address.clone(),
+        vat_id: seller.vat_id.clone(),
+        email: String::new(),
+    }
 }
 
 /// Writes the credit note of what goes back of a sale.

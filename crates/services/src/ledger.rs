@@ -13,16 +13,14 @@ mod reconciliation;
 use domain::ledger::{self as book, AccountCode, Heading, Posting, Shares, TransactionKind};
 use domain::state::PaymentState;
 use domain::{BasisPoints, CommissionRuleId, EarningId, LedgerTransactionId, Money, PaymentId, Timestamp};
-use store::ledger::{self as rows, NewEarning};
+use store::ledger::{self as rows, EarningRow, NewEarning};
 use store::orders::{self, OrderRow, PaymentRow};
-use store::payouts::PayoutRow;
-use store::refunds::RefundRow;
 use store::{Scope, Tx};
 
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::invoices;
+use crate::{invoices, refunds};
 
 pub use check::check;
 pub use commission::{NewRule, add_rule, end_rule, rules};
@@ -34,6 +32,10 @@ pub use reconciliation::reconcile_now;
 
 /// How many earnings are released, and payments posted, in one go.
 const AT_ONCE: i64 = 200;
+
+const fn by(payment: &PaymentRow, kind: TransactionKind) -> Cause<'_> {
+    Cause { book: payment.rail.as_str(), kind, source: &payment.id }
+}
 
 /// Books a sale: a payment that pays for its order.
 pub(crate) async fn sold(
@@ -49,7 +51,7 @@ pub(crate) async fn sold(
     // Prices hold no tax until the operator collects any.
     let shares = Shares::of_sale(gross, 0, rate).map_err(Error::internal)?;
     let description = format!("{} — {}", order.offering_name, order.plan_name);
-    write(tx, payment, TransactionKind::Sale, &description, book::sale(shares, payment.provider_id), now).await?;
+    write(tx, by(payment, TransactionKind::Sale), &description, book::sale(shares, payment.provider_id), now).await?;
     let earning = NewEarning {
         id: EarningId(fresh_id()),
         book: payment.rail.clone(),
@@ -72,38 +74,26 @@ pub(crate) async fn sold(
 /// Books a payment that no order waits for; it goes back.
 pub(crate) async fn unmatched(tx: &mut Tx, payment: &PaymentRow, fee_minor: i64, now: Timestamp) -> Result<()> {
     let amount = Money::new(payment.amount_minor, payment.currency);
-    write(tx, payment, TransactionKind::Unmatched, "No order waited for it", book::unmatched(amount), now).await?;
+    write(tx, by(payment, TransactionKind::Unmatched), "No order waited for it", book::unmatched(amount), now).await?;
     charged(tx, payment, fee_minor, now).await
 }
 
 /// Books what the rail keeps of a payment.
 async fn charged(tx: &mut Tx, payment: &PaymentRow, fee_minor: i64, now: Timestamp) -> Result<()> {
     let fee = Money::new(fee_minor, payment.currency);
-    write(tx, payment, TransactionKind::Fee, "The payment rail’s fee", book::fee(fee), now).await
-}
-
-/// Takes back what was posted about a refund, where anything was.
-pub(crate) async fn reverse(
-    tx: &mut Tx,
-    refund: &RefundRow,
-    kind: TransactionKind,
-    by: TransactionKind,
-    memo: &str,
-    now: Timestamp,
-) -> Result<()> {
-    take_back(tx, &refund.rail, &refund.id.to_string(), (kind, by), memo, now).await
+    write(tx, by(payment, TransactionKind::Fee), "The payment rail’s fee", book::fee(fee), now).await
 }
 
 /// Posts the opposite of what was posted for a cause; what was never posted, or is taken back already, is not.
 pub(crate) async fn take_back(
     tx: &mut Tx,
-    rail: &str,
-    source: &str,
-    (kind, by): (TransactionKind, TransactionKind),
+    cause: Cause<'_>,
+    by: TransactionKind,
     memo: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let Some((id, entries)) = rows::posted(tx, rail, kind, source).await? else {
+    let source = cause.source.to_string();
+    let Some((id, entries)) = rows::posted(tx, cause.book, cause.kind, &source).await? else {
         return Ok(());
     };
     let mut lines = Vec::with_capacity(entries.len());
@@ -113,9 +103,9 @@ pub(crate) async fn take_back(
         lines.push(Posting { account, amount: Money::new(entry.amount_minor, entry.currency) });
     }
     let heading = Heading {
-        book: rail.to_owned(),
+        book: cause.book.to_owned(),
         kind: by,
-        source: source.to_owned(),
+        source,
         occurred_at: now,
         reverses: Some(id),
         memo: memo.to_owned(),
@@ -145,20 +135,18 @@ async fn release(tx: &mut Tx, payment: PaymentId, now: Timestamp) -> Result<()> 
     if !rows::mark_released(tx, earning.id, now).await? {
         return Ok(());
     }
-    rows::take_hold(tx, &earning.book).await?;
-    let owner = Some(earning.provider_id);
-    let owed = rows::balance(tx, &earning.book, AccountCode::ProviderReceivable, owner, earning.currency).await?;
+    let owed = balance_of(tx, &earning, AccountCode::ProviderReceivable).await?;
     let net = Money::new(earning.net_minor - earning.back_net_minor, earning.currency);
     let (lines, _) = book::release(net, owed, earning.provider_id);
-    let heading = Heading {
-        book: earning.book.clone(),
-        kind: TransactionKind::Release,
-        source: earning.id.to_string(),
-        occurred_at: now,
-        reverses: None,
-        memo: earning.description,
-    };
-    post(tx, heading, lines, now).await
+    let cause = Cause { book: &earning.book, kind: TransactionKind::Release, source: &earning.id };
+    write(tx, cause, &earning.description, lines, now).await
+}
+
+/// Takes hold of the book, and returns what is on an account of the provider who has earned something.
+pub(crate) async fn balance_of(tx: &mut Tx, earning: &EarningRow, account: AccountCode) -> Result<i64> {
+    rows::take_hold(tx, &earning.book).await?;
+    let balance = rows::balance(tx, &earning.book, account, Some(earning.provider_id), earning.currency).await?;
+    Ok(account.natural(balance))
 }
 
 /// Books the payments of a time before there was a ledger; at the start of the program.
@@ -186,15 +174,7 @@ pub async fn catch_up(ctx: &Ctx) -> Result<usize> {
                 PaymentState::Refunded => {
                     unmatched(&mut tx, &payment, 0, then).await?;
                     for refund in store::refunds::of_payment(&mut tx, payment.id).await? {
-                        let heading = Heading {
-                            book: refund.rail.clone(),
-                            kind: TransactionKind::RefundPaid,
-                            source: refund.id.to_string(),
-                            occurred_at: ctx.now(),
-                            reverses: None,
-                            memo: "Given back by the payment rail".to_owned(),
-                        };
-                        post(&mut tx, heading, book::refund_paid(refund.amount()), ctx.now()).await?;
+                        refunds::book_paid(&mut tx, &refund, ctx.now()).await?;
                     }
                 }
             }
@@ -217,39 +197,28 @@ async fn rate(
     Ok(rule.map_or((ctx.settings.commission, None), |rule| (rule.rate, Some(rule.id))))
 }
 
-/// Posts what a payment causes. A payment of nothing moves nothing.
-async fn write(
-    tx: &mut Tx,
-    payment: &PaymentRow,
-    kind: TransactionKind,
-    memo: &str,
-    lines: Vec<Posting>,
-    now: Timestamp,
-) -> Result<()> {
-    let heading = Heading {
-        book: payment.rail.clone(),
-        kind,
-        source: payment.id.to_string(),
-        occurred_at: now,
-        reverses: None,
-        memo: memo.to_owned(),
-    };
-    post(tx, heading, lines, now).await
+/// What causes a transaction.
+pub(crate) struct Cause<'a> {
+    /// In which book: the rail whose money it is.
+    pub(crate) book: &'a str,
+    pub(crate) kind: TransactionKind,
+    /// The id of a payment, of a refund, of an earning, of a payout.
+    pub(crate) source: &'a (dyn std::fmt::Display + Sync),
 }
 
-/// Posts what a payout causes.
-pub(crate) async fn of_payout(
+/// Posts what something causes.
+pub(crate) async fn write(
     tx: &mut Tx,
-    payout: &PayoutRow,
-    kind: TransactionKind,
+    cause: Cause<'_>,
     memo: &str,
     lines: Vec<Posting>,
     now: Timestamp,
 ) -> Result<()> {
+    let Cause { book, kind, source } = cause;
     let heading = Heading {
-        book: payout.book.clone(),
+        book: book.to_owned(),
         kind,
-        source: payout.id.to_string(),
+        source: source.to_string(),
         occurred_at: now,
         reverses: None,
         memo: memo.to_owned(),
@@ -258,7 +227,7 @@ pub(crate) async fn of_payout(
 }
 
 /// Posts; lines of nothing say nothing.
-pub(crate) async fn post(tx: &mut Tx, heading: Heading, lines: Vec<Posting>, now: Timestamp) -> Result<()> {
+async fn post(tx: &mut Tx, heading: Heading, lines: Vec<Posting>, now: Timestamp) -> Result<()> {
     if lines.iter().all(|line| line.amount.minor == 0) {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use domain::view::{Page, Paging};
 use domain::{EarningId, Money, OrganizationId, PayoutId, Permission, RefundId, Timestamp};
 use store::ledger as books;
 use store::payouts::{self as rows, AccountRow, LineRow, PayoutRow};
-use store::{Json, Scope, Tx, organizations, refunds};
+use store::{Json, Scope, Tenant, Tx, organizations, refunds};
 
 use crate::access::Principal;
 use crate::audit;
@@ -145,41 +145,61 @@ pub struct Standing {
 
 /// Returns how a provider's account stands, with what the rail wants in its own words, and the balance.
 pub async fn standing(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result<Standing> {
-    let view = overview(ctx, who, provider, Paging::default()).await?;
-    let status = match (&view.account, ctx.payouts.as_deref()) {
-        (Some(account), Some(port)) => port.account(&account.reference).await.ok(),
-        _ => None,
-    };
-    let mut tx = ctx.store.read(Scope::System).await?;
+    let member = who.member(provider, Permission::ViewBilling)?;
+    let (account, status) = account_of(ctx, member.tenant, provider).await?;
+    let mut tx = ctx.store.read(member.tenant).await?;
     let balances = books::balances(&mut tx, ctx.payments.rail(), Some(provider)).await?;
+    let of = |account| ledger::amounts_on(&balances, account);
     Ok(Standing {
-        account: view.account,
+        account,
         status,
-        pending: ledger::amounts_on(&balances, AccountCode::ProviderPending),
-        available: view.available,
-        in_transit: view.in_transit,
+        pending: of(AccountCode::ProviderPending),
+        available: of(AccountCode::ProviderAvailable),
+        in_transit: of(AccountCode::ProviderInTransit),
     })
 }
 
-/// Asks the rail how a provider's account stands, and writes it down.
-async fn look_again(ctx: &Ctx, known: AccountRow) -> Result<AccountRow> {
-    let Some(port) = ctx.payouts.as_deref() else { return Ok(known) };
+/// Returns a provider's account as it stands now, and what the rail says of it where it answers.
+async fn account_of(
+    ctx: &Ctx,
+    tenant: Tenant,
+    provider: OrganizationId,
+) -> Result<(Option<PayoutAccountView>, Option<PayoutAccountStatus>)> {
+    let mut tx = ctx.store.read(tenant).await?;
+    let known = rows::account(&mut tx, ctx.payments.rail(), provider).await?;
+    drop(tx);
+    let Some(known) = known else { return Ok((None, None)) };
+    let (row, status) = look_again(ctx, known).await?;
+    let view = PayoutAccountView {
+        waits_until: waits_until(row.changed_at, ctx.now()),
+        reference: row.reference,
+        destination: row.destination,
+        ready: row.ready,
+        due: row.due.0,
+        held: row.held,
+    };
+    Ok((Some(view), status))
+}
+
+/// Asks the rail how a provider's account stands, and writes it down; without an answer it is as it was known last.
+async fn look_again(ctx: &Ctx, known: AccountRow) -> Result<(AccountRow, Option<PayoutAccountStatus>)> {
+    let Some(port) = ctx.payouts.as_deref() else { return Ok((known, None)) };
     let status = match port.account(&known.reference).await {
         Ok(status) => status,
         Err(error) => {
             // What was known last is better than no page.
             tracing::warn!(organization.id = %known.provider_id, %error, "the payment rail did not say how an account stands");
-            return Ok(known);
+            return Ok((known, None));
         }
     };
     let fresh = AccountRow {
-        destination: status.destination,
+        destination: status.destination.clone(),
         ready: status.ready,
-        due: Json(in_words(status.due)),
+        due: Json(in_words(&status.due)),
         ..known.clone()
     };
     if fresh == known {
-        return Ok(known);
+        return Ok((known, Some(status)));
     }
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
@@ -196,12 +216,12 @@ async fn look_again(ctx: &Ctx, known: AccountRow) -> Result<AccountRow> {
     rows::update_account(&mut tx, &fresh).await?;
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
-    Ok(fresh)
+    Ok((fresh, Some(status)))
 }
 
 /// Says what a rail wants, each thing once.
-fn in_words(due: Vec<Due>) -> Vec<String> {
-    let mut words: Vec<String> = due.into_iter().map(|due| due.text).collect();
+fn in_words(due: &[Due]) -> Vec<String> {
+    let mut words: Vec<String> = due.iter().map(|due| due.text.clone()).collect();
     words.dedup();
     words
 }
@@ -239,28 +259,14 @@ pub async fn overview(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
     let may_change = who.member(provider, Permission::ManagePayouts).is_ok() && ctx.payouts.is_some();
     let paging = Paging::clamped(paging.page, paging.page_size);
     let book = ctx.payments.rail();
-    let mut tx = ctx.store.read(member.tenant).await?;
-    let account = rows::account(&mut tx, book, provider).await?;
-    drop(tx);
-    let account = match account {
-        Some(row) => Some(look_again(ctx, row).await?),
-        None => None,
-    };
+    let (account, _) = account_of(ctx, member.tenant, provider).await?;
     let mut tx = ctx.store.read(member.tenant).await?;
     let balances = books::balances(&mut tx, book, Some(provider)).await?;
     let of = |account| ledger::amounts_on(&balances, account);
     let total = rows::count(&mut tx, book, Some(provider)).await?;
     let found = rows::list(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
-    let now = ctx.now();
     Ok(PayoutsView {
-        account: account.map(|row| PayoutAccountView {
-            waits_until: waits_until(row.changed_at, now),
-            reference: row.reference,
-            destination: row.destination,
-            ready: row.ready,
-            due: row.due.0,
-            held: row.held,
-        }),
+        account,
         may_change,
         available: of(AccountCode::ProviderAvailable),
         in_transit: of(AccountCode::ProviderInTransit),

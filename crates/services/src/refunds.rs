@@ -24,7 +24,7 @@ use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 use crate::invoices;
 use crate::jobs::{self, Job};
-use crate::ledger;
+use crate::ledger::{self, Cause};
 use crate::orders::letters;
 use crate::ports::{PaymentsError, RailRefund, RefundRequest};
 
@@ -55,8 +55,14 @@ pub(crate) async fn decide(
     if amount.currency != payment.currency || amount.minor <= 0 || amount.minor > left.minor {
         return Err(Error::invalid("amount", format!("must be more than nothing, and {left} at most")));
     }
+    // Where nobody has earned by it, the whole of it is due back already, and nobody gives a share.
     let earning = books::earning_of_payment(tx, payment.id).await?;
-    let mut row = RefundRow {
+    let back = match &earning {
+        Some(earning) => Some(shares(earning, &returned, amount)?),
+        None => None,
+    };
+    let minor = |share: fn(Shares) -> Money| back.map_or(0, |back| share(back).minor);
+    let row = RefundRow {
         id: RefundId(fresh_id()),
         payment_id: payment.id,
         order_id: payment.order_id,
@@ -65,10 +71,10 @@ pub(crate) async fn decide(
         rail: payment.rail.clone(),
         currency: payment.currency,
         amount_minor: amount.minor,
-        tax_minor: 0,
-        commission_minor: 0,
-        net_minor: 0,
-        from_pending: false,
+        tax_minor: minor(Shares::tax),
+        commission_minor: minor(Shares::commission),
+        net_minor: minor(Shares::net),
+        from_pending: earning.as_ref().is_some_and(|earning| earning.released_at.is_none()),
         cause: decision.cause,
         state: RefundState::Due,
         reference: None,
@@ -77,27 +83,16 @@ pub(crate) async fn decide(
         created_at: now,
         settled_at: None,
     };
-    let back = match &earning {
-        Some(earning) => Some(shares(earning, &returned)?.refund(amount.minor)?),
-        // Nobody has earned by it, so that the whole of it is due back already.
-        None => None,
-    };
+    rows::insert(tx, &row).await?;
     if let (Some(earning), Some(back)) = (&earning, back) {
-        row.from_pending = earning.released_at.is_none();
-        row.tax_minor = back.tax().minor;
-        row.commission_minor = back.commission().minor;
-        row.net_minor = back.net().minor;
-        rows::insert(tx, &row).await?;
         let held = if row.from_pending {
             Held::Back
         } else {
-            Held::Released { available: on_account(tx, earning, AccountCode::ProviderAvailable).await? }
+            Held::Released { available: ledger::balance_of(tx, earning, AccountCode::ProviderAvailable).await? }
         };
         let lines = book::refund_due(back, held, earning.provider_id);
-        write(tx, &row, TransactionKind::RefundDue, memo(earning, &row), lines, now).await?;
+        ledger::write(tx, by(&row, TransactionKind::RefundDue), &memo(earning, &row), lines, now).await?;
         invoices::credit_note(tx, payment, &row, now).await?;
-    } else {
-        rows::insert(tx, &row).await?;
     }
     if amount == left {
         orders::set_payment_state(tx, payment.id, PaymentState::Refunding, None).await?;
@@ -125,55 +120,28 @@ async fn queue(tx: &mut Tx, refund: RefundId, now: Timestamp) -> Result<()> {
     jobs::enqueue(tx, &Job::Refund { refund }, now, now, Some(&format!("refund:{refund}"))).await
 }
 
-/// A sale, and what went back of it.
-struct Sale {
-    sale: Shares,
-    returned: Shares,
-}
-
-impl Sale {
-    fn refund(&self, amount: i64) -> Result<Shares> {
-        self.sale.refund(self.returned, amount).map_err(Error::internal)
-    }
-}
-
-fn shares(earning: &EarningRow, returned: &ReturnedRow) -> Result<Sale> {
-    let money = |minor| Money::new(minor, earning.currency);
-    let frozen = |gross, tax, commission| Shares::frozen(money(gross), tax, commission).map_err(Error::internal);
-    Ok(Sale {
-        sale: frozen(earning.gross_minor, earning.tax_minor, earning.commission_minor)?,
-        returned: frozen(returned.amount_minor, returned.tax_minor, returned.commission_minor)?,
-    })
-}
-
-/// Takes hold of the book, and returns what is on an account of the one who has earned.
-async fn on_account(tx: &mut Tx, earning: &EarningRow, account: AccountCode) -> Result<i64> {
-    books::take_hold(tx, &earning.book).await?;
-    let balance = books::balance(tx, &earning.book, account, Some(earning.provider_id), earning.currency).await?;
-    Ok(account.natural(balance))
+/// Divides what goes back of a sale of which something has gone back already.
+fn shares(earning: &EarningRow, returned: &ReturnedRow, amount: Money) -> Result<Shares> {
+    let frozen = |gross, tax, commission| Shares::frozen(Money::new(gross, earning.currency), tax, commission);
+    frozen(earning.gross_minor, earning.tax_minor, earning.commission_minor)
+        .and_then(|sale| {
+            sale.refund(frozen(returned.amount_minor, returned.tax_minor, returned.commission_minor)?, amount.minor)
+        })
+        .map_err(Error::internal)
 }
 
 fn memo(earning: &EarningRow, row: &RefundRow) -> String {
     if row.reason.is_empty() { earning.description.clone() } else { format!("{}: {}", earning.description, row.reason) }
 }
 
-async fn write(
-    tx: &mut Tx,
-    row: &RefundRow,
-    kind: TransactionKind,
-    memo: String,
-    lines: Vec<book::Posting>,
-    now: Timestamp,
-) -> Result<()> {
-    let heading = book::Heading {
-        book: row.rail.clone(),
-        kind,
-        source: row.id.to_string(),
-        occurred_at: now,
-        reverses: None,
-        memo,
-    };
-    ledger::post(tx, heading, lines, now).await
+const fn by(row: &RefundRow, kind: TransactionKind) -> Cause<'_> {
+    Cause { book: row.rail.as_str(), kind, source: &row.id }
+}
+
+/// Books that the rail has given a refund back.
+pub(crate) async fn book_paid(tx: &mut Tx, row: &RefundRow, now: Timestamp) -> Result<()> {
+    let lines = book::refund_paid(row.amount());
+    ledger::write(tx, by(row, TransactionKind::RefundPaid), "Given back by the payment rail", lines, now).await
 }
 
 /// Writes down that the rail has given a refund back; a second time changes nothing.
@@ -181,8 +149,7 @@ pub(crate) async fn paid(tx: &mut Tx, row: &RefundRow, reference: Option<&str>, 
     if !rows::step(tx, row.id, RefundState::Due, RefundState::Paid, reference, now).await? {
         return Ok(());
     }
-    let lines = book::refund_paid(row.amount());
-    write(tx, row, TransactionKind::RefundPaid, "Given back by the payment rail".to_owned(), lines, now).await?;
+    book_paid(tx, row, now).await?;
     let payment = orders::payment(tx, row.payment_id).await?.ok_or(Error::NotFound("payment"))?;
     if payment.left().minor == 0 && rows::returned(tx, payment.id).await?.due == 0 {
         orders::set_payment_state(tx, payment.id, PaymentState::Refunded, Some(now)).await?;
@@ -196,9 +163,9 @@ pub(crate) async fn undo(tx: &mut Tx, row: &RefundRow, why: &str, now: Timestamp
         return Err(Error::Conflict("This refund was changed at the same time; look again.".to_owned()));
     }
     if row.state == RefundState::Paid {
-        ledger::reverse(tx, row, TransactionKind::RefundPaid, TransactionKind::RefundReturned, why, now).await?;
+        ledger::take_back(tx, by(row, TransactionKind::RefundPaid), TransactionKind::RefundReturned, why, now).await?;
     }
-    ledger::reverse(tx, row, TransactionKind::RefundDue, TransactionKind::RefundUndone, why, now).await?;
+    ledger::take_back(tx, by(row, TransactionKind::RefundDue), TransactionKind::RefundUndone, why, now).await?;
     orders::set_payment_state(tx, row.payment_id, PaymentState::Succeeded, None).await?;
     let Some(earning) = books::earning_of_payment(tx, row.payment_id).await? else {
         return Ok(());
@@ -208,10 +175,10 @@ pub(crate) async fn undo(tx: &mut Tx, row: &RefundRow, why: &str, now: Timestamp
     }
     // What came back to what is held back is released when its earning was.
     let released = if row.from_pending && earning.released_at.is_some() { row.net_minor } else { 0 };
-    let owed = on_account(tx, &earning, AccountCode::ProviderReceivable).await?;
+    let owed = ledger::balance_of(tx, &earning, AccountCode::ProviderReceivable).await?;
     if released > 0 || owed < 0 {
         let lines = book::settle(Money::new(released, row.currency), owed, earning.provider_id);
-        write(tx, row, TransactionKind::Settlement, memo(&earning, row), lines, now).await?;
+        ledger::write(tx, by(row, TransactionKind::Settlement), &memo(&earning, row), lines, now).await?;
     }
     invoices::debit_note(tx, row, now).await
 }
@@ -402,10 +369,10 @@ pub async fn of_order(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderMo
     let order = orders::get(&mut tx, id).await?.ok_or_else(missing)?;
     let buys = who.member(order.organization_id, Permission::ViewBilling);
     let sells = who.member(order.provider_id, Permission::ViewBilling);
-    if !operator && buys.is_err() && sells.is_err() {
-        return Err(if matches!(buys, Err(Error::NotFound(_))) { sells } else { buys }
-            .err()
-            .map_or_else(missing, |error| error.hiding("order")));
+    match (buys, sells) {
+        (Ok(_), _) | (_, Ok(_)) => {}
+        _ if operator => {}
+        (Err(Error::NotFound(_)), Err(error)) | (Err(error), Err(_)) => return Err(error.hiding("order")),
     }
     let may_refund = operator || who.member(order.provider_id, Permission::ManagePayouts).is_ok();
     let mut payments = Vec::new();

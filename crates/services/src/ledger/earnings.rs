@@ -1,15 +1,16 @@
 //! What a provider has earned: each sale, and what of it is whose.
 
 use domain::ledger::{AccountCode, Balance};
-use domain::view::money::{EarningView, EarningsSummary, EarningsView, PartyView, TaxMonth, TaxYear};
+use domain::view::money::{EarningView, EarningsSummary, EarningsView, TaxMonth, TaxYear};
 use domain::view::{Page, Paging};
-use domain::{BasisPoints, Day, Money, OrganizationId, Permission, Timestamp};
+use domain::{BasisPoints, Day, Money, OrganizationId, Permission};
 use store::ledger::{self as rows, EarningRow, PeriodTotals};
 
 use super::commission::percent;
 use crate::access::Principal;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::invoices;
 
 /// More rows than this are not exported at once.
 const EXPORTED: i64 = 100_000;
@@ -22,7 +23,7 @@ pub async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
     let mut tx = ctx.store.read(member.tenant).await?;
     let total = rows::count_earnings(&mut tx, book, Some(provider)).await?;
     let found = rows::earnings(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
-    let totals = rows::earning_totals(&mut tx, book, Some(provider), Timestamp(0), Timestamp(i64::MAX)).await?;
+    let totals = rows::earning_totals(&mut tx, book, Some(provider)).await?;
     let balances = rows::balances(&mut tx, book, Some(provider)).await?;
     let of = |account| amounts_on(&balances, account);
     Ok(EarningsView {
@@ -105,23 +106,10 @@ pub async fn tax_year(ctx: &Ctx, who: &Principal, provider: OrganizationId, year
     }
     // Asked for by itself, so that the sum is not ours.
     let totals = rows::period_totals(&mut tx, book, provider, begin, from).await?;
-    let organization = store::organizations::get(&mut tx, provider).await?.ok_or(Error::NotFound("organization"))?;
-    let details = store::invoices::details(&mut tx, member.tenant).await?.unwrap_or_default();
-    let seller = &ctx.settings.seller;
     Ok(TaxYear {
         year,
-        provider: PartyView {
-            name: if details.name.is_empty() { organization.name } else { details.name },
-            address: details.address,
-            vat_id: details.vat_id,
-            email: organization.email,
-        },
-        marketplace: PartyView {
-            name: if seller.name.is_empty() { ctx.settings.site_name.clone() } else { seller.name.clone() },
-            address: seller.address.clone(),
-            vat_id: seller.vat_id.clone(),
-            email: String::new(),
-        },
+        provider: invoices::party(&mut tx, provider).await?,
+        marketplace: invoices::seller(ctx),
         months,
         totals: totals.into_iter().map(|row| month(year.to_string(), row)).collect(),
     })

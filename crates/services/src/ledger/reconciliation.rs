@@ -71,11 +71,14 @@ async fn compare(ctx: &Ctx) -> Result<usize> {
         tracing::warn!(%error, "the payment company does not say what has moved");
         Error::Upstream("The payment company does not answer now. Try again in a minute.".to_owned())
     })?;
-    let mut tx = ctx.store.write(Scope::System).await?;
+    // Reading it all takes long, and nobody who writes waits for it.
+    let mut tx = ctx.store.read(Scope::System).await?;
     let mut found = of_the_books(&mut tx, rail).await?;
     if let Some(told) = &told {
         found.extend(of_the_rail(&mut tx, rail, told, from, until).await?);
     }
+    drop(tx);
+    let mut tx = ctx.store.write(Scope::System).await?;
     let open: BTreeSet<String> =
         store::cases::open_subjects(&mut tx, rail, CaseKind::Mismatch).await?.into_iter().collect();
     let still: BTreeSet<&str> = found.iter().map(|found| found.subject.as_str()).collect();

@@ -6,8 +6,8 @@ use store::Scope;
 use store::orders::{self as rows, CheckoutRow};
 use url::{Host, Url};
 
-use super::bought;
 use super::events::{abandon, expire};
+use super::{bought, letters};
 use crate::access::{Principal, on_behalf};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
@@ -76,7 +76,7 @@ pub async fn visit(ctx: &Ctx, who: &Principal, id: OrderId, back: ComingBack) ->
         }
         close(ctx, &open).await?;
     }
-    let page = format!("{}/marketplace-order/{id}/", ctx.settings.public_url);
+    let page = letters::order_page(ctx, id);
     let or_page = |url: &str| if url.is_empty() { page.clone() } else { url.to_owned() };
     let expires_at = now.plus_seconds(CHECKOUT_SECONDS);
     let request = CheckoutRequest {

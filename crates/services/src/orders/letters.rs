@@ -1,7 +1,7 @@
 //! What people are written about orders, so that nobody has to look every day.
 
 use domain::state::Entitlement;
-use domain::{Email, Money, Timestamp};
+use domain::{Email, Money, OrderId, Timestamp};
 use store::Tx;
 use store::orders::OrderRow;
 
@@ -49,7 +49,7 @@ pub(crate) async fn to_pay(
     why: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
+    let page = order_page(ctx, row.id);
     let amount = Money::new(row.amount_minor, row.currency);
     let subject = format!("{amount} for {} could not be charged", row.name);
     let text = format!(
@@ -62,7 +62,7 @@ pub(crate) async fn to_pay(
 
 /// Tells the buyer that an agent answers no more until its month is paid.
 pub(crate) async fn suspended(ctx: &Ctx, tx: &mut Tx, row: &OrderRow, now: Timestamp) -> Result<()> {
-    let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
+    let page = order_page(ctx, row.id);
     let amount = Money::new(row.amount_minor, row.currency);
     let subject = format!("{} is suspended", row.name);
     let text = format!(
@@ -81,7 +81,7 @@ pub(crate) async fn given_back(
     reason: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
+    let page = order_page(ctx, row.id);
     let subject = format!("{amount} for {} go back to you", row.offering_name);
     let text = format!(
         "We give {amount} back of what you paid for {}: {reason}\n\nIt takes your bank a few days. The order:\n{page}\n",
@@ -90,8 +90,13 @@ pub(crate) async fn given_back(
     send(tx, &row.created_by_email, subject, text, now).await
 }
 
+/// Returns where an order is looked at.
+pub(crate) fn order_page(ctx: &Ctx, id: OrderId) -> String {
+    format!("{}/marketplace-order/{id}/", ctx.settings.public_url)
+}
+
 fn ending(ctx: &Ctx, row: &OrderRow) -> String {
-    let page = format!("{}/marketplace-order/{}/", ctx.settings.public_url, row.id);
+    let page = order_page(ctx, row.id);
     let paid = Money::new(row.amount_minor, row.currency);
     if paid.is_zero() {
         format!("The order:\n{page}\n")

@@ -17,13 +17,17 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result, chain};
 use crate::jobs::{self, Job};
-use crate::ledger;
+use crate::ledger::{self, Cause};
 use crate::ports::{PayoutError, PayoutRequest};
 
 /// After how many seconds a payout whose job is gone is asked for again.
 const LOST_SECONDS: i64 = 3600;
 /// How many of them in one go.
 const AT_ONCE: i64 = 100;
+
+const fn by(payout: &PayoutRow, kind: TransactionKind) -> Cause<'_> {
+    Cause { book: payout.book.as_str(), kind, source: &payout.id }
+}
 
 /// Says what a run would do now, and changes nothing.
 pub async fn plan(ctx: &Ctx, who: &Principal) -> Result<PayoutPlan> {
@@ -124,7 +128,7 @@ async fn set_apart(ctx: &Ctx, operator: Operator, due: DueRow) -> Result<bool> {
     rows::insert(&mut tx, &payout).await?;
     let lines = book::payout_reserved(payout.amount(), provider);
     let memo = format!("To {}", payout.destination);
-    ledger::of_payout(&mut tx, &payout, TransactionKind::PayoutReserved, &memo, lines, now).await?;
+    ledger::write(&mut tx, by(&payout, TransactionKind::PayoutReserved), &memo, lines, now).await?;
     let (id, detail) = (payout.id.to_string(), payout.amount().to_string());
     audit::note(ctx, &mut tx, Some(operator.id()), Some(provider), "payout.send", &id, &detail).await?;
     ask(&mut tx, payout.id, now).await?;
@@ -171,7 +175,7 @@ async fn settle(ctx: &Ctx, payout: &PayoutRow, state: PayoutState, reference: &s
     if state == PayoutState::Paid {
         let lines = book::payout_paid(amount, provider);
         let memo = format!("To {}", payout.destination);
-        ledger::of_payout(&mut tx, payout, TransactionKind::PayoutPaid, &memo, lines, now).await?;
+        ledger::write(&mut tx, by(payout, TransactionKind::PayoutPaid), &memo, lines, now).await?;
         let text = format!(
             "{amount} is on its way to {}. What it is made of:\n{page}\n\nBanks take a day or two.\n",
             payout.destination
@@ -182,7 +186,7 @@ async fn settle(ctx: &Ctx, payout: &PayoutRow, state: PayoutState, reference: &s
         let owed =
             books::balance(&mut tx, &payout.book, AccountCode::ProviderReceivable, owner, payout.currency).await?;
         let lines = book::payout_failed(amount, owed, provider);
-        ledger::of_payout(&mut tx, payout, TransactionKind::PayoutFailed, failure, lines, now).await?;
+        ledger::write(&mut tx, by(payout, TransactionKind::PayoutFailed), failure, lines, now).await?;
         let text = format!(
             "{amount} could not be paid to {}: {failure}\n\nIt stays yours. Say where you are paid to, and it goes out with the next run:\n{page}\n",
             payout.destination

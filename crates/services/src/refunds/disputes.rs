@@ -3,9 +3,9 @@
 //! A bank takes the money first and asks then, so a dispute is a refund that nobody here decided. When it is decided
 //! for us, the refund is undone. What a newcomer gets wrong: a bank may only ask; then no money has moved.
 
-use domain::ledger::{self as book, Heading, TransactionKind};
+use domain::ledger::{self as book, TransactionKind};
 use domain::state::{CaseKind, DisputeState, RefundCause, RefundState};
-use domain::{DisputeId, Money, Timestamp};
+use domain::{DisputeId, Money, RefundId, Timestamp};
 use store::Tx;
 use store::orders::{self, PaymentRow};
 use store::refunds::{self as rows, DisputeRow};
@@ -15,7 +15,8 @@ use crate::cases;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::ledger;
+use crate::ledger::{self, Cause};
+use crate::orders::letters;
 use crate::payouts;
 use crate::ports::RailDispute;
 
@@ -63,12 +64,7 @@ pub(crate) async fn heard(
 }
 
 /// Books what the bank has taken: of what is left of the payment, as more cannot be anyone's share.
-async fn withdraw(
-    tx: &mut Tx,
-    payment: &PaymentRow,
-    row: &DisputeRow,
-    now: Timestamp,
-) -> Result<Option<domain::RefundId>> {
+async fn withdraw(tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, now: Timestamp) -> Result<Option<RefundId>> {
     let amount = Money::new(row.amount_minor.min(payment.left().minor), payment.currency);
     if amount.minor <= 0 {
         return Ok(row.refund_id);
@@ -82,23 +78,16 @@ async fn withdraw(
 
 /// Books what the rail keeps for a dispute, or has given back of it.
 async fn fee(tx: &mut Tx, row: &DisputeRow, now: Timestamp) -> Result<()> {
-    let source = row.id.to_string();
-    if row.fee_minor > 0 {
-        let heading = Heading {
-            book: row.rail.clone(),
-            kind: TransactionKind::DisputeFee,
-            source,
-            occurred_at: now,
-            reverses: None,
-            memo: "The payment rail’s fee for a dispute".to_owned(),
-        };
-        if store::ledger::posted(tx, &row.rail, TransactionKind::DisputeFee, &heading.source).await?.is_none() {
-            ledger::post(tx, heading, book::fee(Money::new(row.fee_minor, row.currency)), now).await?;
-        }
-        return Ok(());
+    let cause = Cause { book: &row.rail, kind: TransactionKind::DisputeFee, source: &row.id };
+    if row.fee_minor == 0 {
+        let by = TransactionKind::DisputeFeeReturned;
+        return ledger::take_back(tx, cause, by, "The fee for a dispute came back", now).await;
     }
-    let kinds = (TransactionKind::DisputeFee, TransactionKind::DisputeFeeReturned);
-    ledger::take_back(tx, &row.rail, &source, kinds, "The fee for a dispute came back", now).await
+    if store::ledger::posted(tx, cause.book, cause.kind, &row.id.to_string()).await?.is_none() {
+        let lines = book::fee(Money::new(row.fee_minor, row.currency));
+        ledger::write(tx, cause, "The payment rail’s fee for a dispute", lines, now).await?;
+    }
+    Ok(())
 }
 
 /// Has a person look at it, and writes to who has sold.
@@ -112,7 +101,8 @@ async fn tell(ctx: &Ctx, tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, ne
     let subject = row.id.to_string();
     if let Some(note) = over {
         if store::cases::close_of(tx, &row.rail, CaseKind::Dispute, &subject, note, now).await? || new {
-            let text = format!("The dispute of {amount} is over. {note}\n{}", page(ctx, payment));
+            let text =
+                format!("The dispute of {amount} is over. {note}\n{}\n", letters::order_page(ctx, payment.order_id));
             payouts::letter(tx, row.provider_id, format!("The dispute of {amount} is over"), text, now).await?;
         }
         return Ok(());
@@ -132,15 +122,11 @@ async fn tell(ctx: &Ctx, tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, ne
     cases::open(ctx, tx, &row.rail, found, now).await?;
     if new {
         let text = format!(
-            "The bank of a buyer disputes a payment of {amount} ({}). Your share of it is set aside until the bank has decided; the operator answers it. What you know about the order helps:\n{}",
+            "The bank of a buyer disputes a payment of {amount} ({}). Your share of it is set aside until the bank has decided; the operator answers it. What you know about the order helps:\n{}\n",
             row.reason,
-            page(ctx, payment)
+            letters::order_page(ctx, payment.order_id)
         );
         payouts::letter(tx, row.provider_id, format!("A payment of {amount} is disputed"), text, now).await?;
     }
     Ok(())
-}
-
-fn page(ctx: &Ctx, payment: &PaymentRow) -> String {
-    format!("{}/marketplace-order/{}/\n", ctx.settings.public_url, payment.order_id)
 }

@@ -17,6 +17,7 @@ mod renewing;
 mod simulating;
 mod taking;
 
+use domain::ledger::AccountCode;
 use domain::state::{OrderState, SubscriptionState};
 use domain::view::order::{NewOrder, OrderView, SubscriptionView};
 use domain::view::provider::{OfferingForm, PlanForm};
@@ -159,6 +160,22 @@ async fn waiting_jobs(t: &TestCtx) -> (i64, i64) {
     store::jobs::counts(&mut tx).await.unwrap()
 }
 
+/// Returns the balances that are not zero, as people read them; the books must be right.
+async fn balances(t: &TestCtx) -> Vec<(AccountCode, i64)> {
+    let operator = t.operator().await;
+    let check = services::ledger::check(&t.ctx, &operator).await.unwrap();
+    assert!(check.holds(), "{check:?}");
+    let rows = services::ledger::balances(&t.ctx, &operator).await.unwrap();
+    rows.into_iter().filter(|row| row.amount.minor != 0).map(|row| (row.account, row.amount.minor)).collect()
+}
+
+/// Lets days pass, and does what they bring.
+async fn days_pass(t: &TestCtx, days: i64) {
+    t.clock.advance_seconds(days * DAY);
+    services::jobs::sweep(&t.ctx).await.unwrap();
+    t.run_jobs().await;
+}
+
 async fn all_orders(t: &TestCtx, who: &Seller, filter: OrderFilter) -> Page<OrderView> {
     orders::list(&t.ctx, &who.who, filter, Paging::clamped(1, 50)).await.unwrap()
 }
@@ -200,5 +217,7 @@ fn missing<T: std::fmt::Debug>(outcome: Result<T>) {
 fn dollars(minor: i64) -> Money {
     Money::new(minor, Currency::Usd)
 }
+
+const DAY: i64 = 24 * 3600;
 
 const OK: SubscriptionState = SubscriptionState::Ok;

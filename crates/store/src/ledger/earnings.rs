@@ -210,13 +210,11 @@ pub async fn count_earnings(tx: &mut Tx, book: &str, provider: Option<Organizati
         .await
 }
 
-/// Adds up what stands of sales, by currency: of one provider or of all, from one moment until another.
+/// Adds up what stands of sales, by currency: of one provider or of all.
 pub async fn earning_totals(
     tx: &mut Tx,
     book: &str,
     provider: Option<OrganizationId>,
-    from: Timestamp,
-    until: Timestamp,
 ) -> Result<Vec<EarningTotals>, Error> {
     tx.query(
         "SELECT e.currency, CAST(SUM(CASE WHEN e.state <> $3 THEN 1 ELSE 0 END) AS BIGINT) AS sales,
@@ -227,13 +225,12 @@ pub async fn earning_totals(
          FROM (
              SELECT currency, state, gross_minor, tax_minor, commission_minor, net_minor
              FROM earnings
-             WHERE book = $1 AND (CAST($2 AS UUID) IS NULL OR provider_id = $2) AND sold_at >= $4 AND sold_at < $5
+             WHERE book = $1 AND (CAST($2 AS UUID) IS NULL OR provider_id = $2)
              UNION ALL
              SELECT r.currency, $3, -r.amount_minor, -r.tax_minor, -r.commission_minor, -r.net_minor
              FROM refunds r
              JOIN earnings s ON s.payment_id = r.payment_id
-             WHERE r.rail = $1 AND (CAST($2 AS UUID) IS NULL OR r.provider_id = $2) AND r.state <> 'reversed'
-               AND s.sold_at >= $4 AND s.sold_at < $5) AS e
+             WHERE r.rail = $1 AND (CAST($2 AS UUID) IS NULL OR r.provider_id = $2) AND r.state <> 'reversed') AS e
          GROUP BY e.currency
          HAVING SUM(e.gross_minor) <> 0
          ORDER BY e.currency",
@@ -241,8 +238,6 @@ pub async fn earning_totals(
     .bind(book.to_owned())
     .bind(provider)
     .bind(EarningState::Returned)
-    .bind(from)
-    .bind(until)
     .fetch_all()
     .await
 }

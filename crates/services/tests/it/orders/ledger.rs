@@ -8,17 +8,6 @@ use services::invoices;
 use services::ledger::{self, NewRule, TransactionFilter};
 use services::ports::RuntimeError;
 
-const DAY: i64 = 24 * 3600;
-
-/// Returns the balances that are not zero, as people read them.
-async fn balances(t: &TestCtx) -> Vec<(AccountCode, i64)> {
-    let operator = t.operator().await;
-    let check = ledger::check(&t.ctx, &operator).await.unwrap();
-    assert!(check.holds(), "{check:?}");
-    let rows = ledger::balances(&t.ctx, &operator).await.unwrap();
-    rows.into_iter().filter(|row| row.amount.minor != 0).map(|row| (row.account, row.amount.minor)).collect()
-}
-
 /// Returns what was posted, oldest first.
 async fn posted(t: &TestCtx) -> Vec<TransactionKind> {
     let operator = t.operator().await;

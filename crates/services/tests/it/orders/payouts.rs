@@ -8,7 +8,6 @@ use services::ledger;
 use services::payouts;
 use services::ports::{PaymentsError, PayoutAccountStatus};
 
-const DAY: i64 = 24 * 3600;
 const BANK: &str = "Bank account •••• 6789";
 
 /// Says where a shop's seller is paid to.
@@ -24,21 +23,6 @@ pub(super) async fn bank(t: &TestCtx, shop: &Shop, destination: &str) {
 async fn overview(t: &TestCtx, shop: &Shop) -> PayoutsView {
     let seller = &shop.seller;
     payouts::overview(&t.ctx, &seller.who, seller.organization, Paging::default()).await.unwrap()
-}
-
-/// Returns the balances that are not zero; the books must be right.
-async fn balances(t: &TestCtx) -> Vec<(AccountCode, i64)> {
-    let operator = t.operator().await;
-    let check = ledger::check(&t.ctx, &operator).await.unwrap();
-    assert!(check.holds(), "{check:?}");
-    let rows = ledger::balances(&t.ctx, &operator).await.unwrap();
-    rows.into_iter().filter(|row| row.amount.minor != 0).map(|row| (row.account, row.amount.minor)).collect()
-}
-
-async fn days_pass(t: &TestCtx, days: i64) {
-    t.clock.advance_seconds(days * DAY);
-    services::jobs::sweep(&t.ctx).await.unwrap();
-    t.run_jobs().await;
 }
 
 /// Opens a shop with a sale of $29 that is available to its seller, and a bank account.

@@ -10,8 +10,6 @@ use services::gateway::{UsageReport, report_usage};
 use services::ledger;
 use services::orders::Switched;
 
-const DAY: i64 = 24 * 3600;
-
 impl Shop {
     /// Opens a shop, and buys a plan of $29 a month that costs by use besides.
     async fn by_use(t: &TestCtx) -> (Self, SubscriptionView) {

@@ -9,17 +9,6 @@ use serde_json::Value;
 use services::ports::PaymentsError;
 use services::{cases, invoices, ledger, refunds};
 
-const DAY: i64 = 24 * 3600;
-
-/// Returns the balances that are not zero; the books must be right.
-async fn balances(t: &TestCtx) -> Vec<(AccountCode, i64)> {
-    let operator = t.operator().await;
-    let check = ledger::check(&t.ctx, &operator).await.unwrap();
-    assert!(check.holds(), "{check:?}");
-    let rows = ledger::balances(&t.ctx, &operator).await.unwrap();
-    rows.into_iter().filter(|row| row.amount.minor != 0).map(|row| (row.account, row.amount.minor)).collect()
-}
-
 /// A sale of $29, of which $23.20 are the seller's.
 struct Sale {
     shop: Shop,
@@ -79,12 +68,6 @@ impl Sale {
         deliver(t, json!({"id": event, "kind": "disputed", "reference": self.reference(), "dispute": dispute})).await;
         t.run_jobs().await;
     }
-}
-
-async fn days_pass(t: &TestCtx, days: i64) {
-    t.clock.advance_seconds(days * DAY);
-    services::jobs::sweep(&t.ctx).await.unwrap();
-    t.run_jobs().await;
 }
 
 async fn open_cases(t: &TestCtx) -> Vec<CaseView> {

@@ -6,8 +6,6 @@ use domain::view::order::PeriodView;
 use services::billing;
 use services::ports::PaymentsError;
 
-const DAY: i64 = 24 * 3600;
-
 async fn days_pass(t: &TestCtx, days: i64) {
     t.clock.advance_seconds(days * DAY);
     settle(t).await;
