@@ -7,6 +7,7 @@
 
 mod account;
 mod auth;
+mod caps;
 mod catalog;
 mod configs;
 mod docs;
@@ -51,6 +52,7 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
         .merge(configs::router())
         .merge(knowledge::router())
         .merge(money::router())
+        .merge(caps::router())
         .merge(payouts::router())
         .merge(refunds::router())
         .merge(stripe::router())

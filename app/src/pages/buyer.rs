@@ -43,6 +43,7 @@ pub fn BuyerRoutes() -> AnyNestedRoute {
             <Route path=path!("/billing/invoices/:invoice/") view=super::sheet::InvoicePage ssr=SsrMode::Async/>
             <Route path=path!("/resources/:subscription/usage/") view=super::sheet::UsageBillPage ssr=SsrMode::Async/>
             <Route path=path!("/resources/:subscription/compare/") view=super::sheet::SimulationPage ssr=SsrMode::Async/>
+            <Route path=path!("/caps/") view=super::sheet::CapsPage ssr=SsrMode::Async/>
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
             <Route path=path!("/billing/") view=billing::BillingPage ssr=SsrMode::Async/>
             <Route path=path!("/team/") view=team::TeamPage ssr=SsrMode::Async/>

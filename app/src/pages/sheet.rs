@@ -15,7 +15,7 @@ use crate::error::UiError;
 use crate::ui::live;
 use crate::ui::prelude::*;
 
-/// Returns a page: `earnings` or `payouts` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` of an organization, one
+/// Returns a page: `earnings` or `payouts` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` and `caps` of an organization, one
 /// `invoice`, `order-money` of an order; `revenue`, `payout-run`, `cases`, `ledger` or `check` of the marketplace.
 #[server(prefix = "/ui", endpoint = "sheet", input = GetUrl)]
 pub async fn read_sheet(
@@ -55,6 +55,12 @@ pub fn SimulationPage() -> impl IntoView {
 #[component]
 pub fn UsageBillPage() -> impl IntoView {
     shown("usage-bill", "subscription")
+}
+
+/// How many calls a month an organization allows itself.
+#[component]
+pub fn CapsPage() -> impl IntoView {
+    shown("caps", "organization")
 }
 
 /// An organization's invoices.

@@ -326,6 +326,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<()> {
         tracing::warn!(calls = given_up, "calls had begun and never ended; they cost nothing");
     }
     quota::sweep(ctx, now).await?;
+    crate::caps::alert(ctx, now).await?;
     let mut tx = ctx.store.write(Scope::System).await?;
     rows::sweep(&mut tx, now.plus_seconds(-3600), now.plus_seconds(-idempotency::KEPT_SECONDS), now).await?;
     store::traces::sweep(&mut tx, now.plus_seconds(-trace::KEPT_SECONDS)).await?;

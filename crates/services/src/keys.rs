@@ -8,7 +8,7 @@ use domain::state::{KeyKind, KeyScope};
 use domain::view::config::{CreatedKey, KeyView, NewKey};
 use domain::{ConfigId, KeyId, Permission, Timestamp};
 use rand::RngExt as _;
-use store::{Scope, Tx, configs as config_rows, keys as rows};
+use store::{Scope, Tx, caps, configs as config_rows, keys as rows};
 
 use crate::access::{Member, Principal};
 use crate::audit;
@@ -82,6 +82,7 @@ pub async fn create(ctx: &Ctx, who: &Principal, config: ConfigId, new: NewKey) -
         revoked: None,
         last_used: None,
         seen_in_browser: None,
+        cap: None,
     };
     insert(ctx, member, draft, now, None).await
 }
@@ -196,6 +197,9 @@ async fn insert(
     rows::insert(&mut tx, member.tenant, &key, &secret::digest(&credential), member.user).await?;
     if let Some(old) = replaces {
         rows::revoke(&mut tx, member.tenant, old, now).await?;
+        if let Some(calls) = key.cap {
+            caps::set(&mut tx, member.tenant, key.id.0, calls, member.user, now).await?;
+        }
     }
     note(ctx, &mut tx, member, if replaces.is_some() { "key.regenerate" } else { "key.create" }, &key).await?;
     // A new key may also name pages that may show the agent.

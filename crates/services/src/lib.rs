@@ -8,6 +8,7 @@
 pub mod access;
 mod audit;
 pub mod billing;
+pub mod caps;
 pub mod cases;
 pub mod catalog;
 pub mod clock;

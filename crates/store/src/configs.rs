@@ -143,7 +143,7 @@ pub async fn get(tx: &mut Tx, tenant: Tenant, id: ConfigId, month: Timestamp) ->
                     s.name AS subscription_name, s.state AS subscription_state, s.offering_id,
                     f.name AS offering_name, f.thumbnail AS offering_thumbnail, p.name AS plan_name, p.monthly_quota,
                     COALESCE((SELECT q.used FROM quota_periods q
-                              WHERE q.subscription_id = s.id AND q.period_start = $3), 0) AS used,
+                              WHERE q.scope_id = s.id AND q.period_start = $3), 0) AS used,
                     f.capabilities, f.starters, c.agent_name, c.greeting_message, c.system_prompt_override, c.tone,
                     c.avatar_url, c.primary_color, c.logo_url, c.welcome_message, c.widget_position, c.widget_theme,
                     c.allowed_origins, c.live, c.show_citations, c.share_texts, c.created_at, c.modified_at
@@ -170,7 +170,7 @@ pub async fn list(tx: &mut Tx, tenant: Tenant, month: Timestamp) -> Result<Vec<C
                     s.name AS subscription_name, s.state AS subscription_state, s.offering_id,
                     f.name AS offering_name, f.thumbnail AS offering_thumbnail, p.name AS plan_name, p.monthly_quota,
                     COALESCE((SELECT q.used FROM quota_periods q
-                              WHERE q.subscription_id = s.id AND q.period_start = $2), 0) AS used,
+                              WHERE q.scope_id = s.id AND q.period_start = $2), 0) AS used,
                     f.capabilities, f.starters, c.agent_name, c.greeting_message, c.system_prompt_override, c.tone,
                     c.avatar_url, c.primary_color, c.logo_url, c.welcome_message, c.widget_position, c.widget_theme,
                     c.allowed_origins, c.live, c.show_citations, c.share_texts, c.created_at, c.modified_at

@@ -27,7 +27,7 @@ pub use demo::{
 };
 pub use idempotency::{IdempotencyRow, KeyName, answer_key, claim_key, forget_key, idempotency_key, release_key};
 pub use quota::{
-    Lease, LeaseRow, end_lease, expired_leases, lease, leases_of, open_period, period, return_units, settle,
+    Lease, LeaseRow, Made, end_lease, expired_leases, lease, leases_of, open_period, period, return_units, settle,
 };
 
 use crate::{Dialect, Either, Error, Json, Tx};
@@ -61,6 +61,10 @@ pub struct ConfigSnapshot {
     pub flow: Json<Value>,
     /// Calls in a month.
     pub monthly_quota: Option<i64>,
+    /// Calls in a month that the organization allows the subscription.
+    pub subscription_cap: Option<i64>,
+    /// Calls in a month that the organization allows itself.
+    pub organization_cap: Option<i64>,
     /// Calls in a minute.
     pub requests_per_minute: i64,
     /// What the agent calls itself.
@@ -103,6 +107,8 @@ pub async fn snapshot(tx: &mut Tx, id: ConfigId) -> Result<Option<ConfigSnapshot
         "SELECT c.id, c.organization_id, o.blocked_at, c.project_id, c.subscription_id, s.state AS subscription_state,
                 COALESCE((SELECT b.entitlement FROM billings b WHERE b.subscription_id = s.id), 'granted') AS entitlement,
                 s.offering_id, s.provider_id, v.agent_id, s.flow_version_id, v.flow, p.monthly_quota, p.requests_per_minute,
+                (SELECT k.calls FROM caps k WHERE k.scope_id = s.id) AS subscription_cap,
+                (SELECT k.calls FROM caps k WHERE k.scope_id = o.id) AS organization_cap,
                 c.agent_name, c.greeting_message, c.system_prompt_override, c.tone, c.primary_color, c.avatar_url,
                 c.logo_url, c.welcome_message, c.widget_position, c.widget_theme, f.starters, c.allowed_origins, c.live, c.show_citations,
                 c.share_texts,

@@ -21,6 +21,7 @@ struct KeyRow {
     revoked_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     seen_in_browser: Option<String>,
+    cap: Option<i64>,
 }
 
 impl From<KeyRow> for KeyView {
@@ -39,6 +40,7 @@ impl From<KeyRow> for KeyView {
             revoked: row.revoked_at,
             last_used: row.last_used_at,
             seen_in_browser: row.seen_in_browser,
+            cap: row.cap,
         }
     }
 }
@@ -84,7 +86,7 @@ pub async fn of_config(tx: &mut Tx, tenant: Tenant, config: ConfigId) -> Result<
     let rows: Vec<KeyRow> = tx
         .query(
             "SELECT id, config_id, kind, name, prefix, publishable, scopes, allowed_origins, created_at, expires_at,
-                    revoked_at, last_used_at, seen_in_browser
+                    revoked_at, last_used_at, seen_in_browser, (SELECT c.calls FROM caps c WHERE c.scope_id = keys.id) AS cap
              FROM keys WHERE config_id = $1 AND organization_id = $2 ORDER BY created_at DESC, id DESC",
         )
         .bind(config)
@@ -99,7 +101,7 @@ pub async fn of_organization(tx: &mut Tx, tenant: Tenant) -> Result<Vec<KeyView>
     let rows: Vec<KeyRow> = tx
         .query(
             "SELECT id, config_id, kind, name, prefix, publishable, scopes, allowed_origins, created_at, expires_at,
-                    revoked_at, last_used_at, seen_in_browser
+                    revoked_at, last_used_at, seen_in_browser, (SELECT c.calls FROM caps c WHERE c.scope_id = keys.id) AS cap
              FROM keys WHERE organization_id = $1 ORDER BY created_at DESC, id DESC",
         )
         .bind(tenant.id())
@@ -113,7 +115,7 @@ pub async fn get(tx: &mut Tx, tenant: Tenant, id: KeyId) -> Result<Option<KeyVie
     let row: Option<KeyRow> = tx
         .query(
             "SELECT id, config_id, kind, name, prefix, publishable, scopes, allowed_origins, created_at, expires_at,
-                    revoked_at, last_used_at, seen_in_browser
+                    revoked_at, last_used_at, seen_in_browser, (SELECT c.calls FROM caps c WHERE c.scope_id = keys.id) AS cap
              FROM keys WHERE id = $1 AND organization_id = $2",
         )
         .bind(id)
@@ -148,7 +150,7 @@ pub async fn find(tx: &mut Tx, id: KeyId) -> Result<Option<(OrganizationId, KeyV
     let row: Option<KeyRow> = tx
         .query(
             "SELECT id, config_id, kind, name, prefix, publishable, scopes, allowed_origins, created_at, expires_at,
-                    revoked_at, last_used_at, seen_in_browser
+                    revoked_at, last_used_at, seen_in_browser, (SELECT c.calls FROM caps c WHERE c.scope_id = keys.id) AS cap
              FROM keys WHERE id = $1",
         )
         .bind(id)

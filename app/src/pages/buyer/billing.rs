@@ -27,7 +27,8 @@ pub fn BillingPage() -> impl IntoView {
     let found = read(move || Payments { organization: params.read().get("organization").unwrap_or_default() });
     load(found, move |payments| {
         let organization = params.read_untracked().get("organization").unwrap_or_default();
-        let invoices = links::organization(organization, "billing/invoices/");
+        let invoices = links::organization(&organization, "billing/invoices/");
+        let caps = links::organization(organization, "caps/");
         let body = if payments.is_empty() {
             view! { <EmptyState icon=Sign::Card title="Nothing paid yet" text="Payments and refunds are listed here."/> }.into_any()
         } else {
@@ -61,6 +62,7 @@ pub fn BillingPage() -> impl IntoView {
         view! {
             <div class="page">
                 <PageHead title="Billing" text="What you have paid, and what came back.">
+                    <LinkButton href=caps label="Caps" look=Look::Secondary/>
                     <LinkButton href=invoices label="Invoices" look=Look::Secondary/>
                 </PageHead>
                 {body}

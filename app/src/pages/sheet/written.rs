@@ -1,5 +1,6 @@
 //! What the pages of figures say.
 
+mod limits;
 mod returns;
 
 use domain::ledger::{AccountCode, TransactionKind};
@@ -29,6 +30,7 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
         "earnings" => earnings(&ctx, &who, here::id("provider", id)?, paging).await,
         "usage-bill" => usage_bill(&ctx, &who, here::id("subscription", id)?).await,
         "simulation" => simulation(&ctx, &who, here::id("subscription", id)?).await,
+        "caps" => limits::caps(&ctx, &who, here::id("organization", id)?).await,
         "invoices" => invoices(&ctx, &who, here::id("organization", id)?, paging).await,
         "invoice" => invoice(&ctx, &who, here::id("invoice", id)?).await,
         "payouts" => paid_to(&ctx, &who, here::id("provider", id)?, paging).await,
@@ -104,6 +106,7 @@ async fn done(what: &str, id: &str, value: &str, also: &str) -> Result<String, U
             ledger::reconcile_now(&ctx, &who).await.map_err(here::fail)?;
             Ok(here::lead_to(links::with_notice(&links::admin("cases/"), "compared")))
         }
+        "cap" => limits::set(&ctx, &who, id, value).await,
         "keep-plan" => {
             let subscription = here::id("subscription", id)?;
             services::billing::keep_plan(&ctx, &who, subscription).await.map_err(here::fail)?;

@@ -146,6 +146,8 @@ pub struct KeyView {
     pub last_used: Option<Timestamp>,
     /// Set when a secret key was seen in a browser: the page's origin.
     pub seen_in_browser: Option<String>,
+    /// Calls a month that its organization allows for it; nothing where it has set none.
+    pub cap: Option<i64>,
 }
 
 /// What a buyer sends to make a key.

@@ -221,8 +221,18 @@ pub(crate) async fn admit(ctx: &Ctx, caller: Caller) -> Result<Admitted, Gateway
         .ok_or_else(|| {
             GatewayError::new(503, "busy", "Many calls run at the moment; try again in a second.").after(1)
         })?;
-    let ticket = quota::reserve(ctx, &agent, now).await?;
+    let key = key_of(ctx, &caller, now).await?;
+    let ticket = quota::reserve(ctx, &agent, key.as_deref(), now).await?;
     Ok(Admitted { agent, caller, ticket, limits, _place: place })
+}
+
+/// Returns the key that a call is made with, or that its conversation was opened with.
+async fn key_of(ctx: &Ctx, caller: &Caller, now: Timestamp) -> Result<Option<Arc<KnownKey>>, GatewayError> {
+    match caller {
+        Caller::Key(key) => Ok(Some(key.clone())),
+        Caller::Session(SessionCaller { key: Some(id), .. }) => known::key_by_id(ctx, *id, now).await,
+        Caller::Session(_) | Caller::Portal { .. } => Ok(None),
+    }
 }
 
 fn check_caller(ctx: &Ctx, caller: &Caller, agent: &Agent) -> Result<(), GatewayError> {
@@ -343,7 +353,9 @@ pub async fn validate(ctx: &Ctx, credential: &Credential<'_>) -> Result<Validati
     };
     let agent = known::agent(ctx, key.view.config_id).await?.ok_or_else(GatewayError::not_found)?;
     let mut tx = ctx.store.read(Scope::System).await?;
-    let (used, _) = rows::period(&mut tx, agent.subscription_id, ctx.now().month_start()).await?;
+    let month = ctx.now().month_start();
+    let (used, _) = rows::period(&mut tx, agent.subscription_id.0, month).await?;
+    let has_room = quota::has_room(&mut tx, &agent, Some(&key), month).await?;
     Ok(Validation {
         valid: true,
         config_uuid: agent.id.to_string(),
@@ -354,7 +366,7 @@ pub async fn validate(ctx: &Ctx, credential: &Credential<'_>) -> Result<Validati
         monthly_quota: agent.monthly_quota,
         used,
         requests_per_minute: agent.requests_per_minute,
-        active: check_answers(&agent).is_ok() && agent.monthly_quota.is_none_or(|quota| used < quota),
+        active: check_answers(&agent).is_ok() && has_room,
         config: serde_json::json!({
             "agent_name": agent.agent_name,
             "greeting_message": agent.greeting_message,

@@ -351,7 +351,7 @@ impl Task {
             Err(error) => {
                 // An answer that could not be counted is not given.
                 tracing::error!(%error, request_id = %self.request_id, "an answer is withheld, as it could not be recorded");
-                quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
+                quota::put_back(&self.ctx, &self.admitted.ticket).await;
                 if let Some(claimed) = &claimed {
                     idempotency::release(&self.ctx, claimed, self.request_id).await;
                 }
@@ -373,7 +373,7 @@ impl Task {
             elapsed_ms,
             error.detail.replace('\0', "\u{fffd}"),
         );
-        quota::put_back(&self.ctx, self.admitted.agent.subscription_id, &self.admitted.ticket).await;
+        quota::put_back(&self.ctx, &self.admitted.ticket).await;
         let ended = Ended { row, ticket: None, said: None, kept: self.kept, traced: Some(traced) };
         if let Err(failure) = meter::commit(&self.ctx, ended).await {
             tracing::error!(error = %failure, request_id = %self.request_id, "a failed invocation could not be recorded");

@@ -5,13 +5,12 @@
 
 use domain::state::InvocationState;
 use domain::view::knowledge::Citation;
-use domain::{AgentId, KeyId, SubscriptionId, Timestamp};
+use domain::{AgentId, KeyId, Timestamp};
 use serde_json::Value;
-use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, SaidRow};
+use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, Made, SaidRow};
 use store::{Scope, Tx};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::quota::Ticket;
 use super::trace::{self, Traced};
@@ -196,8 +195,8 @@ async fn trim(ctx: &Ctx, tx: &mut Tx, mut agents: Vec<AgentId>) -> Result<()> {
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
     days: Vec<DayTotals>,
-    /// Calls by subscription, month and lease.
-    quota: Vec<(SubscriptionId, Timestamp, Option<Uuid>, i64)>,
+    /// Calls by what they are counted of, month and lease.
+    quota: Vec<Made>,
     keys: Vec<(KeyId, Timestamp)>,
 }
 
@@ -209,10 +208,13 @@ impl Sums {
         }
     }
 
-    fn call(&mut self, subscription: SubscriptionId, month: Timestamp, lease: Option<Uuid>) {
-        match self.quota.iter_mut().find(|known| (known.0, known.1, known.2) == (subscription, month, lease)) {
-            Some(known) => known.3 += 1,
-            None => self.quota.push((subscription, month, lease, 1)),
+    /// Counts a call of its subscription, its organization and its key.
+    fn call(&mut self, row: &InvocationRow, ticket: Option<&Ticket>) {
+        let month = ticket.map_or_else(|| row.started.month_start(), |ticket| ticket.month);
+        let scopes = [Some(row.subscription.0), Some(row.organization.0), row.key.map(|key| key.0)];
+        for scope in scopes.into_iter().flatten() {
+            let lease = ticket.and_then(|ticket| ticket.lease(scope));
+            self.quota.push(Made { scope, month, organization: row.organization, lease, calls: 1 });
         }
     }
 
@@ -226,14 +228,19 @@ impl Sums {
     /// Writes the sums, in an order that two processes share, so that neither waits for the other in a circle.
     pub(crate) async fn write(&mut self, tx: &mut Tx) -> Result<()> {
         self.days.sort_by_key(|totals| (totals.config, totals.day));
-        self.quota.sort_by_key(|row| (row.0, row.1));
+        self.quota.sort_by_key(|made| (made.scope, made.month, made.lease));
+        self.quota.dedup_by(|again, kept| {
+            let same = (again.scope, again.month, again.lease) == (kept.scope, kept.month, kept.lease);
+            if same {
+                kept.calls += again.calls;
+            }
+            same
+        });
         self.keys.sort_by_key(|(key, _)| *key);
         for totals in &self.days {
             rows::add_to_day(tx, totals).await?;
         }
-        for &(subscription, month, lease, calls) in &self.quota {
-            rows::settle(tx, subscription, month, lease, calls).await?;
-        }
+        rows::settle(tx, &self.quota).await?;
         for &(key, at) in &self.keys {
             store::keys::touch(tx, key, at).await?;
         }
@@ -266,13 +273,7 @@ pub(crate) async fn book(tx: &mut Tx, batch: &[&Ended], sums: &mut Sums) -> Resu
         if row.state != InvocationState::Succeeded {
             continue;
         }
-        if let Some(ticket) = &ended.ticket {
-            sums.call(row.subscription, ticket.month, ticket.lease);
-        } else {
-            let month = row.started.month_start();
-            rows::open_period(tx, row.organization, row.subscription, month).await?;
-            sums.call(row.subscription, month, None);
-        }
+        sums.call(row, ended.ticket.as_ref());
         if let Some(said) = &ended.said {
             let session = ChatSession {
                 config: row.config,

@@ -1,23 +1,27 @@
-//! A month's quota: what is used, and what is leased to running processes.
+//! A month's calls: what is used, and what is leased to running processes.
+//!
+//! They are counted of a subscription, of its organization and of the key that they were made with, each by
+//! itself; the id of any of them is a *scope* here.
 
-use domain::{OrganizationId, SubscriptionId, Timestamp};
+use domain::{OrganizationId, Timestamp};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Error, Tx};
+use crate::{Either, Error, Json, Tx};
 
-/// Makes a month's quota row, if it is not there.
+/// Makes a month's row of a scope, if it is not there.
 pub async fn open_period(
     tx: &mut Tx,
     organization: OrganizationId,
-    subscription: SubscriptionId,
+    scope: Uuid,
     month: Timestamp,
 ) -> Result<(), Error> {
     // A new month is a new row; nothing is ever set back to zero.
     tx.query(
-        "INSERT INTO quota_periods (subscription_id, period_start, organization_id, used, leased) VALUES ($1, $2, $3, 0, 0)
-         ON CONFLICT (subscription_id, period_start) DO NOTHING",
+        "INSERT INTO quota_periods (scope_id, period_start, organization_id, used, leased) VALUES ($1, $2, $3, 0, 0)
+         ON CONFLICT (scope_id, period_start) DO NOTHING",
     )
-    .bind(subscription)
+    .bind(scope)
     .bind(month)
     .bind(organization)
     .execute()
@@ -27,10 +31,10 @@ pub async fn open_period(
 }
 
 /// Returns how much of a month is used and leased.
-pub async fn period(tx: &mut Tx, subscription: SubscriptionId, month: Timestamp) -> Result<(i64, i64), Error> {
+pub async fn period(tx: &mut Tx, scope: Uuid, month: Timestamp) -> Result<(i64, i64), Error> {
     let row: Option<(i64, i64)> = tx
-        .query("SELECT used, leased FROM quota_periods WHERE subscription_id = $1 AND period_start = $2")
-        .bind(subscription)
+        .query("SELECT used, leased FROM quota_periods WHERE scope_id = $1 AND period_start = $2")
+        .bind(scope)
         .bind(month)
         .fetch_optional()
         .await?;
@@ -44,8 +48,8 @@ pub struct Lease {
     pub id: Uuid,
     /// Whose.
     pub organization: OrganizationId,
-    /// Of which subscription.
-    pub subscription: SubscriptionId,
+    /// Of which scope.
+    pub scope: Uuid,
     /// Of which month.
     pub month: Timestamp,
     /// Which process.
@@ -61,9 +65,9 @@ pub async fn lease(tx: &mut Tx, lease: &Lease, limit: i64) -> Result<bool, Error
     let done = tx
         .query(
             "UPDATE quota_periods SET leased = leased + $3
-             WHERE subscription_id = $1 AND period_start = $2 AND used + leased + $3 <= $4",
+             WHERE scope_id = $1 AND period_start = $2 AND used + leased + $3 <= $4",
         )
-        .bind(lease.subscription)
+        .bind(lease.scope)
         .bind(lease.month)
         .bind(lease.amount)
         .bind(limit)
@@ -73,11 +77,11 @@ pub async fn lease(tx: &mut Tx, lease: &Lease, limit: i64) -> Result<bool, Error
         return Ok(false);
     }
     tx.query(
-        "INSERT INTO quota_leases (id, subscription_id, period_start, organization_id, replica, amount, expires_at)
+        "INSERT INTO quota_leases (id, scope_id, period_start, organization_id, replica, amount, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(lease.id)
-    .bind(lease.subscription)
+    .bind(lease.scope)
     .bind(lease.month)
     .bind(lease.organization)
     .bind(lease.replica)
@@ -89,39 +93,76 @@ pub async fn lease(tx: &mut Tx, lease: &Lease, limit: i64) -> Result<bool, Error
     Ok(true)
 }
 
-/// Counts calls of a month: out of a lease as far as that is still there, beside it otherwise.
-pub async fn settle(
-    tx: &mut Tx,
-    subscription: SubscriptionId,
-    month: Timestamp,
-    lease: Option<Uuid>,
-    calls: i64,
-) -> Result<(), Error> {
-    let leased = match lease {
-        Some(lease) => take(tx, lease, calls).await?,
-        None => 0,
-    };
-    tx.query("UPDATE quota_periods SET used = used + $3, leased = leased - $4 WHERE subscription_id = $1 AND period_start = $2")
-        .bind(subscription)
-        .bind(month)
-        .bind(calls)
-        .bind(leased)
-        .execute()
-        .await?
-        .exactly_one()
+/// Calls that were made.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// Of which scope.
+    pub scope: Uuid,
+    /// Of which month.
+    pub month: Timestamp,
+    /// Whose.
+    pub organization: OrganizationId,
+    /// Out of which lease; nothing where the scope has no limit.
+    pub lease: Option<Uuid>,
+    /// How many.
+    pub calls: i64,
+}
+
+/// Counts calls: out of their leases as far as those are still there, beside them otherwise. They come ordered
+/// by scope and month, so that two processes never wait for each other in a circle.
+pub async fn settle(tx: &mut Tx, made: &[Made]) -> Result<(), Error> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    // A statement touches a row once, so what differs in its lease alone is added up.
+    let mut sums: Vec<(Made, i64)> = Vec::with_capacity(made.len());
+    for &row in made {
+        let leased = match row.lease {
+            Some(lease) => take(tx, lease, row.calls).await?,
+            None => 0,
+        };
+        match sums.last_mut() {
+            Some((sum, out)) if (sum.scope, sum.month) == (row.scope, row.month) => {
+                sum.calls += row.calls;
+                *out += leased;
+            }
+            _ => sums.push((row, leased)),
+        }
+    }
+    let rows: Vec<Value> = sums
+        .iter()
+        .map(|(sum, leased)| {
+            json!({"scope": sum.scope.simple(), "month": sum.month.0, "organization": sum.organization,
+                   "calls": sum.calls, "leased": leased})
+        })
+        .collect();
+    tx.query_either(Either {
+        sqlite: "INSERT INTO quota_periods (scope_id, period_start, organization_id, used, leased)
+                 SELECT unhex(value ->> 'scope'), value ->> 'month', unhex(value ->> 'organization'), value ->> 'calls',
+                        -(value ->> 'leased')
+                 FROM json_each($1) WHERE true
+                 ON CONFLICT (scope_id, period_start) DO UPDATE
+                 SET used = used + excluded.used, leased = leased + excluded.leased",
+        postgres: "INSERT INTO quota_periods (scope_id, period_start, organization_id, used, leased)
+                   SELECT r.scope, r.month, r.organization, r.calls, -r.leased
+                   FROM jsonb_to_recordset($1)
+                        AS r (scope UUID, month BIGINT, organization UUID, calls BIGINT, leased BIGINT)
+                   ORDER BY r.scope, r.month
+                   ON CONFLICT (scope_id, period_start) DO UPDATE
+                   SET used = quota_periods.used + excluded.used, leased = quota_periods.leased + excluded.leased",
+    })
+    .bind(Json(Value::Array(rows)))
+    .execute()
+    .await?
+    .any();
+    Ok(())
 }
 
 /// Gives calls of a lease back to its month: they were not made.
-pub async fn return_units(
-    tx: &mut Tx,
-    subscription: SubscriptionId,
-    month: Timestamp,
-    lease: Uuid,
-    calls: i64,
-) -> Result<(), Error> {
+pub async fn return_units(tx: &mut Tx, scope: Uuid, month: Timestamp, lease: Uuid, calls: i64) -> Result<(), Error> {
     let returned = take(tx, lease, calls).await?;
-    tx.query("UPDATE quota_periods SET leased = leased - $3 WHERE subscription_id = $1 AND period_start = $2")
-        .bind(subscription)
+    tx.query("UPDATE quota_periods SET leased = leased - $3 WHERE scope_id = $1 AND period_start = $2")
+        .bind(scope)
         .bind(month)
         .bind(returned)
         .execute()
@@ -158,23 +199,25 @@ async fn take(tx: &mut Tx, lease: Uuid, calls: i64) -> Result<i64, Error> {
 pub struct LeaseRow {
     /// Which.
     pub id: Uuid,
-    /// Of which subscription.
-    pub subscription_id: SubscriptionId,
+    /// Of which scope.
+    pub scope_id: Uuid,
     /// Of which month.
     pub period_start: Timestamp,
 }
 
 /// Lists leases that have expired.
 pub async fn expired_leases(tx: &mut Tx, now: Timestamp) -> Result<Vec<LeaseRow>, Error> {
-    tx.query("SELECT id, subscription_id, period_start FROM quota_leases WHERE expires_at <= $1 LIMIT 1000")
-        .bind(now)
-        .fetch_all()
-        .await
+    tx.query(
+        "SELECT id, scope_id, period_start FROM quota_leases WHERE expires_at <= $1 ORDER BY scope_id, id LIMIT 1000",
+    )
+    .bind(now)
+    .fetch_all()
+    .await
 }
 
 /// Lists the leases that a process holds.
 pub async fn leases_of(tx: &mut Tx, replica: Uuid) -> Result<Vec<LeaseRow>, Error> {
-    tx.query("SELECT id, subscription_id, period_start FROM quota_leases WHERE replica = $1")
+    tx.query("SELECT id, scope_id, period_start FROM quota_leases WHERE replica = $1 ORDER BY scope_id, id")
         .bind(replica)
         .fetch_all()
         .await
@@ -185,8 +228,8 @@ pub async fn end_lease(tx: &mut Tx, lease: &LeaseRow) -> Result<(), Error> {
     let row: Option<(i64,)> =
         tx.query("DELETE FROM quota_leases WHERE id = $1 RETURNING amount").bind(lease.id).fetch_optional().await?;
     let Some((amount,)) = row else { return Ok(()) };
-    tx.query("UPDATE quota_periods SET leased = leased - $3 WHERE subscription_id = $1 AND period_start = $2")
-        .bind(lease.subscription_id)
+    tx.query("UPDATE quota_periods SET leased = leased - $3 WHERE scope_id = $1 AND period_start = $2")
+        .bind(lease.scope_id)
         .bind(lease.period_start)
         .bind(amount)
         .execute()

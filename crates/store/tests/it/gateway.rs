@@ -2,7 +2,7 @@
 
 use domain::state::{InvocationState, Source};
 use domain::{InvocationId, KeyId};
-use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, Lease, SaidRow};
+use store::gateway::{self as rows, Booked, ChatSession, DayTotals, InvocationRow, KeyName, Lease, Made, SaidRow};
 use store::{Scope, Tenant, keys};
 use testkit::{Bought, TestCtx, on_every_ctx};
 use uuid::Uuid;
@@ -144,12 +144,12 @@ async fn a_day_is_the_sum_of_what_is_added() {
 async fn a_months_quota_is_what_is_used_and_what_is_leased() {
     on_every_ctx(async |t| {
         let bought = t.bought(None, 60).await;
-        let (organization, subscription) = (bought.buyer.organization, bought.subscription);
+        let (organization, subscription) = (bought.buyer.organization, bought.subscription.0);
         let month = t.ctx.now().month_start();
         let lease = |number: u128, amount: i64| Lease {
             id: Uuid::from_u128(number),
             organization,
-            subscription,
+            scope: subscription,
             month,
             replica: Uuid::from_u128(9),
             amount,
@@ -163,14 +163,18 @@ async fn a_months_quota_is_what_is_used_and_what_is_leased() {
         assert!(!rows::lease(tx, &lease(2, 5), 10).await.expect("a write"), "six and five are more than ten");
         assert!(rows::lease(tx, &lease(3, 4), 10).await.expect("a write"));
         let (one, three) = (Some(Uuid::from_u128(1)), Some(Uuid::from_u128(3)));
-        rows::settle(tx, subscription, month, one, 2).await.expect("a write");
+        let made = |lease: Option<Uuid>, calls: i64| Made { scope: subscription, month, organization, lease, calls };
+        rows::settle(tx, &[made(one, 2)]).await.expect("a write");
         assert_eq!(rows::period(tx, subscription, month).await.expect("a read"), (2, 8));
         rows::return_units(tx, subscription, month, Uuid::from_u128(1), 1).await.expect("a write");
         assert_eq!(rows::period(tx, subscription, month).await.expect("a read"), (2, 7));
         // More calls than the lease still has: they are counted beside it.
-        rows::settle(tx, subscription, month, three, 5).await.expect("a write");
-        assert_eq!(rows::period(tx, subscription, month).await.expect("a read"), (7, 3));
-        rows::settle(tx, subscription, month, None, 1).await.expect("a write");
+        rows::settle(tx, &[made(three, 4)]).await.expect("a write");
+        assert_eq!(rows::period(tx, subscription, month).await.expect("a read"), (6, 3));
+        // Two leases and none, at once, and a scope that nothing was counted of before.
+        let other = Made { scope: organization.0.max(Uuid::from_u128(u128::MAX)), ..made(None, 7) };
+        rows::settle(tx, &[made(None, 1), made(three, 1), other]).await.expect("a write");
+        assert_eq!(rows::period(tx, other.scope, month).await.expect("a read"), (7, 0));
         assert_eq!(rows::period(tx, subscription, month).await.expect("a read"), (8, 3));
         assert!(rows::expired_leases(tx, t.ctx.now()).await.expect("a read").is_empty());
         assert_eq!(rows::leases_of(tx, Uuid::from_u128(9)).await.expect("a read").len(), 2);
