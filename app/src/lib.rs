@@ -67,6 +67,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/buy/:plan/") view=pages::buy::BuyPage ssr=SsrMode::Async/>
                     <Route path=path!("/marketplace-order/:order/") view=pages::order::OrderPage ssr=SsrMode::Async/>
                     <Route path=path!("/marketplace-order/:order/money/") view=pages::sheet::OrderMoneyPage ssr=SsrMode::Async/>
+                    <Route path=path!("/bundles/") view=pages::sheet::BundlesPage ssr=SsrMode::Async/>
+                    <Route path=path!("/bundles/:bundle/") view=pages::sheet::BundlePage ssr=SsrMode::Async/>
                     <Route path=path!("/resource/:subscription/deploy/") view=pages::deploy::DeployPage ssr=SsrMode::Async/>
                 </ParentRoute>
                 <Route path=path!("/sandbox-checkout/:session/") view=pages::checkout::CheckoutPage ssr=SsrMode::Async/>

@@ -40,6 +40,14 @@ pub fn buy(plan: impl Display) -> String {
     format!("/buy/{plan}/")
 }
 
+/// The list of products that are sold together.
+pub const BUNDLES: &str = "/bundles/";
+
+/// A bundle's page.
+pub fn bundle(id: impl Display) -> String {
+    format!("{BUNDLES}{id}/")
+}
+
 /// An order's page.
 pub fn order(id: impl Display) -> String {
     format!("/marketplace-order/{id}/")

@@ -7,6 +7,7 @@
 
 mod account;
 mod auth;
+mod bundles;
 mod caps;
 mod catalog;
 mod configs;
@@ -53,6 +54,7 @@ pub fn documented_router() -> OpenApiRouter<AppState> {
         .merge(knowledge::router())
         .merge(money::router())
         .merge(caps::router())
+        .merge(bundles::router())
         .merge(payouts::router())
         .merge(refunds::router())
         .merge(stripe::router())

@@ -129,6 +129,7 @@ fn provider_menu(membership: &MembershipView) -> AnyView {
         NavLink::new(to("dashboard/"), "Dashboard", Sign::Home),
         NavLink::new(to("agents/"), "Agents", Sign::Flow),
         NavLink::new(to("offerings/"), "Offerings", Sign::Tag),
+        NavLink::new(to("bundles/"), "Bundles", Sign::Layers),
     ];
     let business = vec![
         NavLink::new(to("orders/"), "Orders", Sign::Receipt),

@@ -37,6 +37,7 @@ pub fn MarketplacePage() -> impl IntoView {
                             <h1>{title}</h1>
                             <p class="muted" role="status">{fmt::plural(found.total, "product", "products")}</p>
                         </div>
+                        <LinkButton href=links::BUNDLES label="Bundles" look=Look::Secondary/>
                         <SortForm filter=filter.clone()/>
                     </div>
                     <Results found narrow=filter.is_narrow()/>

@@ -62,6 +62,9 @@ fn agent_of(order: &OrderView) -> Option<String> {
     let config = order
         .config_id
         .filter(|_| order.state == OrderState::Done && matches!(order.kind, OrderKind::Create | OrderKind::Update))?;
+    if order.together.is_some() {
+        return Some(links::organization(order.organization_id, "agents/"));
+    }
     Some(links::agent(order.organization_id, config, ""))
 }
 
@@ -196,6 +199,7 @@ fn NextStep(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoV
     let cancels = matches!(order.state, OrderState::PendingConsumer | OrderState::PendingProvider)
         && order.kind != OrderKind::Renew;
     let agent = agent_of(&order);
+    let total = order.together.as_ref().map_or(order.amount, |together| together.total);
     view! {
         <FormAlert form=paying/>
         <FormAlert form=canceling/>
@@ -204,7 +208,7 @@ fn NextStep(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoV
             {pays.then(|| view! {
                 <PostForm action=pay>
                     <input type="hidden" name="id" value=id.get_value()/>
-                    <Submit label=format!("Pay {}", order.amount) class="btn--lg" pending=paying.pending/>
+                    <Submit label=format!("Pay {total}") class="btn--lg" pending=paying.pending/>
                 </PostForm>
             }.into_any())}
             {cancels.then(|| view! {
@@ -221,6 +225,14 @@ fn NextStep(order: OrderView, pay: FormAction, cancel: FormAction) -> impl IntoV
 #[component]
 fn Receipt(order: OrderView) -> impl IntoView {
     let steps = steps_of(&order);
+    let together = order.together.clone().map(|together| {
+        let parts = together
+            .orders
+            .into_iter()
+            .map(|(id, name, amount)| view! { <a href=links::order(id)>{format!("{name}, {amount}")}</a><br/> })
+            .collect::<Vec<_>>();
+        view! { <div><dt>{together.bundle}</dt><dd>{parts}{format!("{} in all", together.total)}</dd></div> }.into_any()
+    });
     view! {
         <div class="card">
             <div class="card__body">
@@ -231,6 +243,7 @@ fn Receipt(order: OrderView) -> impl IntoView {
                 <dl class="facts">
                     <div><dt>"Plan"</dt><dd>{order.plan_name.clone()}</dd></div>
                     <div><dt>"Amount"</dt><dd>{order.amount.to_string()}</dd></div>
+                    {together}
                     <div><dt>"For"</dt><dd>{order.organization_name.clone()}</dd></div>
                     <div><dt>"Ordered"</dt><dd><time datetime=order.created.rfc3339()>{format!("{} UTC", order.created.readable())}</time></dd></div>
                     <div><dt>"Order"</dt><dd class="mono tiny">{order.id.to_string()}</dd></div>

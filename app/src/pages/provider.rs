@@ -18,7 +18,7 @@ use leptos_router::any_nested_route::AnyNestedRoute;
 use leptos_router::components::{ParentRoute, Route};
 use leptos_router::{SsrMode, path};
 
-use super::sheet::{EarningsPage, PayoutPage, PayoutsPage};
+use super::sheet::{EarningsPage, OwnBundlePage, OwnBundlesPage, PayoutPage, PayoutsPage};
 use crate::layout::ProviderLayout;
 
 /// The routes of a provider's pages.
@@ -33,6 +33,8 @@ pub fn ProviderRoutes() -> AnyNestedRoute {
             <Route path=path!("/agents/:agent/runs/") view=runs::RunsPage ssr=SsrMode::Async/>
             <Route path=path!("/offerings/") view=offerings::OfferingsPage ssr=SsrMode::Async/>
             <Route path=path!("/offerings/:offering/") view=offering::OfferingPage ssr=SsrMode::Async/>
+            <Route path=path!("/bundles/") view=OwnBundlesPage ssr=SsrMode::Async/>
+            <Route path=path!("/bundles/:bundle/") view=OwnBundlePage ssr=SsrMode::Async/>
             <Route path=path!("/orders/") view=orders::OrdersPage ssr=SsrMode::Async/>
             <Route path=path!("/organizations/") view=customers::CustomersPage ssr=SsrMode::Async/>
             <Route path=path!("/revenue/") view=EarningsPage ssr=SsrMode::Async/>

@@ -15,8 +15,8 @@ use crate::error::UiError;
 use crate::ui::live;
 use crate::ui::prelude::*;
 
-/// Returns a page: `earnings` or `payouts` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` and `caps` of an organization, one
-/// `invoice`, `order-money` of an order; `revenue`, `payout-run`, `cases`, `ledger` or `check` of the marketplace.
+/// Returns a page: `earnings`, `payouts` or `own-bundles` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` and `caps` of an organization, one
+/// `invoice`, `order-money` of an order; `bundles`, a `bundle`, and an `own-bundle` for those who sell it; `revenue`, `payout-run`, `cases`, `ledger` or `check` of the marketplace.
 #[server(prefix = "/ui", endpoint = "sheet", input = GetUrl)]
 pub async fn read_sheet(
     of: String,
@@ -98,6 +98,30 @@ pub fn PayoutRunPage() -> impl IntoView {
 pub fn OrderMoneyPage() -> impl IntoView {
     // It stands among the public pages, which give no frame.
     view! { <div class="wrap section">{shown("order-money", "order")}</div> }
+}
+
+/// What is sold together.
+#[component]
+pub fn BundlesPage() -> impl IntoView {
+    view! { <div class="wrap section">{shown("bundles", "")}</div> }
+}
+
+/// Products that are sold together.
+#[component]
+pub fn BundlePage() -> impl IntoView {
+    view! { <div class="wrap section">{shown("bundle", "bundle")}</div> }
+}
+
+/// The bundles that a provider's products are in.
+#[component]
+pub fn OwnBundlesPage() -> impl IntoView {
+    shown("own-bundles", "provider")
+}
+
+/// One of them, to put together, to agree to and to withdraw.
+#[component]
+pub fn OwnBundlePage() -> impl IntoView {
+    shown("own-bundle", "bundle")
 }
 
 /// What a person has to look at.

@@ -87,6 +87,8 @@ ids! {
     RefundId;
     /// A payment that its buyer's bank has taken back.
     DisputeId;
+    /// Products that are bought together.
+    BundleId;
     /// Something about money that a person has to look at.
     CaseId;
     /// What a buyer has bought.

@@ -8,6 +8,7 @@ mod check;
 mod commission;
 mod lines;
 mod shares;
+mod split;
 
 use crate::text_enum::text_enum;
 use crate::{Currency, LedgerTransactionId, Money, OrganizationId, Timestamp};
@@ -19,6 +20,7 @@ pub use lines::{
     settle, unmatched,
 };
 pub use shares::Shares;
+pub use split::split;
 
 /// No amount in the ledger is larger than this, in minor units, so that no sum of a book overflows.
 pub const LARGEST: i64 = 1_000_000_000_000_000;

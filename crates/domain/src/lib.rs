@@ -17,7 +17,7 @@ pub mod view;
 mod text_enum;
 
 pub use id::{
-    AgentId, CaseId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DisputeId, DocumentId, EarningId,
+    AgentId, BundleId, CaseId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DisputeId, DocumentId, EarningId,
     FlowVersionId, InvitationId, InvocationId, InvoiceId, JobId, KeyId, LedgerTransactionId, OfferingId, OrderId,
     OrganizationId, PassageId, PaymentId, PayoutId, PlanId, ProjectId, RefundId, ReviewId, SiteId, StatementId,
     SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,

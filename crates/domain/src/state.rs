@@ -451,6 +451,20 @@ text_enum! {
 }
 
 text_enum! {
+    /// Where a bundle stands.
+    BundleState {
+        /// Is put together.
+        Draft = "draft",
+        /// Waits for the providers of its parts to agree.
+        Proposed = "proposed",
+        /// Can be bought.
+        Offered = "offered",
+        /// Can no longer be bought; who has it keeps it.
+        Withdrawn = "withdrawn",
+    }
+}
+
+text_enum! {
     /// What a document was given as.
     DocumentKind {
         /// A file.

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod agent;
+pub mod bundle;
 pub mod cap;
 pub mod catalog;
 pub mod chat;

@@ -8,6 +8,7 @@
 pub mod access;
 mod audit;
 pub mod billing;
+pub mod bundles;
 pub mod caps;
 pub mod cases;
 pub mod catalog;

@@ -12,6 +12,7 @@ mod fulfilment;
 pub(crate) mod letters;
 mod placing;
 mod reading;
+mod together;
 
 use domain::state::{OrderKind, OrderState};
 use domain::{OrderId, OrganizationId, Permission, Timestamp};
@@ -26,6 +27,7 @@ pub use events::{pay_in_sandbox, receive_connect_event, receive_event};
 pub(crate) use fulfilment::{abandon_renewal, end_with_period, finish_renewal, fulfil};
 pub use placing::{Switched, place, switch_plan, terminate};
 pub use reading::{OrderFilter, get, list, payments};
+pub use together::{NewBundleOrder, place as place_bundle};
 
 use crate::access::{Principal, on_behalf};
 use crate::billing;

@@ -190,12 +190,13 @@ pub(crate) async fn send(ctx: &Ctx, id: RefundId) -> Result<()> {
         return Ok(());
     };
     let payment = orders::payment(&mut tx, row.payment_id).await?.ok_or(Error::NotFound("payment"))?;
+    let alone = orders::payments_of_charge(&mut tx, &payment.rail, &payment.charge).await?.len() == 1;
     drop(tx);
     let request = RefundRequest {
         key: key_of(id),
-        payment: payment.reference.clone(),
         amount: row.amount(),
-        whole: row.amount_minor == payment.amount_minor,
+        whole: alone && row.amount_minor == payment.amount_minor,
+        payment: payment.charge,
     };
     let outcome = ctx.payments.refund(request).await;
     let now = ctx.now();
@@ -233,53 +234,106 @@ async fn fail(ctx: &Ctx, tx: &mut Tx, row: &RefundRow, why: &str, now: Timestamp
     cases::open(ctx, tx, &row.rail, found, now).await
 }
 
-/// Believes what a rail says went back of a payment.
+/// Believes what a rail says went back of a charge.
 pub(crate) async fn heard(
     ctx: &Ctx,
     tx: &mut Tx,
-    payment: &PaymentRow,
+    charge: &Charge<'_>,
     refunds: &[RailRefund],
     now: Timestamp,
 ) -> Result<()> {
-    // In this order, as everywhere: the order, its payment, the book.
-    orders::lock(tx, payment.order_id).await?;
+    let payments = charge.hold(tx).await?;
     if refunds.is_empty() {
         // A rail that names no refund says that all of it went back.
-        let payment = orders::payment(tx, payment.id).await?.ok_or(Error::NotFound("payment"))?;
-        if payment.left().minor > 0 {
-            decide(tx, &payment, payment.left(), on_its_pages(), now).await?;
-        }
-        for row in rows::of_payment(tx, payment.id).await? {
-            paid(tx, &row, None, now).await?;
+        for payment in payments {
+            if payment.left().minor > 0 {
+                decide(tx, &payment, payment.left(), on_its_pages(), now).await?;
+            }
+            for row in rows::of_payment(tx, payment.id).await? {
+                paid(tx, &row, None, now).await?;
+            }
         }
         return Ok(());
     }
     for told in refunds {
-        heard_one(ctx, tx, payment.id, told, now).await?;
+        heard_one(ctx, tx, charge, told, now).await?;
     }
     Ok(())
+}
+
+/// What a rail has charged at once: for one order, or for several that were paid together.
+pub(crate) struct Charge<'a> {
+    pub(crate) rail: &'a str,
+    /// The rail's own id.
+    pub(crate) reference: &'a str,
+}
+
+impl Charge<'_> {
+    /// Takes hold of its orders, and reads what it has paid; never nothing.
+    ///
+    /// # Errors
+    ///
+    /// When no payment of it is known: its own event may still be on its way, and this one is tried again after it.
+    pub(crate) async fn hold(&self, tx: &mut Tx) -> Result<Vec<PaymentRow>> {
+        // In this order, as everywhere: the orders, their payments, the book.
+        for payment in orders::payments_of_charge(tx, self.rail, self.reference).await? {
+            orders::lock(tx, payment.order_id).await?;
+        }
+        let payments = orders::payments_of_charge(tx, self.rail, self.reference).await?;
+        if payments.is_empty() {
+            return Err(Error::internal(format!("an event about the unknown payment {:?}", self.reference)));
+        }
+        Ok(payments)
+    }
+}
+
+/// Divides what went back of a charge over its payments, in proportion to what is left of each.
+fn divided(payments: &[PaymentRow], amount: Money) -> Result<Vec<(&PaymentRow, Money)>> {
+    let lines: Vec<(PaymentId, i64)> = payments.iter().map(|payment| (payment.id, payment.left().minor)).collect();
+    let parts = book::split(amount.minor, &lines).map_err(Error::internal)?;
+    let parts = payments.iter().zip(parts).filter(|(_, minor)| *minor > 0);
+    Ok(parts.map(|(payment, minor)| (payment, Money::new(minor, amount.currency))).collect())
+}
+
+/// Returns what is left of the payments of a charge.
+fn left_of(payments: &[PaymentRow]) -> i64 {
+    payments.iter().map(|payment| payment.left().minor).sum()
 }
 
 const fn on_its_pages() -> Decision<'static> {
     Decision { cause: RefundCause::Rail, reason: "Given back on the payment company’s own pages.", by: None }
 }
 
-async fn heard_one(ctx: &Ctx, tx: &mut Tx, payment: PaymentId, told: &RailRefund, now: Timestamp) -> Result<()> {
-    let known = rows::of_payment(tx, payment).await?;
-    let named = known.iter().find(|row| {
-        row.reference.as_deref() == Some(&told.reference) || told.key.as_deref() == Some(key_of(row.id).as_str())
-    });
-    match named {
-        Some(row) if told.stands => return paid(tx, row, Some(&told.reference), now).await,
-        Some(row) if row.state == RefundState::Reversed => return Ok(()),
-        Some(row) => return fail(ctx, tx, row, "The payment company could not give it back.", now).await,
-        None if !told.stands => return Ok(()),
-        None => {}
+async fn heard_one(ctx: &Ctx, tx: &mut Tx, charge: &Charge<'_>, told: &RailRefund, now: Timestamp) -> Result<()> {
+    // What went back of one since the last may leave less of each.
+    let payments = orders::payments_of_charge(tx, charge.rail, charge.reference).await?;
+    let mut known = Vec::new();
+    for payment in &payments {
+        known.extend(rows::of_payment(tx, payment.id).await?);
     }
-    let payment = orders::payment(tx, payment).await?.ok_or(Error::NotFound("payment"))?;
-    if payment.left().minor >= told.amount.minor && payment.currency == told.amount.currency {
-        let row = decide(tx, &payment, told.amount, on_its_pages(), now).await?;
-        return paid(tx, &row, Some(&told.reference), now).await;
+    let is_named = |row: &RefundRow| {
+        let reference = row.reference.as_deref().map(|text| text.split_once('#').map_or(text, |(first, _)| first));
+        reference == Some(&told.reference) || told.key.as_deref() == Some(key_of(row.id).as_str())
+    };
+    let mut found = false;
+    for row in known.iter().filter(|row| is_named(row)) {
+        found = true;
+        if told.stands {
+            paid(tx, row, Some(&told.reference), now).await?;
+        } else if row.state != RefundState::Reversed {
+            fail(ctx, tx, row, "The payment company could not give it back.", now).await?;
+        }
+    }
+    if found || !told.stands {
+        return Ok(());
+    }
+    let payment = payments.first().ok_or(Error::NotFound("payment"))?;
+    if left_of(&payments) >= told.amount.minor && payment.currency == told.amount.currency {
+        for (number, (payment, amount)) in divided(&payments, told.amount)?.into_iter().enumerate() {
+            let row = decide(tx, payment, amount, on_its_pages(), now).await?;
+            paid(tx, &row, Some(&numbered(&told.reference, number)), now).await?;
+        }
+        return Ok(());
     }
     // Somebody was faster on the rail's pages: what we were about to give back is given back.
     let same = known.iter().find(|row| row.state == RefundState::Due && row.amount() == told.amount);
@@ -290,10 +344,15 @@ async fn heard_one(ctx: &Ctx, tx: &mut Tx, payment: PaymentId, told: &RailRefund
         kind: CaseKind::Mismatch,
         subject: told.reference.clone(),
         title: format!("The payment company gave back {} more than we know of", told.amount),
-        detail: format!("The refund {} of the payment {} is not in the ledger.", told.reference, payment.reference),
+        detail: format!("The refund {} of the payment {} is not in the ledger.", told.reference, payment.charge),
         order: Some(payment.order_id),
     };
     cases::open(ctx, tx, &payment.rail, found, now).await
+}
+
+/// Names one of the rows that something at a rail is divided into; the first has the rail's own name.
+pub(crate) fn numbered(reference: &str, number: usize) -> String {
+    if number == 0 { reference.to_owned() } else { format!("{reference}#{}", number + 1) }
 }
 
 /// Gives so much of a payment back, or all that is left of it where no amount is said: for operators, and for owners
@@ -384,7 +443,7 @@ pub async fn of_order(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderMo
             amount: Money::new(payment.amount_minor, payment.currency),
             left: payment.left(),
             method: payment.method.clone(),
-            reference: payment.reference.clone(),
+            reference: payment.charge.clone(),
             when: payment.created_at,
             refundable: may_refund && payment.rail == ctx.payments.rail() && payment.left().minor > 0,
         });

@@ -18,6 +18,7 @@
 pub mod agents;
 pub mod audit;
 pub mod billings;
+pub mod bundles;
 pub mod caps;
 pub mod cases;
 pub mod catalog;

@@ -99,6 +99,17 @@ pub struct OrderRow {
     pub created_at: Timestamp,
     /// When it last changed.
     pub modified_at: Timestamp,
+    /// The order by way of which it is paid together with others; itself for the first of them.
+    pub lead_id: Option<OrderId>,
+    /// The bundle that was ordered, by name; empty where it was none.
+    pub bundle_name: String,
+}
+
+impl OrderRow {
+    /// Returns the order by way of which this one is paid.
+    pub fn paid_by(&self) -> OrderId {
+        self.lead_id.unwrap_or(self.id)
+    }
 }
 
 /// Which orders are asked for; what is empty is not asked about.
@@ -165,8 +176,10 @@ pub struct PaymentRow {
     pub provider_id: OrganizationId,
     /// On which rail.
     pub rail: String,
-    /// The rail's own id.
+    /// The rail's id of the charge; where that pays for several orders, with a number behind it for all but the first.
     pub reference: String,
+    /// The rail's own id of the charge, which the payments of orders that are paid together share.
+    pub charge: String,
     /// How much.
     pub amount_minor: i64,
     /// In what.
@@ -232,7 +245,8 @@ pub async fn get(tx: &mut Tx, id: OrderId) -> Result<Option<OrderRow>, Error> {
                 f.thumbnail AS offering_thumbnail, f.manual_approval, o.plan_id, l.name AS plan_name, o.old_plan_id,
                 o.subscription_id, c.id AS config_id, o.kind, o.state, o.name, o.amount_minor, o.currency,
                 o.error_message, u.name AS created_by, u.email AS created_by_email,
-                s.email AS provider_email, o.created_at, o.modified_at
+                s.email AS provider_email, o.created_at, o.modified_at, o.lead_id,
+                COALESCE((SELECT g.name FROM bundles g WHERE g.id = o.bundle_id), '') AS bundle_name
          FROM orders o
          JOIN organizations b ON b.id = o.organization_id
          JOIN organizations s ON s.id = o.provider_id
@@ -262,7 +276,8 @@ pub async fn list(tx: &mut Tx, query: &OrderQuery, limit: i64, offset: i64) -> R
                 f.thumbnail AS offering_thumbnail, f.manual_approval, o.plan_id, l.name AS plan_name, o.old_plan_id,
                 o.subscription_id, c.id AS config_id, o.kind, o.state, o.name, o.amount_minor, o.currency,
                 o.error_message, u.name AS created_by, u.email AS created_by_email,
-                s.email AS provider_email, o.created_at, o.modified_at
+                s.email AS provider_email, o.created_at, o.modified_at, o.lead_id,
+                COALESCE((SELECT g.name FROM bundles g WHERE g.id = o.bundle_id), '') AS bundle_name
          FROM orders o
          JOIN organizations b ON b.id = o.organization_id
          JOIN organizations s ON s.id = o.provider_id
@@ -471,7 +486,8 @@ pub async fn forgotten(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec
         .query(
             "SELECT o.id FROM orders o
              WHERE o.state = 'pending-consumer' AND o.kind <> 'Renew' AND o.created_at <= $1
-               AND NOT EXISTS (SELECT 1 FROM checkouts c WHERE c.order_id = o.id AND c.state = 'open')
+               AND NOT EXISTS (SELECT 1 FROM checkouts c
+                               WHERE c.order_id = COALESCE(o.lead_id, o.id) AND c.state = 'open')
              ORDER BY o.created_at LIMIT $2",
         )
         .bind(before)
@@ -486,8 +502,8 @@ pub async fn insert_payment(tx: &mut Tx, tenant: Tenant, payment: &PaymentRow) -
     let done = tx
         .query(
             "INSERT INTO payments (id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency,
-                                   state, method, created_at, refunded_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)
+                                   state, method, created_at, refunded_at, charge)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, $12)
              ON CONFLICT (rail, reference) DO NOTHING",
         )
         .bind(payment.id)
@@ -501,6 +517,7 @@ pub async fn insert_payment(tx: &mut Tx, tenant: Tenant, payment: &PaymentRow) -
         .bind(payment.state)
         .bind(payment.method.clone())
         .bind(payment.created_at)
+        .bind(payment.charge.clone())
         .execute()
         .await?;
     Ok(done.affected == 1)
@@ -509,7 +526,8 @@ pub async fn insert_payment(tx: &mut Tx, tenant: Tenant, payment: &PaymentRow) -
 /// Finds a payment.
 pub async fn payment(tx: &mut Tx, id: PaymentId) -> Result<Option<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, charge, amount_minor, currency, state, method,
+                created_at,
                 CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
                       WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE id = $1",
@@ -519,24 +537,26 @@ pub async fn payment(tx: &mut Tx, id: PaymentId) -> Result<Option<PaymentRow>, E
     .await
 }
 
-/// Finds a payment by the rail's id.
-pub async fn payment_of_reference(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<PaymentRow>, Error> {
+/// Lists what a charge of the rail's has paid: one payment, or one for each of the orders that were paid together.
+pub async fn payments_of_charge(tx: &mut Tx, rail: &str, charge: &str) -> Result<Vec<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, charge, amount_minor, currency, state, method,
+                created_at,
                 CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
                       WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
-         FROM payments WHERE rail = $1 AND reference = $2",
+         FROM payments WHERE rail = $1 AND charge = $2 ORDER BY order_id, id",
     )
     .bind(rail.to_owned())
-    .bind(reference.to_owned())
-    .fetch_optional()
+    .bind(charge.to_owned())
+    .fetch_all()
     .await
 }
 
 /// Lists the payments of an order that have not gone back whole.
 pub async fn kept_payments(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, charge, amount_minor, currency, state, method,
+                created_at,
                 CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
                       WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE order_id = $1 AND state = 'succeeded' ORDER BY created_at, id",
@@ -549,7 +569,8 @@ pub async fn kept_payments(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow
 /// Lists every payment of an order, oldest first.
 pub async fn payments_of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, charge, amount_minor, currency, state, method,
+                created_at,
                 CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
                       WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE order_id = $1 ORDER BY created_at, id",
@@ -562,7 +583,8 @@ pub async fn payments_of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<Paymen
 /// Lists an organization's payments, newest first.
 pub async fn payments(tx: &mut Tx, tenant: Tenant, limit: i64) -> Result<Vec<PaymentRow>, Error> {
     tx.query(
-        "SELECT id, order_id, organization_id, provider_id, rail, reference, amount_minor, currency, state, method, created_at,
+        "SELECT id, order_id, organization_id, provider_id, rail, reference, charge, amount_minor, currency, state, method,
+                created_at,
                 CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
                       WHERE r.payment_id = payments.id AND r.state <> 'reversed') AS BIGINT) AS back_minor
          FROM payments WHERE organization_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",

@@ -24,11 +24,16 @@ impl MovedRow {
     }
 }
 
-/// Lists payments that were taken from one moment until another.
+/// Lists charges that were taken from one moment until another; one may have paid for several orders.
 pub async fn payments(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MovedRow>, Error> {
     tx.query(
-        "SELECT reference, order_id, currency, amount_minor FROM payments
-         WHERE rail = $1 AND created_at >= $2 AND created_at < $3 AND amount_minor > 0 ORDER BY created_at, id",
+        "SELECT p.charge AS reference, p.order_id, p.currency,
+                CAST((SELECT SUM(q.amount_minor) FROM payments q
+                      WHERE q.rail = p.rail AND q.charge = p.charge) AS BIGINT) AS amount_minor
+         FROM payments p
+         WHERE p.rail = $1 AND p.created_at >= $2 AND p.created_at < $3 AND p.amount_minor > 0
+           AND p.reference = p.charge
+         ORDER BY p.created_at, p.id",
     )
     .bind(rail.to_owned())
     .bind(from)
@@ -38,12 +43,19 @@ pub async fn payments(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp
 }
 
 /// Lists refunds that the rail has made from one moment until another; what a bank took is no refund of the rail's.
+/// One that was divided over orders that were paid together is one.
 pub async fn refunds(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MovedRow>, Error> {
     tx.query(
-        "SELECT reference, order_id, currency, amount_minor FROM refunds
-         WHERE rail = $1 AND settled_at >= $2 AND settled_at < $3 AND state = 'paid' AND cause <> 'dispute'
-           AND reference IS NOT NULL
-         ORDER BY settled_at, id",
+        "SELECT r.reference, r.order_id, r.currency,
+                CAST((SELECT SUM(q.amount_minor) FROM refunds q
+                      WHERE q.rail = r.rail AND q.state <> 'reversed'
+                        AND (q.reference = r.reference
+                             OR substr(q.reference, 1, length(r.reference) + 1) = r.reference || '#'))
+                     AS BIGINT) AS amount_minor
+         FROM refunds r
+         WHERE r.rail = $1 AND r.settled_at >= $2 AND r.settled_at < $3 AND r.state = 'paid' AND r.cause <> 'dispute'
+           AND r.reference NOT LIKE '%#%'
+         ORDER BY r.settled_at, r.id",
     )
     .bind(rail.to_owned())
     .bind(from)
@@ -67,18 +79,28 @@ pub async fn payouts(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp)
 
 /// Finds a payment by the rail's id.
 pub async fn payment(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
-    tx.query("SELECT reference, order_id, currency, amount_minor FROM payments WHERE rail = $1 AND reference = $2")
-        .bind(rail.to_owned())
-        .bind(reference.to_owned())
-        .fetch_optional()
-        .await
+    tx.query(
+        "SELECT p.charge AS reference, p.order_id, p.currency,
+                CAST((SELECT SUM(q.amount_minor) FROM payments q
+                      WHERE q.rail = p.rail AND q.charge = p.charge) AS BIGINT) AS amount_minor
+         FROM payments p WHERE p.rail = $1 AND p.reference = $2",
+    )
+    .bind(rail.to_owned())
+    .bind(reference.to_owned())
+    .fetch_optional()
+    .await
 }
 
 /// Finds a refund by the rail's id.
 pub async fn refund(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
     tx.query(
-        "SELECT reference, order_id, currency, amount_minor FROM refunds
-         WHERE rail = $1 AND reference = $2 AND state <> 'reversed'",
+        "SELECT r.reference, r.order_id, r.currency,
+                CAST((SELECT SUM(q.amount_minor) FROM refunds q
+                      WHERE q.rail = r.rail AND q.state <> 'reversed'
+                        AND (q.reference = r.reference
+                             OR substr(q.reference, 1, length(r.reference) + 1) = r.reference || '#'))
+                     AS BIGINT) AS amount_minor
+         FROM refunds r WHERE r.rail = $1 AND r.reference = $2 AND r.state <> 'reversed'",
     )
     .bind(rail.to_owned())
     .bind(reference.to_owned())

@@ -216,6 +216,24 @@ pub async fn step(
     Ok(done.affected == 1)
 }
 
+/// Says that a refund is what a bank has taken.
+pub async fn set_dispute(tx: &mut Tx, id: RefundId, dispute: DisputeId) -> Result<(), Error> {
+    tx.query("UPDATE refunds SET dispute_id = $2 WHERE id = $1").bind(id).bind(dispute).execute().await?.exactly_one()
+}
+
+/// Lists what a bank has taken and not given back, in the order of the orders.
+pub async fn of_dispute(tx: &mut Tx, dispute: DisputeId) -> Result<Vec<RefundRow>, Error> {
+    tx.query(
+        "SELECT id, payment_id, order_id, organization_id, provider_id, rail, currency, amount_minor, tax_minor,
+                commission_minor, net_minor, from_pending, cause, state, reference, reason, created_by, created_at,
+                settled_at
+         FROM refunds WHERE dispute_id = $1 AND state <> 'reversed' ORDER BY order_id, id",
+    )
+    .bind(dispute)
+    .fetch_all()
+    .await
+}
+
 /// Adds up the refunds of a rail in a state, by currency.
 pub async fn sums(tx: &mut Tx, rail: &str, state: RefundState) -> Result<Vec<Money>, Error> {
     let rows: Vec<(Currency, i64)> = tx

@@ -261,6 +261,47 @@ const TABLE: &[Row] = &[
         Hidden,
         Forbidden,
     ),
+    // Bundles.
+    ("GET", "/api/marketplace-bundles/", none, Open, Open, Open),
+    ("GET", "/api/marketplace-bundles/{bundle}/", none, Hidden, Hidden, Hidden),
+    ("GET", "/api/marketplace-service-providers/{provider}/bundles/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-service-providers/{buyer}/bundles/", none, Unknown, Hidden, Forbidden),
+    (
+        "POST",
+        "/api/marketplace-bundles/",
+        || json!({"provider": "{provider}", "name": "Theirs", "price": "1.00"}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
+    (
+        "POST",
+        "/api/marketplace-bundles/",
+        || json!({"provider": "{buyer}", "name": "Theirs", "price": "1.00"}),
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
+    ("POST", "/api/marketplace-bundles/{bundle}/put/", || json!({"plan": "{plan}"}), Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/api/marketplace-bundles/{bundle}/take_out/",
+        || json!({"offering": "{offering}"}),
+        Unknown,
+        Hidden,
+        Hidden,
+    ),
+    ("POST", "/api/marketplace-bundles/{bundle}/propose/", none, Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-bundles/{bundle}/agree/", || json!({"offering": "{offering}"}), Unknown, Hidden, Hidden),
+    ("POST", "/api/marketplace-bundles/{bundle}/withdraw/", || json!({"reason": "none"}), Unknown, Hidden, Hidden),
+    (
+        "POST",
+        "/api/marketplace-bundles/{bundle}/order/",
+        || json!({"customer": "{buyer}", "accepting_terms_of_service": true}),
+        Unknown,
+        Hidden,
+        Forbidden,
+    ),
     // Money: a provider's own, and the operator's.
     ("GET", "/api/marketplace-service-providers/{provider}/earnings/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-service-providers/{buyer}/earnings/", none, Unknown, Hidden, Forbidden),
@@ -593,6 +634,19 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("GET", "/ui/sheet", "of=usage-bill&id={resource}&page=&account=&owner=", Unknown, Hidden, Open),
     ("POST", "/ui/sheet/press", "what=keep-plan&id={resource}&value=", Unknown, Hidden, Forbidden),
     ("GET", "/ui/sheet", "of=invoices&id={buyer}&page=&account=&owner=", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/sheet", "of=bundles&id=&page=&account=&owner=", Open, Open, Open),
+    ("GET", "/ui/sheet", "of=bundle&id={bundle}&page=&account=&owner=", Hidden, Hidden, Hidden),
+    ("GET", "/ui/sheet", "of=own-bundles&id={provider}&page=&account=&owner=", Unknown, Hidden, Hidden),
+    ("GET", "/ui/sheet", "of=own-bundles&id={buyer}&page=&account=&owner=", Unknown, Hidden, Forbidden),
+    ("GET", "/ui/sheet", "of=own-bundle&id={bundle}&page=&account=&owner=", Hidden, Hidden, Hidden),
+    ("POST", "/ui/sheet/press", "what=bundle-order&id={bundle}-{buyer}&value=", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/sheet/press", "what=bundle-create&id={provider}&value=Theirs&also=1", Unknown, Hidden, Hidden),
+    ("POST", "/ui/sheet/press", "what=bundle-create&id={buyer}&value=Theirs&also=1", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/sheet/press", "what=bundle-put&id={bundle}-{plan}&value=", Unknown, Hidden, Hidden),
+    ("POST", "/ui/sheet/press", "what=bundle-take-out&id={bundle}-{offering}&value=", Unknown, Hidden, Hidden),
+    ("POST", "/ui/sheet/press", "what=bundle-agree&id={bundle}-{offering}&value=", Unknown, Hidden, Hidden),
+    ("POST", "/ui/sheet/press", "what=bundle-propose&id={bundle}&value=", Unknown, Hidden, Hidden),
+    ("POST", "/ui/sheet/press", "what=bundle-withdraw&id={bundle}&value=none", Unknown, Hidden, Hidden),
     ("GET", "/ui/sheet", "of=caps&id={buyer}&page=&account=&owner=", Unknown, Hidden, Forbidden),
     ("POST", "/ui/sheet/press", "what=cap&id={buyer}-{resource}&value=1", Unknown, Hidden, Forbidden),
     ("GET", "/ui/sheet", "of=invoice&id={invoice}&page=&account=&owner=", Unknown, Hidden, Hidden),
@@ -640,6 +694,9 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
     let document = app.ok("POST", &documents, token, document).await["uuid"].as_str().expect("a uuid").to_owned();
     let pages = json!({"url": "https://ours.invalid/help/"});
     let site = app.ok("POST", &documents, token, pages).await["site_uuid"].as_str().expect("a uuid").to_owned();
+    let draft = json!({"provider": listed.provider.organization, "name": "Theirs", "price": "10.00"});
+    let bundle = app.ok("POST", "/api/marketplace-bundles/", &listed.provider.token, draft).await;
+    let bundle = bundle["uuid"].as_str().expect("a uuid").to_owned();
     let categories = app.ok("GET", "/api/marketplace-categories/", "", Value::Null).await;
     Names {
         pairs: vec![
@@ -656,6 +713,7 @@ async fn names<'a>(app: &TestApp, listed: &Listed, subscribed: &Subscribed) -> N
             ("resource", subscribed.resource.clone()),
             ("config", subscribed.config.clone()),
             ("key", key),
+            ("bundle", bundle),
             ("session", "sb_unknown".to_owned()),
             ("submission", "0".repeat(32)),
             ("job", "0".repeat(32)),

@@ -151,7 +151,7 @@ const CASES: &[Case] = &[
     case(USAGE, "after its period was closed", "on the next bill, once", services("orders::pricing::a_call_that_is_reported_late_is_on_the_next_bill_and_none_is_on_two")),
     case(USAGE, "a wrong X-Runtime-Secret", "401", server("hostile_billing::using::usage_that_cannot_be_is_refused_and_costs_nothing")),
     case(USAGE, "64 calls at once on the last unit", "one is admitted", services("gateway::limits::of_64_calls_on_the_last_unit_exactly_one_is_admitted")),
-    case(USAGE, "parallel calls at a cap", "", Waits("caps")),
+    case(USAGE, "parallel calls at a cap", "exactly what the cap allows is answered; 402 `cap_reached`", services("gateway::caps::of_200_calls_on_the_last_unit_of_any_cap_exactly_one_is_answered")),
 
     case(PROVIDER, "an account for another provider", "404", server("access::everyone_who_should_be_refused_is")),
     case(PROVIDER, "an account page, by a member who may not", "403", services("orders::payouts::where_to_is_said_by_owners_alone")),

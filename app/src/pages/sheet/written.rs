@@ -1,5 +1,6 @@
 //! What the pages of figures say.
 
+mod bundles;
 mod limits;
 mod returns;
 
@@ -30,6 +31,10 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
         "earnings" => earnings(&ctx, &who, here::id("provider", id)?, paging).await,
         "usage-bill" => usage_bill(&ctx, &who, here::id("subscription", id)?).await,
         "simulation" => simulation(&ctx, &who, here::id("subscription", id)?).await,
+        "bundles" => bundles::all(&ctx, paging).await,
+        "bundle" => bundles::one(&ctx, &who, here::id("bundle", id)?).await,
+        "own-bundles" => bundles::own(&ctx, &who, here::id("provider", id)?).await,
+        "own-bundle" => bundles::own_one(&ctx, &who, here::id("bundle", id)?, paging).await,
         "caps" => limits::caps(&ctx, &who, here::id("organization", id)?).await,
         "invoices" => invoices(&ctx, &who, here::id("organization", id)?, paging).await,
         "invoice" => invoice(&ctx, &who, here::id("invoice", id)?).await,
@@ -106,6 +111,11 @@ async fn done(what: &str, id: &str, value: &str, also: &str) -> Result<String, U
             ledger::reconcile_now(&ctx, &who).await.map_err(here::fail)?;
             Ok(here::lead_to(links::with_notice(&links::admin("cases/"), "compared")))
         }
+        "bundle-order" => bundles::order(&ctx, &who, id).await,
+        "bundle-create" => bundles::create(&ctx, &who, here::id("provider", id)?, value, also).await,
+        "bundle-put" | "bundle-take-out" | "bundle-agree" => bundles::change(&ctx, &who, what, id).await,
+        "bundle-propose" => bundles::propose(&ctx, &who, here::id("bundle", id)?).await,
+        "bundle-withdraw" => bundles::withdraw(&ctx, &who, here::id("bundle", id)?, value).await,
         "cap" => limits::set(&ctx, &who, id, value).await,
         "keep-plan" => {
             let subscription = here::id("subscription", id)?;

@@ -102,6 +102,16 @@ fn largest_remainders_would_take_a_cent_back_from_a_share_as_a_refund_grows() {
     assert!(ten.net().minor <= eleven.net().minor);
 }
 
+#[test]
+fn what_is_left_of_a_division_goes_to_who_lost_most_and_then_to_the_smaller_key() {
+    assert_eq!(split(5000, &[("a", 2900), ("b", 4900)]), Ok(vec![1859, 3141]));
+    assert_eq!(split(1, &[("c", 1), ("a", 1), ("b", 1)]), Ok(vec![0, 1, 0]));
+    assert_eq!(split(10, &[("a", 0), ("b", 3)]), Ok(vec![0, 10]));
+    assert!(split(10, &[("a", 0)]).is_err(), "there is nobody to give it to");
+    assert!(split(10, &[("a", -1), ("b", 2)]).is_err());
+    assert!(split::<u8>(0, &[]).is_err());
+}
+
 fn category(number: u8) -> CategoryId {
     CategoryId(Uuid::from_u128(u128::from(number)))
 }
@@ -149,6 +159,36 @@ fn parts(shares: Shares) -> [i64; 3] {
 }
 
 proptest! {
+    /// Invariant 5.
+    #[test]
+    fn a_price_is_divided_to_the_cent_whatever_the_order_of_its_lines(
+        total in 0..=LARGEST,
+        lines in prop::collection::btree_map(any::<u16>(), 0..=LARGEST, 1..12),
+        seed in any::<u64>(),
+    ) {
+        let lines: Vec<(u16, i64)> = lines.into_iter().collect();
+        let sum: i128 = lines.iter().map(|(_, weight)| i128::from(*weight)).sum();
+        prop_assume!(sum > 0);
+        let parts = split(total, &lines).expect("a price");
+        prop_assert_eq!(parts.iter().sum::<i64>(), total);
+        for (&(_, weight), &part) in lines.iter().zip(&parts) {
+            let off = i128::from(part) * sum - i128::from(total) * i128::from(weight);
+            prop_assert!(off.abs() < sum, "less than one unit from the exact share");
+        }
+        for (a, &(_, weight)) in lines.iter().enumerate() {
+            for (b, &(_, other)) in lines.iter().enumerate() {
+                prop_assert!(weight <= other || parts[a] >= parts[b], "a greater weight never gets less");
+            }
+        }
+        let mut mixed: Vec<usize> = (0..lines.len()).collect();
+        mixed.sort_by_key(|&at| seed.rotate_left(u32::try_from(at).expect("few")).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let other_order: Vec<(u16, i64)> = mixed.iter().map(|&at| lines[at]).collect();
+        let again = split(total, &other_order).expect("a price");
+        for (place, &at) in mixed.iter().enumerate() {
+            prop_assert_eq!(again[place], parts[at], "the order of the lines does not matter");
+        }
+    }
+
     /// Invariants 4 and 6.
     #[test]
     fn the_shares_of_a_sale_are_the_sale(shares in sale()) {

@@ -59,8 +59,21 @@ pub struct OrderView {
     pub error_message: String,
     /// Where to pay, while it is unpaid.
     pub checkout_url: Option<String>,
+    /// What it is paid together with, where it was ordered in a bundle.
+    pub together: Option<Together>,
     /// What has happened, oldest first.
     pub steps: Vec<OrderStep>,
+}
+
+/// Orders that are paid together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Together {
+    /// The bundle, by name.
+    pub bundle: String,
+    /// What all of them cost.
+    pub total: Money,
+    /// Each of them, with its product and what of the price is its.
+    pub orders: Vec<(OrderId, String, Money)>,
 }
 
 /// One thing that happened to an order.

@@ -168,12 +168,12 @@ fn redact(text: &str) -> Option<String> {
             let end = tail.find(|c: char| c.is_whitespace() || "/?#\"'".contains(c)).unwrap_or(tail.len());
             if let Some((user, host)) = tail[..end].rsplit_once('@') {
                 // `{password}` in a template is a variable, not a password.
-                if let Some((name, password)) =
+                if let Some((name, _)) =
                     user.split_once(':').filter(|(_, it)| !it.is_empty() && !it.starts_with('{') && *it != REMOVED)
                 {
-                    let _ = password;
                     clean.push_str("://");
-                    clean.push_str(name);
+                    // Who signs in with a key writes it as the name. A name has no address in it, so this ends here.
+                    clean.push_str(&without_secrets(name));
                     clean.push(':');
                     clean.push_str(REMOVED);
                     clean.push('@');
@@ -223,13 +223,14 @@ mod tests {
             "note": {"type": "prompt", "value": format!("use {key} now")},
             "database_url": {"type": "str", "value": "postgres://me:s3cret@db/x"},
             "odd": {"type": "str", "value": format!("x://me:pw@{key}/")},
+            "named": {"type": "str", "value": format!("https://me@{key}:pw@h/")},
             "harmless": {"type": "str", "value": "a risk-averse ask-me-anything-about-it text, http://a.b/c"},
         }));
         let removed = remove(&mut it).unwrap();
         let text = it.to_string();
         assert_eq!(
             removed.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(),
-            ["headers", "mcp_server", "note", "database_url", "odd"]
+            ["headers", "mcp_server", "note", "database_url", "odd", "named"]
         );
         assert!(!text.contains("abc\"") && !text.contains(&key) && !text.contains("s3cret"), "{text}");
         assert!(text.contains("use [removed] now") && text.contains("postgres://me:[removed]@db/x"));

@@ -213,7 +213,7 @@ async fn unpaid(ctx: &Ctx, tx: &mut Tx, row: &BillingRow, order: OrderId, now: T
     };
     let request = ChargeRequest {
         key: format!("{}-{}", order.id, row.attempts),
-        method_of: method.reference,
+        method_of: method.charge,
         order: order.id,
         amount: Money::new(order.amount_minor, order.currency),
         description: format!("{} — {}", order.offering_name, order.plan_name),
@@ -263,7 +263,8 @@ async fn take(ctx: &Ctx, tx: &mut Tx, order: &OrderRow, charged: Charged, now: T
         organization_id: order.organization_id,
         provider_id: order.provider_id,
         rail: ctx.payments.rail().to_owned(),
-        reference: charged.reference,
+        reference: charged.reference.clone(),
+        charge: charged.reference,
         amount_minor: order.amount_minor,
         currency: order.currency,
         state: PaymentState::Succeeded,

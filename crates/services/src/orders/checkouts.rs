@@ -7,6 +7,7 @@ use store::orders::{self as rows, CheckoutRow};
 use url::{Host, Url};
 
 use super::events::{abandon, expire};
+use super::together::{self, Due};
 use super::{bought, letters};
 use crate::access::{Principal, on_behalf};
 use crate::clock::fresh_id;
@@ -54,6 +55,8 @@ pub async fn visit(ctx: &Ctx, who: &Principal, id: OrderId, back: ComingBack) ->
     let mut tx = ctx.store.read(Scope::System).await?;
     let row = bought(&mut tx, who, id).await?;
     checks.done()?;
+    // Orders that are paid together are paid by way of the first of them.
+    let id = row.paid_by();
     let viewer = who.user()?.user.id;
     ctx.payment_pages().hit(&viewer.to_string(), ctx.now()).map_err(|retry_after| Error::TooMany {
         message: "Too many payment pages were asked for; try again in a moment.".to_owned(),
@@ -65,8 +68,8 @@ pub async fn visit(ctx: &Ctx, who: &Principal, id: OrderId, back: ComingBack) ->
     let now = ctx.now();
     let open = rows::checkout_of_order(&mut tx, id).await?;
     let visits = rows::count_checkouts(&mut tx, id).await?;
+    let Due { amount, description } = together::due(&mut tx, &row).await?;
     drop(tx);
-    let amount = Money::new(row.amount_minor, row.currency);
     // Empty stands for the order's own page, as in rows that were written before one could say otherwise.
     let (success_url, cancel_url) = (success_url.unwrap_or_default(), cancel_url.unwrap_or_default());
     if let Some(open) = open.filter(|open| open.state == CheckoutState::Open && open.expires_at > now) {
@@ -89,7 +92,7 @@ pub async fn visit(ctx: &Ctx, who: &Principal, id: OrderId, back: ComingBack) ->
         order: id,
         tenant: on_behalf(row.organization_id),
         amount,
-        description: format!("{} — {}", row.offering_name, row.plan_name),
+        description,
         email: who.user()?.user.email.clone(),
         success_url: or_page(&success_url),
         cancel_url: or_page(&cancel_url),
@@ -201,10 +204,11 @@ pub(crate) async fn expire_checkouts(ctx: &Ctx) -> Result<()> {
     }
     for order in forgotten {
         let mut tx = ctx.store.write(Scope::System).await?;
-        rows::lock(&mut tx, order).await?;
-        let open = rows::checkout_of_order(&mut tx, order).await?;
+        let row = rows::get(&mut tx, order).await?.ok_or(Error::NotFound("order"))?;
+        together::hold(&mut tx, row.paid_by()).await?;
+        let open = rows::checkout_of_order(&mut tx, row.paid_by()).await?;
         if open.is_none_or(|open| open.state != CheckoutState::Open) {
-            abandon(&mut tx, order, now).await?;
+            abandon(&mut tx, row.paid_by(), now).await?;
         }
         tx.commit().await?;
     }

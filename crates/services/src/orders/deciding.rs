@@ -6,7 +6,7 @@ use domain::{OrderId, OrganizationId};
 use store::orders as rows;
 use store::{Scope, Tx};
 
-use super::{bought, enqueue_fulfilment, events, fulfilment, get, letters, paid, sold, step};
+use super::{bought, enqueue_fulfilment, events, fulfilment, get, letters, paid, sold, step, together};
 use crate::access::Principal;
 use crate::audit;
 use crate::ctx::Ctx;
@@ -16,15 +16,20 @@ use crate::error::{Checks, Error, Result};
 pub async fn cancel(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<()> {
     let now = ctx.now();
     let mut tx = ctx.store.write(Scope::System).await?;
-    rows::lock(&mut tx, id).await?;
+    let lead = bought(&mut tx, who, id).await?.paid_by();
+    let all = together::hold(&mut tx, lead).await?;
     let row = bought(&mut tx, who, id).await?;
     if row.kind == OrderKind::Renew {
         return Err(Error::Conflict(
             "This order pays for the next month; end the subscription to be rid of it.".to_owned(),
         ));
     }
-    step(&mut tx, &row, OrderState::Canceled, "Canceled by the buyer.", "", now).await?;
-    let open = rows::checkout_of_order(&mut tx, id).await?.filter(|open| open.state == CheckoutState::Open);
+    // What is not paid yet is canceled together; once it is, each order goes its own way.
+    let unpaid = row.state == OrderState::PendingConsumer;
+    for order in all.iter().filter(|order| if unpaid { order.state == row.state } else { order.id == id }) {
+        step(&mut tx, order, OrderState::Canceled, "Canceled by the buyer.", "", now).await?;
+    }
+    let open = rows::checkout_of_order(&mut tx, lead).await?.filter(|open| open.state == CheckoutState::Open);
     if let Some(open) = &open {
         rows::set_checkout_state(&mut tx, open.id, CheckoutState::Expired).await?;
     }

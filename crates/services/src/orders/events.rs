@@ -5,7 +5,7 @@ use domain::{Money, OrderId, PaymentId, Timestamp};
 use store::orders::{self as rows, OrderRow, PaymentRow};
 use store::{Scope, Tx, catalog, outbox};
 
-use super::{paid, step};
+use super::{paid, step, together};
 use crate::access::on_behalf;
 use crate::audit;
 use crate::clock::fresh_id;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::ledger;
 use crate::ports::{PaymentsError, RailEvent, RailEventContent, SandboxCard, SandboxRefused};
-use crate::refunds;
+use crate::refunds::{self, Charge};
 
 /// Takes an event that a rail delivered: verifies it over its raw bytes, stores it, and queues the
 /// rest. The same event again changes nothing.
@@ -147,25 +147,16 @@ pub(crate) async fn handle_event(ctx: &Ctx, rail: &str, id: &str) -> Result<()> 
         }
         RailEventContent::CheckoutExpired { session } => expire(&mut tx, rail, &session, now).await?,
         RailEventContent::Refunded { reference, refunds: told } => {
-            let payment = known_payment(&mut tx, rail, &reference).await?;
-            refunds::heard(ctx, &mut tx, &payment, &told, now).await?;
+            refunds::heard(ctx, &mut tx, &Charge { rail, reference: &reference }, &told, now).await?;
         }
         RailEventContent::Disputed { reference, dispute } => {
-            let payment = known_payment(&mut tx, rail, &reference).await?;
-            refunds::disputes::heard(ctx, &mut tx, &payment, &dispute, now).await?;
+            refunds::disputes::heard(ctx, &mut tx, &Charge { rail, reference: &reference }, &dispute, now).await?;
         }
         RailEventContent::Bell { .. } | RailEventContent::Other => {}
     }
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
     Ok(())
-}
-
-/// Finds a payment that an event is about. Its own event may still be on its way; then this one is tried again after
-/// it.
-async fn known_payment(tx: &mut Tx, rail: &str, reference: &str) -> Result<PaymentRow> {
-    let found = rows::payment_of_reference(tx, rail, reference).await?;
-    found.ok_or_else(|| Error::internal(format!("an event about the unknown payment {reference:?}")))
 }
 
 /// Money that a rail says it has taken.
@@ -185,8 +176,16 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
     let checkout = rows::checkout_of_session(tx, rail, session)
         .await?
         .ok_or_else(|| Error::internal(format!("a payment for the unknown visit {session:?}")))?;
-    rows::lock(tx, checkout.order_id).await?;
-    let order = rows::get(tx, checkout.order_id).await?.ok_or(Error::NotFound("order"))?;
+    let orders = together::hold(tx, checkout.order_id).await?;
+    let (order, others) = orders.split_first().ok_or(Error::NotFound("order"))?;
+    let owed = Money::new(orders.iter().map(|order| order.amount_minor).sum(), order.currency);
+    let why = if order.state != OrderState::PendingConsumer {
+        Some(format!("A payment of {amount} came when the order was {} already; it goes back.", order.state))
+    } else if *amount != owed {
+        Some(format!("A payment of {amount} is not the {owed} that the order costs; it goes back."))
+    } else {
+        None
+    };
     let payment = PaymentRow {
         id: PaymentId(fresh_id()),
         order_id: order.id,
@@ -194,7 +193,9 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
         provider_id: order.provider_id,
         rail: (*rail).to_owned(),
         reference: reference.clone(),
-        amount_minor: amount.minor,
+        charge: reference.clone(),
+        // What fits pays for each of its orders by itself.
+        amount_minor: if why.is_some() { amount.minor } else { order.amount_minor },
         currency: amount.currency,
         state: PaymentState::Succeeded,
         method: method.clone(),
@@ -205,24 +206,37 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
         return Ok(());
     }
     rows::set_checkout_state(tx, checkout.id, CheckoutState::Paid).await?;
-    let owed = Money::new(order.amount_minor, order.currency);
-    if order.state != OrderState::PendingConsumer {
-        let why = format!("A payment of {amount} came when the order was {} already; it goes back.", order.state);
-        return refuse(ctx, tx, &order, &payment, *fee_minor, &why, now).await;
+    if let Some(why) = why {
+        return refuse(ctx, tx, order, &payment, *fee_minor, &why, now).await;
     }
-    if *amount != owed {
-        let why = format!("A payment of {amount} is not the {owed} that the order costs; it goes back.");
-        return refuse(ctx, tx, &order, &payment, *fee_minor, &why, now).await;
+    ledger::sold(ctx, tx, order, &payment, *fee_minor, now).await?;
+    carry_out(ctx, tx, order, method, now).await?;
+    for (number, order) in others.iter().enumerate() {
+        let part = PaymentRow {
+            id: PaymentId(fresh_id()),
+            order_id: order.id,
+            provider_id: order.provider_id,
+            reference: refunds::numbered(reference, number + 1),
+            amount_minor: order.amount_minor,
+            ..payment.clone()
+        };
+        rows::insert_payment(tx, on_behalf(order.organization_id), &part).await?;
+        ledger::sold(ctx, tx, order, &part, 0, now).await?;
+        carry_out(ctx, tx, order, method, now).await?;
     }
-    ledger::sold(ctx, tx, &order, &payment, *fee_minor, now).await?;
-    let carried_out = match still_on_sale(tx, &order).await {
-        Ok(()) => paid(ctx, tx, &order, &format!("Paid with {method}."), now).await,
+    Ok(())
+}
+
+/// Sends an order on that is paid; what cannot be done any more goes back.
+async fn carry_out(ctx: &Ctx, tx: &mut Tx, order: &OrderRow, method: &str, now: Timestamp) -> Result<()> {
+    let carried_out = match still_on_sale(tx, order).await {
+        Ok(()) => paid(ctx, tx, order, &format!("Paid with {method}."), now).await,
         Err(gone) => Err(gone),
     };
     match carried_out {
         // What was ordered cannot be done any more, and nothing but the payment was written yet.
         Err(Error::Conflict(why)) => {
-            step(tx, &order, OrderState::Rejected, &format!("{why} What was paid goes back."), &why, now).await?;
+            step(tx, order, OrderState::Rejected, &format!("{why} What was paid goes back."), &why, now).await?;
             give_back(tx, order.id, now).await
         }
         other => other,
@@ -265,7 +279,7 @@ pub(super) async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestam
     let Some(checkout) = rows::checkout_of_session(tx, rail, session).await? else {
         return Ok(());
     };
-    rows::lock(tx, checkout.order_id).await?;
+    together::hold(tx, checkout.order_id).await?;
     rows::set_checkout_state(tx, checkout.id, CheckoutState::Expired).await?;
     let newest = rows::checkout_of_order(tx, checkout.order_id).await?;
     if newest.is_some_and(|newest| newest.id == checkout.id && newest.state == CheckoutState::Expired) {
@@ -274,12 +288,13 @@ pub(super) async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestam
     Ok(())
 }
 
-/// Cancels an order that still waits for payment.
-pub(super) async fn abandon(tx: &mut Tx, id: OrderId, now: Timestamp) -> Result<()> {
-    let order = rows::get(tx, id).await?.ok_or(Error::NotFound("order"))?;
-    // The order of a next period waits longer: `billing` looks after it.
-    if order.state == OrderState::PendingConsumer && order.kind != OrderKind::Renew {
-        step(tx, &order, OrderState::Canceled, "Not paid in time.", "", now).await?;
+/// Cancels an order that still waits for payment, and those that are paid together with it.
+pub(super) async fn abandon(tx: &mut Tx, lead: OrderId, now: Timestamp) -> Result<()> {
+    for order in together::hold(tx, lead).await? {
+        // The order of a next period waits longer: `billing` looks after it.
+        if order.state == OrderState::PendingConsumer && order.kind != OrderKind::Renew {
+            step(tx, &order, OrderState::Canceled, "Not paid in time.", "", now).await?;
+        }
     }
     Ok(())
 }

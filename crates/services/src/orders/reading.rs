@@ -7,7 +7,7 @@ use domain::{Money, OfferingId, OrderId, OrganizationId, Permission};
 use store::Scope;
 use store::orders::{self as rows, OrderQuery, OrderRow};
 
-use super::{is_member, visible};
+use super::{is_member, together, visible};
 use crate::access::Principal;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -34,10 +34,16 @@ pub async fn get(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderView> {
     let buyer = is_member(who, row.organization_id);
     let steps = rows::steps(&mut tx, id).await?;
     let checkout = match row.state {
-        OrderState::PendingConsumer if buyer => rows::checkout_of_order(&mut tx, id).await?,
+        OrderState::PendingConsumer if buyer => rows::checkout_of_order(&mut tx, row.paid_by()).await?,
+        _ => None,
+    };
+    let together = match row.lead_id {
+        // What else was bought is no business of one provider.
+        Some(lead) if buyer || who.operator().is_ok() => Some(together::view(&mut tx, lead, &row.bundle_name).await?),
         _ => None,
     };
     let mut view = view(row);
+    view.together = together;
     view.steps = steps
         .into_iter()
         .map(|step| OrderStep { at: step.at.readable(), state: step.state, note: step.note })
@@ -145,6 +151,7 @@ fn view(row: OrderRow) -> OrderView {
         modified: row.modified_at,
         error_message: row.error_message,
         checkout_url: None,
+        together: None,
         steps: Vec::new(),
     }
 }

@@ -3,14 +3,16 @@
 //! A bank takes the money first and asks then, so a dispute is a refund that nobody here decided. When it is decided
 //! for us, the refund is undone. What a newcomer gets wrong: a bank may only ask; then no money has moved.
 
+use std::collections::BTreeSet;
+
 use domain::ledger::{self as book, TransactionKind};
-use domain::state::{CaseKind, DisputeState, RefundCause, RefundState};
-use domain::{DisputeId, Money, RefundId, Timestamp};
+use domain::state::{CaseKind, DisputeState, RefundCause};
+use domain::{DisputeId, Money, OrganizationId, RefundId, Timestamp};
 use store::Tx;
-use store::orders::{self, PaymentRow};
+use store::orders::PaymentRow;
 use store::refunds::{self as rows, DisputeRow};
 
-use super::{Decision, decide, paid, undo};
+use super::{Charge, Decision, decide, divided, left_of, paid, undo};
 use crate::cases;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
@@ -24,12 +26,12 @@ use crate::ports::RailDispute;
 pub(crate) async fn heard(
     ctx: &Ctx,
     tx: &mut Tx,
-    payment: &PaymentRow,
+    charge: &Charge<'_>,
     told: &RailDispute,
     now: Timestamp,
 ) -> Result<()> {
-    orders::lock(tx, payment.order_id).await?;
-    let payment = orders::payment(tx, payment.id).await?.ok_or(Error::NotFound("payment"))?;
+    let payments = charge.hold(tx).await?;
+    let payment = payments.first().ok_or(Error::NotFound("payment"))?;
     let known = rows::dispute(tx, &payment.rail, &told.reference).await?;
     let new = known.is_none();
     let mut row = DisputeRow {
@@ -49,31 +51,37 @@ pub(crate) async fn heard(
         created_at: known.as_ref().map_or(now, |known| known.created_at),
         modified_at: now,
     };
-    let taken = match row.refund_id {
-        Some(id) => rows::get(tx, id).await?.filter(|refund| refund.state != RefundState::Reversed),
-        None => None,
-    };
-    match taken {
-        None if told.withdrawn => row.refund_id = withdraw(tx, &payment, &row, now).await?,
-        Some(refund) if !told.withdrawn => undo(tx, &refund, "The dispute was decided for us", now).await?,
-        _ => {}
+    rows::save_dispute(tx, &row).await?;
+    let taken = rows::of_dispute(tx, row.id).await?;
+    if taken.is_empty() && told.withdrawn {
+        row.refund_id = withdraw(tx, &payments, &row, now).await?;
+        rows::save_dispute(tx, &row).await?;
+    } else if !told.withdrawn {
+        for refund in taken {
+            undo(tx, &refund, "The dispute was decided for us", now).await?;
+        }
     }
     fee(tx, &row, now).await?;
-    rows::save_dispute(tx, &row).await?;
-    tell(ctx, tx, &payment, &row, new, now).await
+    tell(ctx, tx, &payments, &row, new, now).await
 }
 
-/// Books what the bank has taken: of what is left of the payment, as more cannot be anyone's share.
-async fn withdraw(tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, now: Timestamp) -> Result<Option<RefundId>> {
-    let amount = Money::new(row.amount_minor.min(payment.left().minor), payment.currency);
+/// Books what the bank has taken: of what is left of the charge, as more cannot be anyone's share. Returns the first
+/// of the refunds that it is.
+async fn withdraw(tx: &mut Tx, payments: &[PaymentRow], row: &DisputeRow, now: Timestamp) -> Result<Option<RefundId>> {
+    let amount = Money::new(row.amount_minor.min(left_of(payments)), row.currency);
+    let mut first = row.refund_id;
     if amount.minor <= 0 {
-        return Ok(row.refund_id);
+        return Ok(first);
     }
     let reason = format!("The buyer’s bank has taken it back ({}).", row.reason);
-    let decision = Decision { cause: RefundCause::Dispute, reason: &reason, by: None };
-    let refund = decide(tx, payment, amount, decision, now).await?;
-    paid(tx, &refund, None, now).await?;
-    Ok(Some(refund.id))
+    for (payment, amount) in divided(payments, amount)? {
+        let decision = Decision { cause: RefundCause::Dispute, reason: &reason, by: None };
+        let refund = decide(tx, payment, amount, decision, now).await?;
+        rows::set_dispute(tx, refund.id, row.id).await?;
+        paid(tx, &refund, None, now).await?;
+        first = first.or(Some(refund.id));
+    }
+    Ok(first)
 }
 
 /// Books what the rail keeps for a dispute, or has given back of it.
@@ -91,7 +99,16 @@ async fn fee(tx: &mut Tx, row: &DisputeRow, now: Timestamp) -> Result<()> {
 }
 
 /// Has a person look at it, and writes to who has sold.
-async fn tell(ctx: &Ctx, tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, new: bool, now: Timestamp) -> Result<()> {
+async fn tell(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    payments: &[PaymentRow],
+    row: &DisputeRow,
+    new: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let page = letters::order_page(ctx, payments.first().ok_or(Error::NotFound("payment"))?.order_id);
+    let sellers: BTreeSet<OrganizationId> = payments.iter().map(|payment| payment.provider_id).collect();
     let amount = Money::new(row.amount_minor, row.currency);
     let over = match row.state {
         DisputeState::Won => Some("The bank has decided for us; the money is back."),
@@ -101,9 +118,10 @@ async fn tell(ctx: &Ctx, tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, ne
     let subject = row.id.to_string();
     if let Some(note) = over {
         if store::cases::close_of(tx, &row.rail, CaseKind::Dispute, &subject, note, now).await? || new {
-            let text =
-                format!("The dispute of {amount} is over. {note}\n{}\n", letters::order_page(ctx, payment.order_id));
-            payouts::letter(tx, row.provider_id, format!("The dispute of {amount} is over"), text, now).await?;
+            let text = format!("The dispute of {amount} is over. {note}\n{page}\n");
+            for seller in sellers {
+                payouts::letter(tx, seller, format!("The dispute of {amount} is over"), text.clone(), now).await?;
+            }
         }
         return Ok(());
     }
@@ -117,16 +135,17 @@ async fn tell(ctx: &Ctx, tx: &mut Tx, payment: &PaymentRow, row: &DisputeRow, ne
         subject,
         title: format!("{amount} are disputed: {}", row.reason),
         detail: todo,
-        order: Some(payment.order_id),
+        order: payments.first().map(|payment| payment.order_id),
     };
     cases::open(ctx, tx, &row.rail, found, now).await?;
     if new {
         let text = format!(
-            "The bank of a buyer disputes a payment of {amount} ({}). Your share of it is set aside until the bank has decided; the operator answers it. What you know about the order helps:\n{}\n",
+            "The bank of a buyer disputes a payment of {amount} ({}). Your share of it is set aside until the bank has decided; the operator answers it. What you know about the order helps:\n{page}\n",
             row.reason,
-            letters::order_page(ctx, payment.order_id)
         );
-        payouts::letter(tx, row.provider_id, format!("A payment of {amount} is disputed"), text, now).await?;
+        for seller in sellers {
+            payouts::letter(tx, seller, format!("A payment of {amount} is disputed"), text.clone(), now).await?;
+        }
     }
     Ok(())
 }

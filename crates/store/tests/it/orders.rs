@@ -72,6 +72,7 @@ impl Story {
             provider_id: self.offered.provider,
             rail: "fake".to_owned(),
             reference: format!("payment {number}"),
+            charge: format!("payment {number}"),
             amount_minor: 2900,
             currency: Currency::Usd,
             state: PaymentState::Succeeded,
@@ -188,7 +189,7 @@ async fn a_payment_is_booked_once() {
         assert_eq!(rows::kept_payments(&mut tx, order).await.expect("a read").len(), 2);
         rows::set_payment_state(&mut tx, payment.id, PaymentState::Refunded, Some(story.now)).await.expect("a write");
         assert_eq!(rows::kept_payments(&mut tx, order).await.expect("a read").len(), 1);
-        let found = rows::payment_of_reference(&mut tx, "fake", "payment 1").await.expect("a read").expect("a payment");
+        let found = rows::payments_of_charge(&mut tx, "fake", "payment 1").await.expect("a read").remove(0);
         assert_eq!((found.id, found.state), (payment.id, PaymentState::Refunded));
         assert!(rows::payment(&mut tx, same.id).await.expect("a read").is_none());
         assert_eq!(rows::payments(&mut tx, story.tenant, 9).await.expect("a read").len(), 2);

@@ -351,6 +351,7 @@ async fn payments_from_before_the_ledger_are_booked_at_the_start() {
             provider_id: shop.seller.organization,
             rail: "fake".to_owned(),
             reference: "old".to_owned(),
+            charge: "old".to_owned(),
             amount_minor: 2900,
             currency: Currency::Usd,
             state: domain::state::PaymentState::Succeeded,
@@ -365,6 +366,7 @@ async fn payments_from_before_the_ledger_are_booked_at_the_start() {
         let back = store::orders::PaymentRow {
             id: domain::PaymentId(services::clock::fresh_id()),
             reference: "given back".to_owned(),
+            charge: "given back".to_owned(),
             state: domain::state::PaymentState::Refunded,
             ..payment.clone()
         };

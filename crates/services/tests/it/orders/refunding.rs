@@ -362,6 +362,7 @@ async fn books_that_are_not_right_become_a_case_that_closes_when_they_are() {
         let stray = store::orders::PaymentRow {
             id: PaymentId(services::clock::fresh_id()),
             reference: "stray".to_owned(),
+            charge: "stray".to_owned(),
             ..payment
         };
         #[expect(clippy::disallowed_methods, reason = "the payment is written as no use case writes it")]
