@@ -227,7 +227,12 @@ fn grid(grid: Grid, press: FormAction) -> AnyView {
     let bare = head.iter().all(String::is_empty);
     let rows = rows
         .into_iter()
-        .map(|cells| view! { <tr>{cells.into_iter().map(|words| cell(words, press)).collect::<Vec<_>>()}</tr> })
+        .map(|cells| {
+            // On a phone each cell stands on a line of its own, behind what it is; the first one is the heading.
+            let name = |at: usize| if at == 0 { "" } else { head.get(at).map_or("", String::as_str) };
+            let cells = cells.into_iter().enumerate().map(|(at, words)| cell(words, name(at), press));
+            view! { <tr>{cells.collect::<Vec<_>>()}</tr> }
+        })
         .views();
     let head = head
         .into_iter()
@@ -241,7 +246,7 @@ fn grid(grid: Grid, press: FormAction) -> AnyView {
         ("", view! { <p class="muted">{empty}</p> }.into_any())
     } else {
         let head = if bare { ().into_any() } else { view! { <tr>{head}</tr> }.into_any() };
-        ("card--flush", view! { <Table label="Figures" head>{rows}</Table> }.into_any())
+        ("card--flush", view! { <Table label="Figures" stacks=true head>{rows}</Table> }.into_any())
     };
     let pages = pages.map(|pages| {
         view! { <Pagination page=pages.page pages=pages.pages total=pages.total words=("row", "rows")/> }.into_any()
@@ -254,7 +259,7 @@ fn grid(grid: Grid, press: FormAction) -> AnyView {
     view! { {card}{pages} }.into_any()
 }
 
-fn cell(cell: Cell, action: FormAction) -> AnyView {
+fn cell(cell: Cell, name: &str, action: FormAction) -> AnyView {
     let Cell { text, look, href, press } = cell;
     let (class, tint) = match look {
         CellLook::Plain if text.len() > 60 => ("wide", None),
@@ -273,5 +278,6 @@ fn cell(cell: Cell, action: FormAction) -> AnyView {
         None => view! { <a href=href>{text}</a> }.into_any(),
     };
     let press = press.map(|press| button(press, action, "btn--sm"));
-    view! { <td class=class>{words}{press}</td> }.into_any()
+    let name = (!name.is_empty()).then(|| name.to_owned());
+    view! { <td class=class data-name=name>{words}{press}</td> }.into_any()
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::stripe::{Client, Endpoint, Pauses};
+use domain::Money;
 use domain::state::{OrderState, PaymentState};
+use domain::view::bundle::BundleForm;
 use domain::view::money::OrderMoney;
 use domain::view::order::{NewOrder, OrderView};
 use payments::signature;
@@ -20,7 +22,7 @@ use services::ports::{
     ChargeRequest, CheckoutRequest, OpenedPayoutAccount, Payments, PayoutAccountRequest, PayoutRequest, Payouts,
     RefundRequest, SandboxBank, SandboxCard, SandboxPage,
 };
-use services::{Ctx, orders};
+use services::{Ctx, bundles, orders};
 use store::{Scope, Store, Tenant, orders as rows};
 use testkit::stripe::SimulatedStripe;
 use testkit::{Offered, Seller, TestCtx, on_every_database};
@@ -134,9 +136,40 @@ impl Shop {
 
     /// Returns the rail's name of the visit at which the order may be paid.
     pub(super) async fn session(&self) -> String {
+        self.session_of(self.order.id).await
+    }
+
+    /// Returns the rail's name of the visit at which an order may be paid.
+    pub(super) async fn session_of(&self, order: domain::OrderId) -> String {
         let mut tx = self.t.ctx.store.read(Scope::System).await.expect("a transaction");
-        let visit = rows::checkout_of_order(&mut tx, self.order.id).await.expect("a row");
+        let visit = rows::checkout_of_order(&mut tx, order).await.expect("a row");
         visit.expect("a visit").session
+    }
+
+    /// Has the buyer order a bundle at $50: what is sold here at $29, and the same of another provider.
+    pub(super) async fn order_bundle(&self) -> OrderView {
+        let (t, seller) = (&self.t, &self.offered.seller);
+        let other = t.provider("other@example.com").await;
+        let beside = t.draft_offering(&other, "Writer").await;
+        t.list(&beside).await;
+        let form = BundleForm {
+            name: "Office".to_owned(),
+            description: String::new(),
+            price: Money::new(5000, self.order.amount.currency),
+        };
+        let bundle = bundles::create(&t.ctx, seller, self.offered.provider, form).await.expect("a draft").id;
+        for plan in [self.offered.plan, beside.plan] {
+            bundles::put(&t.ctx, seller, bundle, plan).await.expect("put in");
+        }
+        bundles::propose(&t.ctx, seller, bundle).await.expect("proposed");
+        bundles::agree(&t.ctx, &other.who, bundle, beside.offering).await.expect("agreed");
+        let order = orders::NewBundleOrder {
+            organization_id: self.buyer.organization,
+            project_id: None,
+            bundle_id: bundle,
+            accept_terms: true,
+        };
+        orders::place_bundle(&t.ctx, &self.buyer.who, order).await.expect("ordered")
     }
 
     /// Pays at a page with a card; tells whether the rail took it.

@@ -19,8 +19,6 @@ enum Held {
     By(Tests, &'static str),
     /// It cannot happen here: why.
     Not(&'static str),
-    /// What it is about is not there yet: what that is.
-    Waits(&'static str),
 }
 
 /// Where tests are.
@@ -63,7 +61,7 @@ const fn domain(test: &'static str) -> Held {
     Held::By(Tests::Lib("domain"), test)
 }
 
-use Held::{Not, Waits};
+use Held::Not;
 
 const WEBHOOK: &str = "webhook";
 const CHECKOUT: &str = "checkout";
@@ -170,7 +168,9 @@ const CASES: &[Case] = &[
     case(PROVIDER, "the commission is changed between sale and refund", "the share of that day", services("orders::ledger::the_share_is_that_of_the_day_of_the_sale")),
     case(PROVIDER, "a commission of more than 100 %, below 0", "400", services("orders::ledger::a_rule_that_makes_no_sense_is_refused_with_every_reason")),
     case(PROVIDER, "a commission of 0 and of 100 %, sales of a cent", "adds up", domain("ledger::tests::the_shares_of_a_sale_are_the_sale")),
-    case(PROVIDER, "three providers on one cent", "", Waits("bundles")),
+    case(PROVIDER, "three providers on one cent", "refused: nothing is left for two of them", services("orders::bundling::what_makes_no_bundle_is_said_when_it_is_put_together")),
+    case(PROVIDER, "a bundle of others' products without their word", "404 until all have agreed", services("orders::bundling::a_bundle_is_offered_when_every_provider_has_agreed_to_its_part")),
+    case(PROVIDER, "one charge for several providers: refunds and disputes of it", "each its part, to the cent", services("orders::bundling::money_of_a_bundle_goes_back_by_product_or_from_all_of_them_and_a_bank_takes_all")),
     case(PROVIDER, "a rail that paid and says nothing", "asked again, paid once", server("rails::stripe::whatever_happens_to_an_answer_a_provider_is_paid_once")),
     case(PROVIDER, "currencies without cents", "", Not("what is sold is in currencies that have them")),
     case(PROVIDER, "a bank's payout that fails after it was paid", "", Not("that is between Stripe and the provider, whose money it is then; its page at Stripe says so")),
@@ -225,7 +225,6 @@ pub(super) fn prove() -> Result<Proof> {
         "hold": held,
         "do not": broken,
         "cannot happen here": count("cannot happen"),
-        "wait for what is not there yet": count("waits"),
         "tests": passed.len(),
         "table": rows,
     });
@@ -239,7 +238,6 @@ fn row(case: &Case, passed: &[(Tests, String)]) -> Value {
             ((*name).to_owned(), if held { "yes" } else { "no" })
         }
         Not(why) => ((*why).to_owned(), "cannot happen"),
-        Waits(what) => (format!("waits for {what}"), "waits"),
     };
     json!({
         "tried": format!("{}: {}", case.area, case.tried),

@@ -275,6 +275,55 @@ async fn a_refund_that_does_not_arrive_is_undone() {
 }
 
 #[tokio::test]
+async fn one_charge_pays_for_the_products_of_a_bundle_and_what_goes_back_of_each_goes_back_of_it() {
+    with_every_rail(async |shop| {
+        let order = shop.order_bundle().await;
+        assert!(shop.pay_at(&shop.session_of(order.id).await, GOOD).await);
+        shop.settle().await;
+        let together = order.together.expect("a bundle").orders;
+        let operator = shop.t.operator().await;
+        let mut paid = Vec::new();
+        for (id, _, _) in &together {
+            let seen = orders::get(&shop.t.ctx, &shop.buyer.who, *id).await.expect("the order");
+            assert_eq!(seen.state, OrderState::Done);
+            let money = services::refunds::of_order(&shop.t.ctx, &operator, *id).await.expect("the order");
+            paid.push(money.payments.into_iter().next().expect("a payment"));
+        }
+        assert_eq!(paid.iter().map(|payment| payment.amount.minor).collect::<Vec<_>>(), [2500, 2500]);
+        assert_eq!(paid[0].reference, paid[1].reference, "one charge");
+        shop.books_hold().await;
+        // All of one product, and a part of the other.
+        for (payment, minor) in [(&paid[0], None), (&paid[1], Some(1000))] {
+            let reason = "A reason.";
+            services::refunds::give_back(&shop.t.ctx, &operator, payment.id, minor, reason).await.expect("decided");
+        }
+        shop.settle().await;
+        if let Outside::Stripe { stripe, .. } = &shop.outside {
+            assert_eq!(stripe.objects("refund").len(), 2);
+        }
+        let mut left = Vec::new();
+        for (id, _, _) in &together {
+            let money = services::refunds::of_order(&shop.t.ctx, &operator, *id).await.expect("the order");
+            assert!(money.refunds.iter().all(|refund| refund.state == RefundState::Paid), "{:?}", money.refunds);
+            left.push(money.payments[0].left.minor);
+        }
+        assert_eq!(left, [0, 1500]);
+        shop.pass(2 * 3600);
+        assert_eq!(shop.compare().await, 0);
+        // A month later each renews with the card of that charge.
+        shop.pass(31 * 24 * 3600);
+        services::jobs::sweep(&shop.t.ctx).await.expect("swept");
+        shop.settle().await;
+        let all = orders::payments(&shop.t.ctx, &shop.buyer.who, shop.buyer.organization).await.expect("a list");
+        assert_eq!(all.iter().filter(|payment| payment.amount.minor == 2500).count(), 4);
+        shop.pass(2 * 3600);
+        assert_eq!(shop.compare().await, 0);
+        shop.books_hold().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_disputed_payment_is_the_banks_until_it_decides() {
     for won in [false, true] {
         with_every_rail(async |shop| {
