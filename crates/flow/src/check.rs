@@ -7,6 +7,8 @@
 mod hashes;
 mod known;
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -420,6 +422,9 @@ fn problems(flow: &Flow, active: &[bool]) -> Vec<String> {
     problems
 }
 
+/// How many notes are told at most.
+const MOST_NOTES: usize = 100;
+
 fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
     let mut notes = flow.notes.clone();
     let takes_input = flow.nodes.iter().any(|it| kind_of(it) == Kind::ChatInput);
@@ -437,7 +442,8 @@ fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
     if !still.is_empty() {
         notes.push(format!("Not connected to the input, so never run: {}.", still.join(", ")));
     }
-    for node in &flow.nodes {
+    // What the flows that it runs do is what it does.
+    for node in std::iter::once(flow).chain(&flow.flows).flat_map(|of| &of.nodes) {
         if let Some(note) = components::find(&node.component).and_then(|it| it.notes(node)) {
             notes.push(format!("{} {note}.", node.display_name));
         }
@@ -450,6 +456,10 @@ fn notes(flow: &Flow, active: &[bool]) -> Vec<String> {
             ));
         }
     }
+    // Components of the same name say the same.
+    let mut said = HashSet::new();
+    notes.retain(|note| said.insert(note.clone()));
+    notes.truncate(MOST_NOTES);
     notes
 }
 

@@ -71,6 +71,7 @@ impl AgentRuntime for ScriptedRuntime {
             edges: Vec::new(),
             needs: Vec::new(),
             problems: Vec::new(),
+            notes: Vec::new(),
             secrets_removed: Vec::new(),
             remote: match (verdict, choice) {
                 (FlowClass::Native | FlowClass::Invalid, _) => RemoteRuntime::None,

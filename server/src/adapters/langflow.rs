@@ -365,6 +365,8 @@ impl AgentRuntime for LangflowRuntime {
         }
         if report.verdict != FlowClass::Invalid {
             report.remote = RemoteRuntime::Chosen;
+            // They are about how our engine runs it.
+            report.notes.clear();
         }
         Ok(ImportedFlow { flow: json!({ MARK: export }), report })
     }

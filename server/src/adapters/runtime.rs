@@ -390,6 +390,7 @@ fn view(report: flow::Report) -> FlowReport {
         edges: report.edges,
         needs: report.needs.iter().map(ToString::to_string).collect(),
         problems: report.problems,
+        notes: report.notes,
         secrets_removed: report
             .secrets_removed
             .into_iter()

@@ -38,24 +38,25 @@ pub(super) fn check(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode
         if as_json {
             println!("{}", of_file(file, &reports));
         } else {
-            for report in reports {
-                println!("{} ({}): {:?}", file.display(), report.flow_name, report.verdict);
-                for problem in &report.problems {
-                    println!("  ! {problem}");
-                }
-                for node in report.nodes.iter().filter(|node| !node.reason.is_empty()) {
-                    println!(
-                        "  {} ({}): {:?}. {} {}",
-                        node.display_name, node.id, node.class, node.reason, node.advice
-                    );
-                }
-                for need in &report.needs {
-                    println!("  needs: {need}");
-                }
+            for line in reports.iter().flat_map(|report| of_flow(file, report)) {
+                println!("{line}");
             }
         }
     }
     Ok(if all_native { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is in a flow, line by line.
+fn of_flow(file: &Path, report: &Report) -> Vec<String> {
+    let mut lines = vec![format!("{} ({}): {:?}", file.display(), report.flow_name, report.verdict)];
+    lines.extend(report.problems.iter().map(|problem| format!("  ! {problem}")));
+    let odd = report.nodes.iter().filter(|node| !node.reason.is_empty());
+    lines.extend(odd.map(|node| {
+        format!("  {} ({}): {:?}. {} {}", node.display_name, node.id, node.class, node.reason, node.advice)
+    }));
+    lines.extend(report.needs.iter().map(|need| format!("  needs: {need}")));
+    lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
+    lines
 }
 
 /// What is in a file, as one object; of several flows the worst verdict, and each node says of which flow it is.
@@ -75,10 +76,11 @@ fn of_file(file: &Path, reports: &[Report]) -> serde_json::Value {
             needs.push(need);
         }
     }
+    let notes: Vec<_> = reports.iter().flat_map(|report| &report.notes).collect();
     let names: Vec<_> = reports.iter().map(|report| report.flow_name.as_str()).collect();
     let problems: Vec<_> = reports.iter().flat_map(|report| &report.problems).collect();
     let verdict = order[worst.unwrap_or(3)];
-    json!({"file": file, "flow": names.join(", "), "verdict": verdict, "nodes": nodes, "needs": needs, "problems": problems})
+    json!({"file": file, "flow": names.join(", "), "verdict": verdict, "nodes": nodes, "needs": needs, "problems": problems, "notes": notes})
 }
 
 /// Runs an export once and prints the answer as it comes.
@@ -117,5 +119,24 @@ impl EventSink for Printed {
             // A terminal that has gone away is noticed at the end.
             let _ = std::io::Write::flush(&mut std::io::stdout());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_knowing_of_a_flow_is_said_and_changes_no_verdict() {
+        let node = json!({"id": "ChatOutput-a", "data": {"id": "ChatOutput-a", "type": "ChatOutput", "node": {
+            "display_name": "Chat Output", "template": {"input_value": {"type": "str", "value": "Hello", "show": true}}}}});
+        let export = json!({"name": "Parrot", "data": {"nodes": [node], "edges": []}}).to_string();
+        let imported = flow::parse(export.as_bytes()).expect("a flow");
+        let report = flow::check(&imported.whole(0));
+        let note = "It has no Chat Input, so it answers the same whatever it is told.";
+        let file = Path::new("parrot.json");
+        assert_eq!(of_flow(file, &report), ["parrot.json (Parrot): Native".to_owned(), format!("  note: {note}")]);
+        let object = of_file(file, &[report]);
+        assert_eq!((&object["verdict"], &object["notes"]), (&json!("native"), &json!([note])));
     }
 }

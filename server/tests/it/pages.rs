@@ -5,7 +5,7 @@ use domain::Role;
 use serde_json::json;
 
 use crate::app::on_every_app;
-use crate::story::{list_an_offering, subscribe};
+use crate::story::{flow, list_an_offering, list_what_is_imported, subscribe};
 
 #[tokio::test]
 async fn an_invited_visitor_signs_up_on_the_way_and_becomes_a_member_without_scripts() {
@@ -124,6 +124,29 @@ async fn a_lost_password_is_set_anew_without_scripts() {
         app.call("GET", "/api/users/me/", Some(&ada.token), &json!(null)).await.expect(401);
         let form = "email=ada%40example.com&password=quite+another+password";
         assert_eq!(app.submit("/ui/session/log-in", None, form).await.form_error(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_worth_knowing_of_a_flow_stands_where_it_was_imported_and_keeps_nothing_from_running() {
+    on_every_app(async |app| {
+        let mut named = flow();
+        let session = json!({"type": "str", "value": "<mine>", "show": true});
+        named["data"]["nodes"][2]["data"]["node"]["template"]["session_id"] = session;
+        let import = json!({"flow_definition": named.clone(), "flow_version": "1.0.0"});
+        let listed = list_what_is_imported(app, import).await;
+        let token = listed.provider.token.as_str();
+        let note = "ChatOutput names a session of its own; here each conversation has its own session.";
+        let asked = json!({"flow_definition": named});
+        let report = app.ok("POST", "/api/provider-agents/validate_flow/", token, asked).await;
+        assert_eq!((report["valid"].as_bool(), &report["report"]["notes"]), (Some(true), &json!([note])));
+
+        let cookie = app.sign_in("provider").await;
+        let page = format!("/providers/{}/agents/{}/", listed.provider.organization, listed.agent);
+        let shown = app.open(&page, Some(&cookie)).await;
+        assert_eq!(shown.status.as_u16(), 200, "{}", shown.text);
+        assert!(shown.text.contains("Worth knowing") && shown.text.contains(note), "{}", shown.text);
     })
     .await;
 }

@@ -164,6 +164,8 @@ async fn a_server_that_is_away_is_an_error_and_is_asked_anew_when_it_is_back() {
 fn foreign_flow() -> Value {
     let mut flow = contract_flow();
     flow["data"]["nodes"][1]["data"]["type"] = json!("OddVendorMemory");
+    flow["data"]["nodes"][0]["data"]["node"]["template"]["session_id"] =
+        json!({"type": "str", "value": "mine", "show": true});
     flow
 }
 
@@ -182,6 +184,7 @@ async fn a_foreign_flow_runs_on_the_server_only_where_its_provider_chose_that() 
     assert_eq!((nowhere.report.remote, nowhere.report.runs()), (RemoteRuntime::None, false));
     let offered = import(&with, RuntimeChoice::Here).await;
     assert_eq!((offered.report.remote, offered.report.runs()), (RemoteRuntime::Offered, false));
+    assert!(offered.report.notes[0].contains("names a session of its own"), "{:?}", offered.report.notes);
     for flow in [nowhere.flow, offered.flow] {
         assert!(run(&with, flow, "hello").await.is_err(), "nothing runs behind anybody's back");
     }
@@ -190,6 +193,7 @@ async fn a_foreign_flow_runs_on_the_server_only_where_its_provider_chose_that() 
     let chosen = import(&with, RuntimeChoice::Remote).await;
     assert_eq!((chosen.report.remote, chosen.report.runs()), (RemoteRuntime::Chosen, true));
     assert_ne!(chosen.report.verdict, FlowClass::Native);
+    assert_eq!(chosen.report.notes, [""; 0], "what our engine would do with it");
     assert!(run(&with, chosen.flow.clone(), "hello").await.expect("an answer").text.starts_with("I heard: hello"));
     // Where the operator has taken the server away, such a version fails.
     assert!(matches!(run(&without, chosen.flow, "hello").await, Err(RuntimeError::Failed(_))));

@@ -14,6 +14,7 @@ pub fn ReportView(
 ) -> impl IntoView {
     let problems = report.problems.clone();
     let needs = report.needs.clone();
+    let notes = report.notes.clone();
     let secrets = report.secrets_removed.clone();
     let verdict = match report.verdict {
         FlowClass::Native => view! { <Alert kind=Kind::Good title="It runs here" text="Every component is one that our engine runs itself.".to_owned()/> }.into_any(),
@@ -58,6 +59,7 @@ pub fn ReportView(
             <p class="muted small">{counted}</p>
             {texts("What is in the way", problems)}
             {texts("What it needs", needs)}
+            {texts("Worth knowing", notes)}
             {texts("Secrets that we removed", secrets)}
             <Table label="Components" head=view! { <tr><th>"Component"</th><th>"Class"</th><th>"What to know"</th></tr> }.into_any()>{rows}</Table>
         </div>

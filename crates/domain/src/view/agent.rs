@@ -53,6 +53,9 @@ pub struct FlowReport {
     pub needs: Vec<String>,
     /// What keeps it from running, for people.
     pub problems: Vec<String>,
+    /// What is worth knowing and keeps nothing from running, for people.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Which secrets were in the export and have been removed, by node and field.
     pub secrets_removed: Vec<String>,
     /// What a Langflow server has to do with it.

@@ -105,6 +105,23 @@ async fn a_flow_is_a_tool_of_an_agent() {
     assert_eq!(asked[2].messages.last().unwrap().text, "[hi]");
 }
 
+#[test]
+fn what_the_flows_that_it_runs_do_is_worth_knowing_and_said_once() {
+    let mut learns = inner();
+    let adds = json!({"knowledge_base": "notes", "mode": "Ingest", "input_df": ""});
+    let nodes = learns["data"]["nodes"].as_array_mut().unwrap();
+    for id in ["one", "two"] {
+        let mut learn = node(id, "Knowledge", adds.clone());
+        learn["data"]["node"]["display_name"] = json!("Learn");
+        nodes.push(learn);
+    }
+    let edges = learns["data"]["edges"].as_array_mut().unwrap();
+    edges.extend([edge("show.prompt", "one.input_df"), edge("show.prompt", "two.input_df")]);
+    let report = flow::check(&imported(&[outer(running("flow-inner", "")), learns]));
+    let notes: Vec<_> = report.notes.iter().filter(|note| note.contains("not kept")).collect();
+    assert_eq!(notes.len(), 1, "{:?}", report.notes);
+}
+
 #[tokio::test]
 async fn older_versions_ran_other_flows_by_their_name() {
     let handle = json!({"type": "other", "value": "", "list": true});

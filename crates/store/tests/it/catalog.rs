@@ -69,6 +69,7 @@ fn report() -> FlowReport {
         edges: vec![("a".to_owned(), "b".to_owned())],
         needs: Vec::new(),
         problems: Vec::new(),
+        notes: Vec::new(),
         secrets_removed: Vec::new(),
         remote: domain::view::agent::RemoteRuntime::None,
     }
