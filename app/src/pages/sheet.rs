@@ -261,6 +261,8 @@ fn grid(grid: Grid, press: FormAction) -> AnyView {
 
 fn cell(cell: Cell, name: &str, action: FormAction) -> AnyView {
     let Cell { text, look, href, press } = cell;
+    // What is not there needs no name.
+    let name = (!name.is_empty() && (press.is_some() || !text.is_empty())).then(|| name.to_owned());
     let (class, tint) = match look {
         CellLook::Plain if text.len() > 60 => ("wide", None),
         CellLook::Plain => ("", None),
@@ -278,6 +280,5 @@ fn cell(cell: Cell, name: &str, action: FormAction) -> AnyView {
         None => view! { <a href=href>{text}</a> }.into_any(),
     };
     let press = press.map(|press| button(press, action, "btn--sm"));
-    let name = (!name.is_empty()).then(|| name.to_owned());
     view! { <td class=class data-name=name>{words}{press}</td> }.into_any()
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ::stripe::{Client, Endpoint, Pauses};
 use domain::Money;
+use domain::ledger::AccountCode;
 use domain::state::{OrderState, PaymentState};
 use domain::view::bundle::BundleForm;
 use domain::view::money::OrderMoney;
@@ -311,6 +312,12 @@ impl Shop {
         let operator = self.t.operator().await;
         let check = services::ledger::check(&self.t.ctx, &operator).await.expect("a check");
         assert!(check.holds(), "{:?}", check.findings);
+        if let Outside::Stripe { stripe, .. } = &self.outside {
+            // What the ledger says that Stripe holds is what Stripe's own movements add up to.
+            let balances = services::ledger::balances(&self.t.ctx, &operator).await.expect("balances");
+            let held = balances.iter().filter(|row| row.account == AccountCode::RailBalance);
+            assert_eq!(held.map(|row| row.amount.minor).sum::<i64>(), stripe.held());
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test asks the rail without a use case")]

@@ -245,11 +245,18 @@ impl SimulatedStripe {
         let held = world.objects.get_mut(&charge).unwrap();
         held["amount_refunded"] = json!(held["amount_refunded"].as_i64().unwrap() - amount);
         held["refunded"] = json!(false);
+        let currency = held["currency"].clone();
+        world.movement(amount, 0, &currency, refund);
         let failed = world.objects.get_mut(refund).unwrap();
         failed["status"] = json!("failed");
         let failed = failed.clone();
         world.happened("refund.updated", &failed);
         world.happened("refund.failed", &failed);
+    }
+
+    /// Returns what Stripe holds for us: all that has moved, less what it kept.
+    pub fn held(&self) -> i64 {
+        self.objects("balance_transaction").iter().map(|movement| movement["net"].as_i64().unwrap()).sum()
     }
 
     /// Has a buyer's bank dispute a payment, and take its money; returns the dispute.
@@ -425,6 +432,7 @@ impl World {
             json!({"id": id, "amount": amount, "currency": held["currency"], "charge": charge, "payment_intent": payment,
             "status": "succeeded", "metadata": metadata, "created": self.now}),
         );
+        self.movement(-amount, 0, &held["currency"], &id);
         let refund = self.keep(refund);
         self.happened("charge.refunded", &held);
         self.happened("refund.updated", &refund);
@@ -570,6 +578,7 @@ impl World {
                 self.balance -= amount;
                 let mut transfer = example("transfer");
                 let id = self.id("tr_");
+                self.movement(-amount, 0, &text("currency"), &id);
                 set(
                     &mut transfer,
                     json!({"id": id, "amount": amount, "amount_reversed": 0, "currency": text("currency"),

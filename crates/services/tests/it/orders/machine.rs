@@ -199,6 +199,20 @@ async fn check(t: &TestCtx, shop: &Shop, order: &OrderView) {
     assert_eq!(earned - of(AccountCode::ProviderReceivable), sold - commission - paid_out);
     assert_eq!(of(AccountCode::ProviderInTransit), 0);
     assert_eq!(of(AccountCode::RefundsDue), 0);
+    // What the provider's page adds up is what its rows say, and its table, and the ledger.
+    let (seller, all) = (&shop.seller, Paging::clamped(1, 100));
+    let page = services::ledger::earnings(&t.ctx, &seller.who, seller.organization, all).await.unwrap();
+    let table = services::ledger::earnings_csv(&t.ctx, &seller.who, seller.organization).await.unwrap();
+    assert_eq!(page.sales.rows, table);
+    let kept: i64 = table.iter().map(|row| row.kept.minor).sum();
+    assert_eq!(kept, sold - commission);
+    let totals = |of: fn(&domain::view::money::EarningsSummary) -> Money| {
+        page.totals.iter().map(|row| of(row).minor).sum::<i64>()
+    };
+    assert_eq!(
+        (totals(|row| row.gross), totals(|row| row.commission), totals(|row| row.net)),
+        (sold, commission, kept)
+    );
 }
 
 /// How many stories are lived; the proof `ledger` asks for more.
