@@ -39,6 +39,7 @@ pub fn BuyerRoutes() -> AnyNestedRoute {
             <Route path=path!("/agents/:agent/chat/") view=agent::chat::ChatPage ssr=SsrMode::Async/>
             <Route path=path!("/agents/:agent/usage/") view=agent::usage::UsagePage ssr=SsrMode::Async/>
             <Route path=path!("/resources/") view=subscriptions::SubscriptionsPage ssr=SsrMode::Async/>
+            <Route path=path!("/billing/methods/") view=super::sheet::MethodsPage ssr=SsrMode::Async/>
             <Route path=path!("/billing/invoices/") view=super::sheet::InvoicesPage ssr=SsrMode::Async/>
             <Route path=path!("/billing/invoices/:invoice/") view=super::sheet::InvoicePage ssr=SsrMode::Async/>
             <Route path=path!("/resources/:subscription/usage/") view=super::sheet::UsageBillPage ssr=SsrMode::Async/>

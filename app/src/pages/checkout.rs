@@ -17,7 +17,7 @@ use crate::ui::prelude::*;
 
 /// Cards that someone may want to try, and what comes of them.
 const TEST_CARDS: &[(&str, &str)] = &[
-    ("4242 4242 4242 4242", "is paid"),
+    ("4242 4242 4242 4242", "is taken"),
     ("4000 0000 0000 0002", "is declined"),
     ("4000 0000 0000 9995", "has too little money"),
     ("4000 0025 0000 3155", "asks for a confirmation"),
@@ -86,8 +86,8 @@ fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
         view! { <PayForm form action visit=visit.clone()/> }.into_any()
     } else {
         view! {
-            <Alert kind=Kind::Info title="This payment is over" text="It is paid, or it was left for too long."/>
-            <LinkButton href=visit.success_url.clone() label="To your order"/>
+            <Alert kind=Kind::Info title=visit.over.clone() text="It is done, or it was left for too long."/>
+            <LinkButton href=visit.success_url.clone() label=visit.onward.clone()/>
         }
         .into_any()
     };
@@ -99,14 +99,14 @@ fn Visit(visit: SandboxCheckoutView, action: FormAction) -> impl IntoView {
                     <div class="row row--between"><Brand/><a class="btn-link" href=visit.cancel_url.clone()><Icon sign=Sign::ArrowLeft class="icon--sm"/>"Back"</a></div>
                     <div class="stack stack--sm">
                         <p class="muted">{visit.description.clone()}</p>
-                        <p class="checkout__amount">{visit.amount.to_string()}</p>
-                        <p class="muted small">{format!("paid to {}, for the first month", visit.merchant)}</p>
+                        <p class="checkout__amount">{visit.amount.clone()}</p>
+                        <p class="muted small">{visit.note.clone()}</p>
                     </div>
                     {numbers_for_testing("Cards for testing", TEST_CARDS, "Any date to come, any three digits, any name.")}
                 </div>
             </section>
             <section class="checkout__pay" aria-label="Payment">
-                <div class="stack stack--lg"><h1>"Pay with card"</h1>{body}</div>
+                <div class="stack stack--lg"><h1>{visit.title.clone()}</h1>{body}</div>
             </section>
         </div>
     }
@@ -141,7 +141,7 @@ fn refused(refused: services::ports::SandboxRefused) -> UiError {
         SandboxRefused::Closed(text) => UiError::Conflict(text),
         SandboxRefused::Form(field, problem) => UiError::invalid(field, &problem),
         SandboxRefused::Declined(_, text) => UiError::PaymentRequired(text),
-        SandboxRefused::Confirm => UiError::invalid("confirmed", "your bank asks you to confirm this payment"),
+        SandboxRefused::Confirm => UiError::invalid("confirmed", "your bank asks you to confirm this"),
         SandboxRefused::Failed(text) => UiError::Unavailable(text),
     })
 }
@@ -162,10 +162,10 @@ fn PayForm(form: FormState, action: FormAction, visit: SandboxCheckoutView) -> i
             {move || asks.get().map(|problem| view! {
                 <div class="stack stack--sm">
                     <Alert kind=Kind::Warn title="Your bank" text=problem/>
-                    <CheckField name="confirmed" label="I confirm this payment" required=true/>
+                    <CheckField name="confirmed" label=visit.confirm.clone() required=true/>
                 </div>
             }.into_any())}
-            <Submit label=format!("Pay {}", visit.amount) look=Look::Accent class="btn--lg btn--block" pending=form.pending icon=Sign::Lock/>
+            <Submit label=visit.button look=Look::Accent class="btn--lg btn--block" pending=form.pending icon=Sign::Lock/>
         </PostForm>
     }
 }

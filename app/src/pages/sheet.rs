@@ -15,8 +15,10 @@ use crate::error::UiError;
 use crate::ui::live;
 use crate::ui::prelude::*;
 
-/// Returns a page: `earnings`, `payouts` or `own-bundles` of a provider, one `payout`, `simulation` and `usage-bill` of a subscription, `invoices` and `caps` of an organization, one
-/// `invoice`, `order-money` of an order; `bundles`, a `bundle`, and an `own-bundle` for those who sell it; `revenue`, `payout-run`, `cases`, `ledger` or `check` of the marketplace.
+/// Returns a page: `earnings`, `payouts` or `own-bundles` of a provider, one `payout`, `simulation` and `usage-bill` of a
+/// subscription, `invoices`, `methods` and `caps` of an organization, one `invoice`, `order-money` of an order; `bundles`,
+/// a `bundle`, and an `own-bundle` for those who sell it; `revenue`, `payout-run`, `cases`, `ledger` or `check` of the
+/// marketplace.
 #[server(prefix = "/ui", endpoint = "sheet", input = GetUrl)]
 pub async fn read_sheet(
     of: String,
@@ -73,6 +75,12 @@ pub fn InvoicesPage() -> impl IntoView {
 #[component]
 pub fn InvoicePage() -> impl IntoView {
     shown("invoice", "invoice")
+}
+
+/// What an organization may be charged with.
+#[component]
+pub fn MethodsPage() -> impl IntoView {
+    shown("methods", "organization")
 }
 
 /// Where a provider is paid to, and what was paid.

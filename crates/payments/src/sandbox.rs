@@ -5,12 +5,14 @@
 
 mod bank;
 mod card;
+mod wallet;
 
 use domain::Money;
 use serde::{Deserialize, Serialize};
 
 pub use bank::{Bank, BankError};
 pub use card::{Card, CardError, Outcome};
+pub use wallet::{SavedCard, Wallet};
 
 /// A visit to the payment page, as the rail keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,12 @@ pub struct Session {
     pub status: Status,
     /// The payment, once it is paid.
     pub payment: Option<Payment>,
+    /// Whose visit it is; visits of before this was kept have none.
+    #[serde(default)]
+    pub customer: Option<String>,
+    /// Whether it saves a card and takes no money.
+    #[serde(default)]
+    pub saves: bool,
 }
 
 /// Where a visit stands.
@@ -77,6 +85,9 @@ pub struct Payment {
     /// Why its card is declined when it is charged again without its owner; nothing where it is taken.
     #[serde(default)]
     pub later: Option<String>,
+    /// The card, where it is kept.
+    #[serde(default)]
+    pub card: Option<String>,
 }
 
 /// Money that the sandbox pretends to have given back.
@@ -144,7 +155,7 @@ impl Fate {
 impl Payment {
     fn new(id: String, method: String, fee_minor: i64, later: Option<String>, at: i64) -> Self {
         let (refunds, fate) = (Vec::new(), Fate::Stays);
-        Self { id, method, refunded: false, refunds, dispute: None, fate, fee_minor, later, at }
+        Self { id, method, refunded: false, refunds, dispute: None, fate, fee_minor, later, card: None, at }
     }
 
     /// Adds up what was given back.
@@ -198,6 +209,9 @@ impl Session {
             Outcome::AsksOwner if !confirmed => Attempt::Confirm,
             Outcome::AsksOwner | Outcome::Succeeds => {
                 self.status = Status::Complete;
+                if self.saves {
+                    return Attempt::Paid;
+                }
                 let later = card.later().map(str::to_owned);
                 let mut payment = Payment::new(payment_id, card.label(), fee(self.amount), later, now);
                 payment.fate = card.fate();
@@ -214,7 +228,8 @@ impl Session {
         }
     }
 
-    /// Charges the card of this visit once more, for something else; an error says why it is declined.
+    /// Charges the card of this visit once more, for something else, or another card of its buyer's; an error says
+    /// why it is declined.
     pub fn charge_again(
         &self,
         id: String,
@@ -222,16 +237,21 @@ impl Session {
         amount: Money,
         description: String,
         now: i64,
+        with: Option<&SavedCard>,
     ) -> Result<Self, String> {
         let Some(payment) = &self.payment else {
             return Err("There is no card.".to_owned());
         };
-        if let Some(why) = &payment.later {
+        let (later, method, card) = match with {
+            Some(card) => (&card.later, &card.label, Some(card.id.clone())),
+            None => (&payment.later, &payment.method, payment.card.clone()),
+        };
+        if let Some(why) = later {
             return Err(why.clone());
         }
         // What becomes of a payment is its own affair: those of later months stay.
-        let (method, later) = (payment.method.clone(), payment.later.clone());
-        let again = Payment::new(id.replacen("cs_", "pi_", 1), method, fee(amount), later, now);
+        let again = Payment::new(id.replacen("cs_", "pi_", 1), method.clone(), fee(amount), None, now);
+        let again = Payment { card, ..again };
         Ok(Self { id, reference, amount, description, status: Status::Complete, payment: Some(again), ..self.clone() })
     }
 
@@ -327,6 +347,8 @@ mod tests {
             expires_at: 1000,
             status: Status::Open,
             payment: None,
+            customer: None,
+            saves: false,
         }
     }
 

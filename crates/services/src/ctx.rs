@@ -4,8 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Timestamp;
 use domain::view::money::PartyView;
+use domain::{OrganizationId, Timestamp};
 use store::Store;
 
 use crate::clock::Clock;
@@ -22,6 +22,7 @@ struct Inner {
     parts: Parts,
     sign_in_limits: SignInLimits,
     payment_pages: Throttle,
+    removals: [tokio::sync::Mutex<()>; 16],
 }
 
 /// What a [`Ctx`] holds.
@@ -117,7 +118,8 @@ impl Ctx {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let payment_pages = Throttle::new(30, Duration::from_secs(2));
-        Self(Arc::new(Inner { parts, sign_in_limits: SignInLimits::default(), payment_pages }))
+        let removals = std::array::from_fn(|_| tokio::sync::Mutex::default());
+        Self(Arc::new(Inner { parts, sign_in_limits: SignInLimits::default(), payment_pages, removals }))
     }
 
     /// Returns the time.
@@ -128,6 +130,15 @@ impl Ctx {
     /// Returns how often one person may ask for a payment page: thirty times at once, then every two seconds.
     pub(crate) fn payment_pages(&self) -> &Throttle {
         &self.0.payment_pages
+    }
+
+    /// Waits until nobody else in this process removes what an organization pays with: each counts what is left, on a
+    /// rail that is asked outside of any transaction.
+    pub(crate) async fn removes_methods(&self, of: OrganizationId) -> tokio::sync::MutexGuard<'_, ()> {
+        // Few remove anything at the same time, so that some organizations may wait for each other.
+        let locks = &self.0.removals;
+        let at = usize::from(of.0.as_bytes()[15]) % locks.len();
+        locks[at].lock().await
     }
 
     /// Returns how often someone may try to sign in.

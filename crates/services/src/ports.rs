@@ -393,6 +393,36 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     async fn methods(&self, _of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {
         Ok(Vec::new())
     }
+
+    /// Opens a page where an organization saves something to pay with later, without paying.
+    async fn open_saving(&self, _request: SavingRequest) -> Result<OpenedCheckout, PaymentsError> {
+        Err(PaymentsError::Refused("this rail saves nothing to pay with".to_owned()))
+    }
+
+    /// Has one of an organization's methods charged from now on, whatever was paid with before.
+    async fn prefer_method(&self, _of: OrganizationId, _id: &str) -> Result<(), PaymentsError> {
+        Err(PaymentsError::Refused("this rail saves nothing to pay with".to_owned()))
+    }
+
+    /// Forgets one of an organization's methods; harmless when it is gone already.
+    async fn forget_method(&self, _of: OrganizationId, _id: &str) -> Result<(), PaymentsError> {
+        Err(PaymentsError::Refused("this rail saves nothing to pay with".to_owned()))
+    }
+}
+
+/// Who saves something to pay with.
+#[derive(Clone, Debug)]
+pub struct SavingRequest {
+    /// Names the visit: the same key gives the same page.
+    pub key: String,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Who is there.
+    pub email: Email,
+    /// Where the page leads once something is saved.
+    pub success_url: String,
+    /// Where it leads whoever leaves.
+    pub cancel_url: String,
 }
 
 /// What an organization has paid with; nothing that anybody could pay with.
@@ -410,6 +440,8 @@ pub struct SavedMethod {
     pub exp_month: Option<i64>,
     /// Of which year.
     pub exp_year: Option<i64>,
+    /// Whether it is charged where nothing else is said.
+    pub is_default: bool,
 }
 
 /// Pays providers. Embedded: the sandbox rail; production: Stripe Connect.

@@ -1,15 +1,19 @@
 //! The payment rail as it is shown: its mode and the key that browsers may know, who it knows our buyers as, and what
 //! they have paid with.
 
+use domain::state::{Entitlement, SubscriptionState};
 use domain::view::{Page, Paging};
 use domain::{OrganizationId, Permission};
-use store::Scope;
 use store::outbox::{self as rows, CustomerRow};
+use store::subscriptions::{self, SubscriptionQuery, SubscriptionRow};
+use store::{Scope, Tx, catalog};
 
 use crate::access::Principal;
+use crate::audit;
+use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::ports::SavedMethod;
+use crate::ports::{SavedMethod, SavingRequest};
 
 /// What everybody may know of the rail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +74,118 @@ pub async fn customers(
 
 /// Lists what an organization has paid with and may be charged again.
 pub async fn methods(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Result<Vec<SavedMethod>> {
-    who.member(of, Permission::View)?;
+    who.member(of, Permission::ViewBilling)?;
     ctx.payments.methods(of).await.map_err(|error| {
         tracing::warn!(%error, "the payment rail does not say what was paid with");
-        Error::Upstream("The payment company does not answer now. Try again in a minute.".to_owned())
+        away()
     })
+}
+
+/// Opens the rail's page where an organization saves something to pay with later; returns where that is.
+pub async fn add_method(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Result<String> {
+    let member = who.member(of, Permission::Buy)?;
+    let viewer = who.user()?;
+    ctx.payment_pages().hit(&viewer.user.id.to_string(), ctx.now()).map_err(|retry_after| Error::TooMany {
+        message: "Too many payment pages were asked for; try again in a moment.".to_owned(),
+        retry_after,
+    })?;
+    let methods = format!("{}/organizations/{of}/billing/methods/", ctx.settings.public_url);
+    let request = SavingRequest {
+        key: fresh_id().simple().to_string(),
+        tenant: member.tenant,
+        email: viewer.user.email.clone(),
+        success_url: format!("{methods}?notice=saved"),
+        cancel_url: methods,
+    };
+    let opened = ctx.payments.open_saving(request).await.map_err(|error| {
+        tracing::warn!(organization.id = %of, %error, "the payment rail opened no page to save a card");
+        away()
+    })?;
+    Ok(opened.url)
+}
+
+/// Has one of an organization's methods charged from now on, for each of its subscriptions.
+pub async fn prefer_method(ctx: &Ctx, who: &Principal, of: OrganizationId, id: &str) -> Result<()> {
+    let member = who.member(of, Permission::Buy)?;
+    let methods = methods(ctx, who, of).await?;
+    let method = methods.iter().find(|method| method.id == id).ok_or(Error::NotFound("payment method"))?;
+    ctx.payments.prefer_method(of, &method.id).await.map_err(|error| {
+        tracing::warn!(organization.id = %of, %error, "the payment rail prefers nothing");
+        away()
+    })?;
+    let mut tx = ctx.store.write(member.tenant).await?;
+    audit::note(ctx, &mut tx, Some(member.user), Some(of), "method.prefer", id, &named(method)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Forgets one of an organization's methods; the last one of somebody who has to pay is kept.
+pub async fn forget_method(ctx: &Ctx, who: &Principal, of: OrganizationId, id: &str) -> Result<()> {
+    let member = who.member(of, Permission::Buy)?;
+    // Of two who remove the last two at the same time, one is refused.
+    let _alone = ctx.removes_methods(of).await;
+    let methods = methods(ctx, who, of).await?;
+    let method = methods.iter().find(|method| method.id == id).ok_or(Error::NotFound("payment method"))?;
+    if methods.len() == 1 && has_to_pay(ctx, of).await? {
+        return Err(Error::Conflict(
+            "This is the last one, and there is a subscription to pay. Add another one first, or end the subscription."
+                .to_owned(),
+        ));
+    }
+    ctx.payments.forget_method(of, &method.id).await.map_err(|error| {
+        tracing::warn!(organization.id = %of, %error, "the payment rail forgets nothing");
+        away()
+    })?;
+    let mut tx = ctx.store.write(member.tenant).await?;
+    audit::note(ctx, &mut tx, Some(member.user), Some(of), "method.forget", id, &named(method)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Tells whether an organization has a subscription that is still going to be charged.
+async fn has_to_pay(ctx: &Ctx, of: OrganizationId) -> Result<bool> {
+    let query = SubscriptionQuery { organization: Some(of), ..SubscriptionQuery::default() };
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let mut seen = 0;
+    loop {
+        let rows = subscriptions::list(&mut tx, &query, ctx.now().month_start(), SEEN_AT_ONCE, seen).await?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        for row in rows {
+            if costs(&mut tx, &row).await? {
+                return Ok(true);
+            }
+        }
+        seen += SEEN_AT_ONCE;
+    }
+}
+
+/// Tells whether something is still going to be charged for a subscription.
+async fn costs(tx: &mut Tx, row: &SubscriptionRow) -> Result<bool> {
+    let goes_on = match row.entitlement {
+        Some(entitlement) => entitlement != Entitlement::Ended,
+        None => row.state == SubscriptionState::Creating,
+    };
+    if !goes_on || row.renewal_order_id.is_some() {
+        return Ok(goes_on);
+    }
+    let plan = catalog::plan(tx, row.plan_id).await?.ok_or(Error::NotFound("plan"))?;
+    let price = plan.whole_price();
+    // What was used is asked for at the end, too.
+    let canceled = row.cancel_at_period_end.unwrap_or_default();
+    Ok(price.is_metered() || !canceled && (!price.fixed().is_zero() || row.next_plan_name.is_some()))
+}
+
+/// How many subscriptions are looked at in one go.
+const SEEN_AT_ONCE: i64 = 100;
+
+fn away() -> Error {
+    Error::Upstream("The payment company does not answer now. Try again in a minute.".to_owned())
+}
+
+/// Says which method is meant, `visa 4242`.
+fn named(method: &SavedMethod) -> String {
+    let words = [method.brand.as_deref().unwrap_or(&method.kind), method.last4.as_deref().unwrap_or_default()];
+    words.join(" ").trim().to_owned()
 }

@@ -17,7 +17,10 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::charge::RetrieveCharge;
-use stripe_core::customer::{CreateCustomer, ListCustomer, ListPaymentMethodsCustomer, RetrieveCustomer};
+use stripe_core::customer::{
+    CreateCustomer, ListCustomer, ListPaymentMethodsCustomer, RetrieveCustomer, UpdateCustomer,
+    UpdateCustomerInvoiceSettings,
+};
 use stripe_core::dispute::RetrieveDispute;
 use stripe_core::event::ListEvent;
 use stripe_core::payment_intent::{
@@ -198,6 +201,34 @@ pub fn expire_session(id: &SessionId) -> Call {
 /// Lists the visits of a buyer, newest first.
 pub fn sessions_of(customer: &CustomerId) -> Call {
     call(&ListCheckoutSession::new().customer(customer.as_str()).limit(PAGE))
+}
+
+/// Opens a page where a buyer saves something to pay with later, without paying.
+pub fn create_saving(operation: &str, customer: &CustomerId, success_url: &str, cancel_url: &str) -> Call {
+    call(
+        &CreateCheckoutSession::new()
+            .mode(CheckoutSessionMode::Setup)
+            .customer(customer.as_str())
+            // What can be saved depends on it, and nothing is paid.
+            .currency(Currency::USD)
+            .metadata(labels(&[("operation", operation)]))
+            .success_url(success_url)
+            .cancel_url(cancel_url),
+    )
+}
+
+/// Has a method charged from now on, of those that a buyer has.
+pub fn prefer_method(customer: &CustomerId, method: &MethodId) -> Call {
+    let preferred = UpdateCustomerInvoiceSettings {
+        default_payment_method: Some(method.to_string()),
+        ..UpdateCustomerInvoiceSettings::default()
+    };
+    call(&UpdateCustomer::new(customer.as_str()).invoice_settings(preferred))
+}
+
+/// Forgets a method.
+pub fn forget_method(method: &MethodId) -> Call {
+    RequestBuilder::new(StripeMethod::Post, format!("/payment_methods/{method}/detach")).into()
 }
 
 /// A payment without its payer being there.

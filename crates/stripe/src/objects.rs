@@ -11,7 +11,7 @@ use crate::id::{
 };
 
 /// An object, or only its id where the answer does not hold it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Link<I, T> {
     /// The id.
@@ -57,6 +57,25 @@ pub struct Customer {
     /// Names that we gave it.
     #[serde(default)]
     pub metadata: Labels,
+    /// What is charged where nothing else is said.
+    pub invoice_settings: Option<InvoiceSettings>,
+}
+
+/// What a buyer is charged with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct InvoiceSettings {
+    /// The method.
+    pub default_payment_method: Option<Link<MethodId, Named<MethodId>>>,
+}
+
+impl Customer {
+    /// Returns the method that is charged where nothing else is said.
+    pub fn preferred(&self) -> Option<&MethodId> {
+        match self.invoice_settings.as_ref()?.default_payment_method.as_ref()? {
+            Link::Id(id) => Some(id),
+            Link::Object(method) => Some(&method.id),
+        }
+    }
 }
 
 /// A visit to a payment page.

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::state::DisputeState;
 use domain::view::order::{SandboxCheckoutView, SandboxPayoutView};
-use domain::{Currency, Money, Timestamp};
-use payments::sandbox::{Attempt, Bank, Card, DISPUTE_FEE, Data, Dispute, Event, Fate, Payment, Session, Status};
+use domain::{Currency, Money, OrganizationId, Timestamp};
+use payments::sandbox::{
+    Attempt, Bank, Card, DISPUTE_FEE, Data, Dispute, Event, Fate, Payment, SavedCard, Session, Status, Wallet,
+};
 use payments::signature;
 use serde::{Deserialize, Serialize};
 use services::clock::Clock;
@@ -19,7 +21,7 @@ use services::ports::{
     ChargeError, ChargeRequest, Charged, CheckoutRequest, Due, GivenBack, Movement, MovementKind, OpenedCheckout,
     OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
     PayoutRequest, Payouts, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SandboxBank,
-    SandboxCard, SandboxPage, SandboxPaid, SandboxRefused,
+    SandboxCard, SandboxPage, SandboxPaid, SandboxRefused, SavedMethod, SavingRequest,
 };
 use store::{Scope, Store, Tx, sandbox as rows};
 
@@ -117,12 +119,104 @@ impl Sandbox {
         tx.commit().await.map_err(unavailable)
     }
 
+    /// Names a buyer's wallet.
+    fn customer(&self, of: OrganizationId) -> Result<String, PaymentsError> {
+        self.name("cus", &of.to_string())
+    }
+
+    /// Returns a buyer's cards.
+    async fn wallet(&self, customer: &str) -> Result<Wallet, PaymentsError> {
+        Ok(self.load(customer).await?.map(|(wallet, _)| wallet).unwrap_or_default())
+    }
+
+    /// Changes a buyer's cards; a `false` of the change writes nothing, and is told.
+    async fn change_wallet(
+        &self,
+        customer: &str,
+        change: impl FnOnce(&mut Wallet) -> bool + Send,
+    ) -> Result<bool, PaymentsError> {
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        let changed = Self::change_wallet_in(&mut tx, customer, change).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(changed)
+    }
+
+    async fn change_wallet_in(
+        tx: &mut Tx,
+        customer: &str,
+        change: impl FnOnce(&mut Wallet) -> bool + Send,
+    ) -> Result<bool, PaymentsError> {
+        let refused = |error: serde_json::Error| PaymentsError::Refused(error.to_string());
+        let known = rows::get(tx, customer).await.map_err(unavailable)?;
+        let (mut wallet, version) = match known {
+            Some((object, version)) => (serde_json::from_value(object).map_err(refused)?, Some(version)),
+            None => (Wallet::default(), None),
+        };
+        if !change(&mut wallet) {
+            return Ok(false);
+        }
+        let object = serde_json::to_value(&wallet).map_err(refused)?;
+        let written = match version {
+            Some(version) => rows::update(tx, customer, &object, version).await.map_err(unavailable)?,
+            None => {
+                rows::insert(tx, customer, &object).await.map_err(unavailable)?;
+                true
+            }
+        };
+        if written {
+            return Ok(true);
+        }
+        Err(PaymentsError::Unavailable("the cards were changed at the same time".to_owned()))
+    }
+
     /// Writes a session that was changed, and queues the delivery of events about it: those that come later, and
     /// those that may not get through now.
     async fn save_telling(&self, session: &Session, version: i64, kinds: &[&str]) -> Result<(), PaymentsError> {
         let now = self.clock.now();
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
         Self::save_in(&mut tx, session, version).await?;
+        for &kind in kinds {
+            let job = Job::SandboxEvent { session: session.id.clone(), kind: kind.to_owned() };
+            jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
+                .await
+                .map_err(|error| PaymentsError::Unavailable(services::error::chain(&error)))?;
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    /// Writes a session that was paid, and the card that it was paid with, and queues the delivery of events about it.
+    async fn save_paid(
+        &self,
+        session: &mut Session,
+        card: &Card,
+        version: i64,
+        kinds: &[&str],
+    ) -> Result<(), PaymentsError> {
+        let now = self.clock.now();
+        let kept = match &session.customer {
+            Some(customer) => {
+                let (month, year) = card.expires();
+                let id = self.name("pm", &format!("{customer} {} {month}/{year}", card.label()))?;
+                Some((customer.clone(), SavedCard::new(id, card)))
+            }
+            None => None,
+        };
+        if let (Some(payment), Some((_, card))) = (&mut session.payment, &kept) {
+            payment.card = Some(card.id.clone());
+        }
+        let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+        Self::save_in(&mut tx, session, version).await?;
+        if let Some((customer, card)) = kept {
+            let added = |wallet: &mut Wallet| {
+                wallet.add(card);
+                true
+            };
+            Self::change_wallet_in(&mut tx, &customer, added).await?;
+        }
+        if session.saves {
+            // Nobody waits to hear of it.
+            return tx.commit().await.map_err(unavailable);
+        }
         for &kind in kinds {
             let job = Job::SandboxEvent { session: session.id.clone(), kind: kind.to_owned() };
             jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
@@ -197,6 +291,8 @@ impl Payments for Sandbox {
             expires_at: request.expires_at.seconds(),
             status: Status::Open,
             payment: None,
+            customer: Some(self.customer(request.tenant.id())?),
+            saves: false,
         };
         self.keep(&id, &session).await?;
         Ok(OpenedCheckout { url: format!("{}/sandbox-checkout/{id}/", self.public_url), session: id })
@@ -230,16 +326,30 @@ impl Payments for Sandbox {
             return Err(ChargeError::Declined("There is no such card.".to_owned()));
         };
         let id = self.name("cs", &request.key)?;
-        let again = first
-            .charge_again(
-                id.clone(),
-                request.order.to_string(),
-                request.amount,
-                request.description,
-                self.clock.now().seconds(),
-            )
-            .map_err(ChargeError::Declined)?;
-        self.keep(&id, &again).await?;
+        let begun = self.load::<Session>(&id).await?.is_some();
+        let wallet = match &first.customer {
+            Some(customer) if !begun => Some(self.wallet(customer).await?),
+            _ => None,
+        };
+        let paid_with = first.payment.as_ref().and_then(|payment| payment.card.as_deref());
+        let card = wallet.as_ref().and_then(|wallet| wallet.charged(paid_with));
+        if wallet.is_some() && paid_with.is_some() && card.is_none() {
+            return Err(ChargeError::Declined("There is no card any more.".to_owned()));
+        }
+        // What was charged under the key stays charged, whatever became of the card.
+        if !begun {
+            let again = first
+                .charge_again(
+                    id.clone(),
+                    request.order.to_string(),
+                    request.amount,
+                    request.description,
+                    self.clock.now().seconds(),
+                    card,
+                )
+                .map_err(ChargeError::Declined)?;
+            self.keep(&id, &again).await?;
+        }
         // Whoever was first has charged; the same key is answered the same.
         match self.load(&id).await? {
             Some((Session { payment: Some(payment), .. }, _)) => {
@@ -291,6 +401,54 @@ impl Payments for Sandbox {
             _ => RailEventContent::Other,
         };
         Ok(RailEvent { id: event.id, kind: event.r#type, content, payload })
+    }
+
+    async fn methods(&self, of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {
+        let wallet = self.wallet(&self.customer(of)?).await?;
+        let preferred = wallet.preferred;
+        let shown = |card: SavedCard| {
+            let (brand, last4) = card.label.split_once(" •••• ").unwrap_or((card.label.as_str(), ""));
+            SavedMethod {
+                is_default: preferred.as_deref() == Some(card.id.as_str()),
+                kind: "card".to_owned(),
+                brand: Some(brand.to_lowercase()),
+                last4: Some(last4.to_owned()),
+                exp_month: Some(card.expires.0),
+                exp_year: Some(card.expires.1),
+                id: card.id,
+            }
+        };
+        Ok(wallet.cards.into_iter().map(shown).collect())
+    }
+
+    async fn open_saving(&self, request: SavingRequest) -> Result<OpenedCheckout, PaymentsError> {
+        let id = self.name("cs", &format!("saving {}", request.key))?;
+        let session = Session {
+            id: id.clone(),
+            reference: String::new(),
+            amount: Money::new(0, Currency::Usd),
+            description: "A card for later payments".to_owned(),
+            merchant: self.merchant.clone(),
+            success_url: request.success_url,
+            cancel_url: request.cancel_url,
+            expires_at: self.clock.now().plus_days(1).seconds(),
+            status: Status::Open,
+            payment: None,
+            customer: Some(self.customer(request.tenant.id())?),
+            saves: true,
+        };
+        self.keep(&id, &session).await?;
+        Ok(OpenedCheckout { url: format!("{}/sandbox-checkout/{id}/", self.public_url), session: id })
+    }
+
+    async fn prefer_method(&self, of: OrganizationId, id: &str) -> Result<(), PaymentsError> {
+        let known = self.change_wallet(&self.customer(of)?, |wallet| wallet.prefer(id)).await?;
+        if known { Ok(()) } else { Err(PaymentsError::Refused(format!("there is no {id:?}"))) }
+    }
+
+    async fn forget_method(&self, of: OrganizationId, id: &str) -> Result<(), PaymentsError> {
+        self.change_wallet(&self.customer(of)?, |wallet| wallet.forget(id)).await?;
+        Ok(())
     }
 }
 
@@ -397,19 +555,45 @@ impl Payouts for Sandbox {
     }
 }
 
+/// Says what the page of a visit shows.
+fn view(session: Session, now: i64) -> SandboxCheckoutView {
+    let amount = session.amount.to_string();
+    let pay = format!("Pay {amount}");
+    let (note, words) = if session.saves {
+        let words = [
+            "Save a card",
+            "Save card",
+            "I confirm that this is my card",
+            "This page is over",
+            "To your payment methods",
+        ];
+        ("nothing is paid now".to_owned(), words)
+    } else {
+        let words = ["Pay with card", pay.as_str(), "I confirm this payment", "This payment is over", "To your order"];
+        (format!("paid to {}, for the first month", session.merchant), words)
+    };
+    let [title, button, confirm, over, onward] = words.map(str::to_owned);
+    SandboxCheckoutView {
+        open: session.is_open(now),
+        session: session.id,
+        description: session.description,
+        amount,
+        note,
+        title,
+        button,
+        confirm,
+        over,
+        onward,
+        success_url: session.success_url,
+        cancel_url: session.cancel_url,
+    }
+}
+
 #[async_trait]
 impl SandboxPage for Sandbox {
     async fn view(&self, session: &str) -> Result<Option<SandboxCheckoutView>, PaymentsError> {
         let now = self.clock.now().seconds();
-        Ok(self.load(session).await?.map(|(session, _): (Session, i64)| SandboxCheckoutView {
-            open: session.is_open(now),
-            session: session.id,
-            description: session.description,
-            amount: session.amount,
-            merchant: session.merchant,
-            success_url: session.success_url,
-            cancel_url: session.cancel_url,
-        }))
+        Ok(self.load(session).await?.map(|(session, _)| view(session, now)))
     }
 
     async fn pay(&self, session: &str, card: &SandboxCard) -> Result<SandboxPaid, SandboxRefused> {
@@ -428,10 +612,10 @@ impl SandboxPage for Sandbox {
             Attempt::Paid => {
                 let disputed = session.payment.as_ref().is_some_and(|payment| payment.dispute.is_some());
                 let kinds: &[&str] = if disputed { &[COMPLETED, DISPUTE_OPENED] } else { &[COMPLETED] };
-                if let Err(error) = self.save_telling(&session, version, kinds).await {
+                if let Err(error) = self.save_paid(&mut session, &checked, version, kinds).await {
                     // Another page of the same visit may have been faster: then it is paid.
                     match self.load::<Session>(&session.id).await.map_err(failed)? {
-                        Some((faster, _)) if faster.payment.is_some() => session = faster,
+                        Some((faster, _)) if faster.status == Status::Complete => session = faster,
                         _ => return Err(failed(error)),
                     }
                 }
@@ -442,9 +626,10 @@ impl SandboxPage for Sandbox {
                 return Err(SandboxRefused::Declined(code, message.to_owned()));
             }
             Attempt::Closed => {
-                return Err(SandboxRefused::Closed(
-                    "This payment page has closed. Go back to your order to open a new one.".to_owned(),
-                ));
+                let from = if session.saves { "your payment methods" } else { "your order" };
+                return Err(SandboxRefused::Closed(format!(
+                    "This payment page has closed. Go back to {from} to open a new one."
+                )));
             }
         }
         // Paying again delivers the event again; it is the same event.

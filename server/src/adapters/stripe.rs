@@ -16,14 +16,16 @@ use secrecy::SecretString;
 use services::clock::Clock;
 use services::ports::{
     ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, Movement, MovementKind, OpenedCheckout, Payments,
-    PaymentsError, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SavedMethod,
+    PaymentsError, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SavedMethod, SavingRequest,
 };
 use sha2::Digest as _;
 use store::{Scope, Store, Tenant, outbox as rows};
 use stripe::calls::{self, NewCustomer, NewPayment, NewSession};
 use stripe::objects::{self, Charge, Customer, Dispute, Event, Link, List, Method, Payment, Refund, Session, Transfer};
 use stripe::webhook::{BadWebhook, Secrets, Source};
-use stripe::{ChargeId, Client, CustomerId, DisputeId, EventId, Mode, PaymentId, RefundId, SessionId, Trouble};
+use stripe::{
+    ChargeId, Client, CustomerId, DisputeId, EventId, MethodId, Mode, PaymentId, RefundId, SessionId, Trouble,
+};
 
 use outbox::{Operation, Outbox, Undone};
 
@@ -143,6 +145,36 @@ impl StripeRail {
         let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)?;
         known.map_or(Ok(made.id), |known| CustomerId::parse(&known.customer).map_err(refused))
+    }
+
+    /// Tells whether something was written down to be done.
+    async fn begun(&self, operation: &str) -> Result<bool, PaymentsError> {
+        let Outbox { store, rail, .. } = &self.outbox;
+        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
+        Ok(rows::get(&mut tx, rail, operation).await.map_err(unavailable)?.is_some())
+    }
+
+    /// Returns what is charged of a buyer's methods: the one that it prefers, what was paid with last time, or the
+    /// newest; nothing where it has taken every one away.
+    async fn charged(&self, customer: &CustomerId, paid_with: &MethodId) -> Result<Option<MethodId>, PaymentsError> {
+        let known: Customer = self.read(&calls::customer(customer)).await?;
+        let methods: List<Method> = self.read(&calls::methods_of(customer)).await?;
+        let is_there = |id: &MethodId| methods.data.iter().any(|method| method.id == *id);
+        let first = known.preferred().filter(|id| is_there(id)).or(Some(paid_with).filter(|id| is_there(id)));
+        Ok(first.cloned().or_else(|| methods.data.first().map(|method| method.id.clone())))
+    }
+
+    /// Finds one of a buyer's methods by the name that came from outside.
+    async fn method(&self, of: OrganizationId, id: &str) -> Result<Option<(CustomerId, MethodId)>, PaymentsError> {
+        let id = MethodId::parse(id).map_err(refused)?;
+        let Outbox { store, rail, .. } = &self.outbox;
+        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
+        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
+        drop(tx);
+        let Some(known) = known else { return Ok(None) };
+        let customer = CustomerId::parse(&known.customer).map_err(refused)?;
+        let methods: List<Method> = self.read(&calls::methods_of(&customer)).await?;
+        Ok(methods.data.iter().any(|method| method.id == id).then_some((customer, id)))
     }
 
     /// Returns the event that a webhook is.
@@ -395,11 +427,19 @@ impl Payments for StripeRail {
             return Err(ChargeError::Declined("There is no card that may be charged again.".to_owned()));
         };
         let (name, order) = (format!("charge:{}", request.key), request.order.to_string());
+        // What was begun is sent as it was, whatever is preferred meanwhile.
+        let method = if self.begun(&name).await? {
+            method.clone()
+        } else if let Some(method) = self.charged(customer, method).await? {
+            method
+        } else {
+            return Err(ChargeError::Declined("There is no card that may be charged again.".to_owned()));
+        };
         let call = calls::create_payment(NewPayment {
             operation: &name,
             order: &order,
             customer,
-            method,
+            method: &method,
             amount: request.amount,
             description: &request.description,
         });
@@ -507,9 +547,11 @@ impl Payments for StripeRail {
         let Some(known) = known else { return Ok(Vec::new()) };
         let customer = CustomerId::parse(&known.customer).map_err(refused)?;
         let list: List<Method> = self.read(&calls::methods_of(&customer)).await?;
+        let known: Customer = self.read(&calls::customer(&customer)).await?;
         let saved = |Method { id, details }: Method| {
             let card = details.card;
             SavedMethod {
+                is_default: known.preferred() == Some(&id),
                 id: id.to_string(),
                 kind: details.r#type,
                 brand: card.as_ref().and_then(|card| card.brand.clone()),
@@ -519,5 +561,29 @@ impl Payments for StripeRail {
             }
         };
         Ok(list.data.into_iter().map(saved).collect())
+    }
+
+    async fn open_saving(&self, request: SavingRequest) -> Result<OpenedCheckout, PaymentsError> {
+        let customer = self.customer(request.tenant, request.email.as_str()).await?;
+        let name = format!("saving:{}", request.key);
+        let call = calls::create_saving(&name, &customer, &request.success_url, &request.cancel_url);
+        // Nothing moves: another page for a second click harms nobody.
+        let answer = self.outbox.client.send(&call, Some(&name)).await.and_then(|answer| answer.read());
+        let session: Session = answer.map_err(|trouble| PaymentsError::from(Undone::from(trouble)))?;
+        let url = session.url.ok_or_else(|| PaymentsError::Refused("the page has closed".to_owned()))?;
+        Ok(OpenedCheckout { session: session.id.to_string(), url })
+    }
+
+    async fn prefer_method(&self, of: OrganizationId, id: &str) -> Result<(), PaymentsError> {
+        let found = self.method(of, id).await?;
+        let (customer, method) = found.ok_or_else(|| PaymentsError::Refused(format!("there is no {id:?}")))?;
+        let sent = self.outbox.client.send(&calls::prefer_method(&customer, &method), None).await;
+        sent.map(|_| ()).map_err(|trouble| PaymentsError::from(Undone::from(trouble)))
+    }
+
+    async fn forget_method(&self, of: OrganizationId, id: &str) -> Result<(), PaymentsError> {
+        let Some((_, method)) = self.method(of, id).await? else { return Ok(()) };
+        let sent = self.outbox.client.send(&calls::forget_method(&method), None).await;
+        sent.map(|_| ()).map_err(|trouble| PaymentsError::from(Undone::from(trouble)))
     }
 }

@@ -8,7 +8,7 @@ use domain::state::SubscriptionStatus;
 use domain::view::Page;
 use domain::view::money::{InvoiceView, PlanChange, StatementView};
 use domain::view::order::SubscriptionView;
-use domain::{OrganizationId, SubscriptionId};
+use domain::{OrganizationId, Permission, SubscriptionId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use services::ports::SavedMethod;
@@ -90,19 +90,24 @@ async fn customers(State(state): State<AppState>, who: Who, list: ListQuery) -> 
 async fn payment_methods(State(state): State<AppState>, who: Who, list: ListQuery) -> ApiResult<Response> {
     let organization = match organization_of(&list)? {
         Some(organization) => organization,
-        None => match who.principal.user()?.memberships.first() {
-            Some(membership) => membership.organization_id,
-            None => return list.answer_all(Vec::<Value>::new()),
-        },
+        None => {
+            let mine = &who.principal.user()?.memberships;
+            match mine.iter().find(|membership| membership.role.may(Permission::ViewBilling)) {
+                Some(membership) => membership.organization_id,
+                None => return list.answer_all(Vec::<Value>::new()),
+            }
+        }
     };
     let row = |method: SavedMethod| {
         json!({
+            "uuid": method.id,
             "id": method.id,
             "type": method.kind,
             "brand": method.brand,
             "last4": method.last4,
             "exp_month": method.exp_month,
             "exp_year": method.exp_year,
+            "is_default": method.is_default,
         })
     };
     let methods = rail::methods(&state.ctx, &who.principal, organization).await?;

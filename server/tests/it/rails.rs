@@ -190,6 +190,19 @@ impl Shop {
         }
     }
 
+    /// Saves a card on the rail's page for that, as the buyer.
+    pub(super) async fn save(&self, card: &str) {
+        let of = self.buyer.organization;
+        let url = services::rail::add_method(&self.t.ctx, &self.buyer.who, of).await.expect("a page");
+        let session = url.trim_end_matches('/').rsplit('/').next().expect("its name");
+        match &self.outside {
+            Outside::Sandbox => assert!(self.pay_at(session, card).await),
+            Outside::Stripe { stripe, .. } => stripe.save(session, card),
+        }
+        self.deliver().await;
+        self.t.run_jobs().await;
+    }
+
     /// Pays for the order, has the rail tell so, and does what follows.
     pub(super) async fn pay(&self, card: &str) -> bool {
         let paid = self.pay_at(&self.session().await, card).await;

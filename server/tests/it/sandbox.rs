@@ -95,7 +95,8 @@ async fn cards_are_declined_as_their_numbers_say_and_a_good_one_pays() {
     on_every_database(async |store| {
         let story = Story::begin(store).await;
         let page = story.rail.view(&story.session()).await.expect("a view").expect("a page");
-        assert_eq!((page.open, page.amount, page.description.as_str()), (true, story.order.amount, "Helper — Starter"));
+        let amount = story.order.amount.to_string();
+        assert_eq!((page.open, page.amount, page.description.as_str()), (true, amount, "Helper — Starter"));
         for (number, code) in [
             ("4000 0000 0000 0002", "card_declined"),
             ("4000 0000 0000 9995", "insufficient_funds"),

@@ -124,6 +124,10 @@ const CASES: &[Case] = &[
     case(CHECKOUT, "pages without end", "429", server("stripe_api::nobody_opens_payment_pages_without_end")),
     case(CHECKOUT, "a price that was changed meanwhile", "the order's price", services("orders::placing::the_price_is_the_plans_when_it_was_ordered")),
 
+    case(CHECKOUT, "somebody else's card is preferred, removed; a name that changes a path", "404", server("rails::contract::nobody_touches_what_others_pay_with")),
+    case(CHECKOUT, "the last card of a subscription is removed", "409", server("rails::contract::what_is_preferred_is_charged_and_what_is_forgotten_is_not")),
+    case(CHECKOUT, "every card is removed in Stripe's own pages", "the month is declined", server("rails::contract::with_every_method_gone_a_month_is_declined_and_not_lost")),
+
     case(SUBSCRIPTION, "somebody else's is canceled, resumed, switched", "404", server("hostile_billing::buying::what_has_ended_is_not_resumed_switched_or_ended_again")),
     case(SUBSCRIPTION, "canceled twice", "200, the same", server("stripe_api::subscriptions_are_listed_in_stripes_words_and_chosen_by_them")),
     case(SUBSCRIPTION, "resumed after its end", "409", server("hostile_billing::buying::what_has_ended_is_not_resumed_switched_or_ended_again")),

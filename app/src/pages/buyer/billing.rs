@@ -28,7 +28,8 @@ pub fn BillingPage() -> impl IntoView {
     load(found, move |payments| {
         let organization = params.read_untracked().get("organization").unwrap_or_default();
         let invoices = links::organization(&organization, "billing/invoices/");
-        let caps = links::organization(organization, "caps/");
+        let caps = links::organization(&organization, "caps/");
+        let methods = links::organization(&organization, "billing/methods/");
         let body = if payments.is_empty() {
             view! { <EmptyState icon=Sign::Card title="Nothing paid yet" text="Payments and refunds are listed here."/> }.into_any()
         } else {
@@ -63,6 +64,7 @@ pub fn BillingPage() -> impl IntoView {
             <div class="page">
                 <PageHead title="Billing" text="What you have paid, and what came back.">
                     <LinkButton href=caps label="Caps" look=Look::Secondary/>
+                    <LinkButton href=methods label="Payment methods" look=Look::Secondary/>
                     <LinkButton href=invoices label="Invoices" look=Look::Secondary/>
                 </PageHead>
                 {body}

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod limits;
+mod methods;
 mod returns;
 
 use domain::ledger::{AccountCode, TransactionKind};
@@ -37,6 +38,7 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
         "own-bundle" => bundles::own_one(&ctx, &who, here::id("bundle", id)?, paging).await,
         "caps" => limits::caps(&ctx, &who, here::id("organization", id)?).await,
         "invoices" => invoices(&ctx, &who, here::id("organization", id)?, paging).await,
+        "methods" => methods::list(&ctx, &who, here::id("organization", id)?).await,
         "invoice" => invoice(&ctx, &who, here::id("invoice", id)?).await,
         "payouts" => paid_to(&ctx, &who, here::id("provider", id)?, paging).await,
         "payout" => payout(&ctx, &who, here::id("payout", id)?, paging).await,
@@ -117,6 +119,8 @@ async fn done(what: &str, id: &str, value: &str, also: &str) -> Result<String, U
         "bundle-propose" => bundles::propose(&ctx, &who, here::id("bundle", id)?).await,
         "bundle-withdraw" => bundles::withdraw(&ctx, &who, here::id("bundle", id)?, value).await,
         "cap" => limits::set(&ctx, &who, id, value).await,
+        "method-add" => methods::add(&ctx, &who, id).await,
+        "method-prefer" | "method-forget" => methods::change(&ctx, &who, what, id).await,
         "keep-plan" => {
             let subscription = here::id("subscription", id)?;
             services::billing::keep_plan(&ctx, &who, subscription).await.map_err(here::fail)?;

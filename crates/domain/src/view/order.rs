@@ -208,12 +208,22 @@ pub struct NewOrder {
 pub struct SandboxCheckoutView {
     /// The rail's id of this visit.
     pub session: String,
-    /// What is bought.
+    /// What is bought, or saved.
     pub description: String,
-    /// How much.
-    pub amount: Money,
-    /// Who is paid, by name.
-    pub merchant: String,
+    /// How much, `$29`.
+    pub amount: String,
+    /// To whom, and for what.
+    pub note: String,
+    /// What the page is called.
+    pub title: String,
+    /// What its button says.
+    pub button: String,
+    /// What a payer confirms whose bank asks for it.
+    pub confirm: String,
+    /// What it is called once it is over.
+    pub over: String,
+    /// What leads on from there.
+    pub onward: String,
     /// Whether it can still be paid.
     pub open: bool,
     /// Where the buyer goes after paying.

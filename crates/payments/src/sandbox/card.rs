@@ -6,6 +6,7 @@ use super::Fate;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Card {
     digits: String,
+    expires: (i64, i64),
 }
 
 impl std::fmt::Debug for Card {
@@ -72,7 +73,7 @@ impl Card {
         if name.trim().is_empty() || name.chars().count() > 100 {
             return error("name", "Write the name on the card.");
         }
-        Ok(Self { digits })
+        Ok(Self { digits, expires: (month, year) })
     }
 
     /// Returns what the sandbox does: the numbers are Stripe's test cards (docs.stripe.com/testing).
@@ -106,6 +107,11 @@ impl Card {
             "4000002760003184" => Some("Your bank wants you to confirm each payment."),
             _ => None,
         }
+    }
+
+    /// Returns until the end of which month it holds, and of which year.
+    pub fn expires(&self) -> (i64, i64) {
+        self.expires
     }
 
     /// Returns what becomes of a payment with this card later.

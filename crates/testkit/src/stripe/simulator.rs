@@ -171,6 +171,18 @@ impl SimulatedStripe {
         true
     }
 
+    /// Saves a card on a page for that.
+    pub fn save(&self, session: &str, card: &str) {
+        let mut world = self.world();
+        let customer = world.objects[session]["customer"].as_str().unwrap().to_owned();
+        world.method(&customer, card);
+        let visit = world.objects.get_mut(session).unwrap();
+        visit["status"] = json!("complete");
+        visit["url"] = Value::Null;
+        let done = visit.clone();
+        world.happened("checkout.session.completed", &done);
+    }
+
     /// Completes a visit with something that takes days.
     pub fn pay_slowly(&self, session: &str) {
         let mut world = self.world();
@@ -464,6 +476,41 @@ impl World {
                     "shipping": null, "currency": null}),
                 );
                 Ok(self.keep(customer))
+            }
+            "POST /v1/customers/{customer}" => {
+                self.found(id)?;
+                let preferred = asked["invoice_settings"]["default_payment_method"].clone();
+                let customer = self.objects.get_mut(id).unwrap();
+                customer["invoice_settings"]["default_payment_method"] = preferred;
+                Ok(customer.clone())
+            }
+            "POST /v1/payment_methods/{payment_method}/detach" => {
+                let method = self.found(id)?;
+                for object in self.objects.values_mut() {
+                    if object["object"] == "customer" && object["invoice_settings"]["default_payment_method"] == *id {
+                        object["invoice_settings"]["default_payment_method"] = Value::Null;
+                    }
+                }
+                let detached = self.objects.get_mut(id).unwrap();
+                detached["customer"] = Value::Null;
+                let _ = method;
+                Ok(detached.clone())
+            }
+            "POST /v1/checkout/sessions" if text("mode") == "setup" => {
+                self.found(text("customer").as_str().unwrap_or_default())?;
+                let mut session = example("checkout.session");
+                let id = self.id("cs_test_");
+                set(
+                    &mut session,
+                    json!({"id": id, "mode": "setup", "status": "open", "payment_status": "no_payment_required",
+                    "customer": text("customer"), "client_reference_id": null, "metadata": labels, "amount_total": null,
+                    "amount_subtotal": null, "currency": null, "success_url": text("success_url"),
+                    "cancel_url": text("cancel_url"), "created": self.now, "expires_at": self.now + 86400,
+                    "url": format!("https://checkout.stripe.com/c/pay/{id}"), "after_expiration": null, "consent": null,
+                    "consent_collection": null, "customer_details": null, "invoice_creation": null, "payment_intent": null,
+                    "shipping_cost": null, "total_details": null, "shipping_address_collection": null}),
+                );
+                Ok(self.keep(session))
             }
             "POST /v1/checkout/sessions" => {
                 let expires = number("expires_at").unwrap_or_default() - self.now;

@@ -2,8 +2,10 @@
 
 use domain::Money;
 use domain::state::{OrderState, PaymentState, RefundState, SubscriptionState};
+use domain::view::Paging;
 use services::ports::{ChargeError, PayoutError};
-use services::{Error, orders, subscriptions};
+use services::subscriptions::{self, SubscriptionFilter};
+use services::{Error, orders};
 
 use super::{DECLINED, DISPUTED, GOOD, GOOD_ONCE, Outside, REFUND_FAILS, Shop, with_every_rail};
 
@@ -339,4 +341,117 @@ async fn a_disputed_payment_is_the_banks_until_it_decides() {
         })
         .await;
     }
+}
+
+async fn methods(shop: &Shop) -> Vec<(String, bool, String)> {
+    let list = services::rail::methods(&shop.t.ctx, &shop.buyer.who, shop.buyer.organization).await.expect("a list");
+    list.into_iter().map(|method| (method.last4.unwrap_or_default(), method.is_default, method.id)).collect()
+}
+
+#[tokio::test]
+async fn what_is_preferred_is_charged_and_what_is_forgotten_is_not() {
+    with_every_rail(async |shop| {
+        let (ctx, who, of) = (&shop.t.ctx, &shop.buyer.who, shop.buyer.organization);
+        assert!(shop.pay(GOOD).await);
+        let paid_with = methods(shop).await;
+        assert_eq!((paid_with.len(), paid_with[0].0.as_str(), paid_with[0].1), (1, "4242", false));
+        // The only one of a subscription that is to be paid stays.
+        let last = services::rail::forget_method(ctx, who, of, &paid_with[0].2).await;
+        assert!(matches!(last, Err(Error::Conflict(_))), "{last:?}");
+        shop.save("5555 5555 5555 4444").await;
+        let both = methods(shop).await;
+        assert_eq!((both.len(), both[0].0.as_str()), (2, "4444"));
+        // Without a word, what was paid with is charged again.
+        let first = shop.rail().charge(shop.charge_request("month-1").await).await.expect("charged");
+        assert!(first.method.ends_with("4242"), "{first:?}");
+        services::rail::prefer_method(ctx, who, of, &both[0].2).await.expect("preferred");
+        assert!(methods(shop).await[0].1);
+        let second = shop.rail().charge(shop.charge_request("month-2").await).await.expect("charged");
+        assert!(second.method.ends_with("4444"), "{second:?}");
+        services::rail::forget_method(ctx, who, of, &both[0].2).await.expect("forgotten");
+        let third = shop.rail().charge(shop.charge_request("month-3").await).await.expect("charged");
+        assert!(third.method.ends_with("4242"), "{third:?}");
+        let gone = services::rail::prefer_method(ctx, who, of, &both[0].2).await;
+        assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_touches_what_others_pay_with() {
+    with_every_rail(async |shop| {
+        let ctx = &shop.t.ctx;
+        assert!(shop.pay(GOOD).await);
+        let id = methods(shop).await[0].2.clone();
+        let stranger = shop.t.register("stranger@example.com").await;
+        for of in [shop.buyer.organization, stranger.organization] {
+            for refused in [
+                services::rail::prefer_method(ctx, &stranger.who, of, &id).await,
+                services::rail::forget_method(ctx, &stranger.who, of, &id).await,
+            ] {
+                assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+            }
+        }
+        let rail = shop.rail();
+        assert!(rail.prefer_method(stranger.organization, &id).await.is_err());
+        for odd in ["", "pm_1/detach", "../customers/cus_1", "card"] {
+            assert!(rail.prefer_method(shop.buyer.organization, odd).await.is_err(), "{odd:?}");
+        }
+        assert!(!methods(shop).await[0].1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_every_method_gone_a_month_is_declined_and_not_lost() {
+    with_every_rail(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        let id = methods(shop).await[0].2.clone();
+        let before = shop.rail().charge(shop.charge_request("month-0").await).await.expect("charged");
+        // As in the company's own pages, where nobody asks us.
+        shop.rail().forget_method(shop.buyer.organization, &id).await.expect("forgotten");
+        shop.rail().forget_method(shop.buyer.organization, &id).await.expect("harmless");
+        let charged = shop.rail().charge(shop.charge_request("month-1").await).await;
+        assert!(matches!(charged, Err(ChargeError::Declined(_))), "{charged:?}");
+        // What was charged already is answered as it was.
+        let again = shop.rail().charge(shop.charge_request("month-0").await).await.expect("charged");
+        assert_eq!(again, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_who_remove_the_last_two_methods_at_once_one_is_refused() {
+    with_every_rail(async |shop| {
+        let (ctx, who, of) = (&shop.t.ctx, &shop.buyer.who, shop.buyer.organization);
+        assert!(shop.pay(GOOD).await);
+        shop.save("5555 5555 5555 4444").await;
+        let both = methods(shop).await;
+        let (first, second) = tokio::join!(
+            services::rail::forget_method(ctx, who, of, &both[0].2),
+            services::rail::forget_method(ctx, who, of, &both[1].2),
+        );
+        let refused = [first, second].into_iter().filter(|done| matches!(done, Err(Error::Conflict(_)))).count();
+        assert_eq!((refused, methods(shop).await.len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_buyer_who_is_charged_no_more_may_remove_its_last_method() {
+    with_every_rail(async |shop| {
+        let (ctx, who, of) = (&shop.t.ctx, &shop.buyer.who, shop.buyer.organization);
+        assert!(shop.pay(GOOD).await);
+        let id = methods(shop).await[0].2.clone();
+        let mine =
+            subscriptions::list(ctx, who, SubscriptionFilter::default(), Paging::default()).await.expect("a list");
+        let subscription = mine.rows[0].id;
+        services::billing::cancel_at_period_end(ctx, who, subscription).await.expect("canceled");
+        services::rail::forget_method(ctx, who, of, &id).await.expect("forgotten");
+        // Whoever goes on after all is asked for the next month.
+        services::billing::resume(ctx, who, subscription).await.expect("resumed");
+        let charged = shop.rail().charge(shop.charge_request("month-1").await).await;
+        assert!(matches!(charged, Err(ChargeError::Declined(_))), "{charged:?}");
+    })
+    .await;
 }

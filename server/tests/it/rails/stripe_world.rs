@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use ::stripe::calls::{self, NewCustomer};
+use ::stripe::calls::{self, NewCustomer, NewPayment};
 use ::stripe::objects::{Customer, Refund};
-use ::stripe::{Client, CustomerId, Endpoint, Pauses, PaymentId, Trouble};
+use ::stripe::{Client, CustomerId, Endpoint, MethodId, Pauses, PaymentId, Trouble};
 use domain::pricing::switch;
 use domain::{Currency, Money, OrderId, Timestamp};
 use serde_json::{Value, json};
@@ -173,6 +173,18 @@ async fn what_was_paid_with_is_listed_as_stripe_world_keeps_it() {
         let shown = json!([ours.kind, ours.brand, ours.last4, ours.exp_month, ours.exp_year]);
         let theirs = json!([method["type"], card["brand"], card["last4"], card["exp_month"], card["exp_year"]]);
         beside.world.note("a card that was paid with", shown, theirs, "").await;
+        let (of, id) = (beside.buyer.organization, ours.id.clone());
+        assert!(!ours.is_default);
+        beside.rail.prefer_method(of, &id).await.expect("preferred");
+        let preferred = beside.rail.methods(of).await.expect("a list")[0].is_default;
+        beside.world.note("whether a card is charged first, once that was said", true, preferred, "").await;
+        beside.rail.forget_method(of, &id).await.expect("forgotten");
+        let left = beside.rail.methods(of).await.expect("a list").len();
+        beside.world.note("cards that are left when the only one is removed", 0, left, "").await;
+        let known = beside.world.ask("GET", &format!("/v1/customers/{customer}"), "").await.body;
+        let named = if known["invoice_settings"]["default_payment_method"] == *id { "still named" } else { "gone" };
+        let why = "whether a method is there is looked up before it is charged, so that a name that was left behind harms nobody";
+        beside.world.note("the card that was charged first, once it is removed", "not charged", named, why).await;
     })
     .await;
 }
@@ -214,37 +226,43 @@ async fn a_month_is_charged_once_and_costs_what_stripe_world_takes() {
 #[tokio::test]
 async fn a_card_that_is_declined_is_declined_in_stripe_worlds_words_each_time() {
     beside("declined", async |beside| {
-        for (card, why) in [
-            ("tok_visa_chargeDeclinedInsufficientFunds", "insufficient_funds"),
-            ("tok_threeDSecure2Required", "authentication_required"),
-        ] {
-            let good = beside.paid(2900).await;
-            let payment = beside.world.ask("GET", &format!("/v1/payment_intents/{good}"), "").await.body;
-            let customer = text(&payment["customer"]);
-            // A card that works once and not again is one that its owner has changed meanwhile.
-            let method = beside.world.make("/v1/payment_methods", &format!("type=card&card[token]={card}")).await;
-            let method = text(&method["id"]);
-            beside
-                .world
-                .ask("POST", &format!("/v1/payment_methods/{method}/attach"), &format!("customer={customer}"))
-                .await;
-            let form = format!(
-                "amount=2900&currency=usd&customer={customer}&payment_method={method}&payment_method_types[0]=card"
-            );
-            let earlier = text(&beside.world.make("/v1/payment_intents", &form).await["id"]);
-            let mut said = Vec::new();
-            for _ in 0..2 {
-                match beside.rail.charge(charge(why, &earlier, 2900)).await {
-                    Err(ChargeError::Declined(why)) => said.push(why),
-                    other => panic!("{other:?}"),
-                }
-            }
-            assert_eq!(said[0], said[1]);
+        let words = async |customer: &str| {
             let path = format!("/v1/payment_intents?customer={customer}&limit=10");
             let list = beside.world.ask("GET", &path, "").await.body;
-            let error = &list["data"][0]["last_payment_error"];
-            beside.world.note(&format!("the words about {why}"), said[0].clone(), error["message"].clone(), "").await;
+            list["data"][0]["last_payment_error"]["message"].clone()
+        };
+        // A card that its owner has to confirm, where nobody is there.
+        let (customer, method) = beside.customer_with("card[token]=tok_threeDSecure2Required").await;
+        let form = format!(
+            "amount=2900&currency=usd&customer={customer}&payment_method={method}&payment_method_types[0]=card"
+        );
+        let earlier = text(&beside.world.make("/v1/payment_intents", &form).await["id"]);
+        let mut said = Vec::new();
+        for _ in 0..2 {
+            match beside.rail.charge(charge("month", &earlier, 2900)).await {
+                Err(ChargeError::Declined(why)) => said.push(why),
+                other => panic!("{other:?}"),
+            }
         }
+        assert_eq!(said[0], said[1]);
+        let theirs = words(&customer).await;
+        beside.world.note("the words about authentication_required", said[0].clone(), theirs, "").await;
+        // A card without money cannot be saved there, so it is charged without being kept.
+        let customer = text(&beside.world.make("/v1/customers", "email=buyer%40example.com").await["id"]);
+        let card = "type=card&card[token]=tok_visa_chargeDeclinedInsufficientFunds";
+        let method = text(&beside.world.make("/v1/payment_methods", card).await["id"]);
+        let payment = calls::create_payment(NewPayment {
+            operation: "charge:poor",
+            order: "1",
+            customer: &CustomerId::parse(&customer).expect("an id"),
+            method: &MethodId::parse(&method).expect("an id"),
+            amount: usd(2900),
+            description: "The next month",
+        });
+        let Err(Trouble::Refused(no)) = beside.client.send(&payment, Some("key")).await else { panic!("it was paid") };
+        assert_eq!((no.status, no.kind.as_str()), (402, "card_error"));
+        let theirs = words(&customer).await;
+        beside.world.note("the words about insufficient_funds", no.message, theirs, "").await;
     })
     .await;
 }
