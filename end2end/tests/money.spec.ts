@@ -163,4 +163,7 @@ test('a provider says where it is paid to, and is paid what is available', async
   await expect(page.getByRole('row').filter({ hasText: `Released: ${listed.name}` }).first()).toContainText('$23.20');
   await watch.axe(page, 'a payout');
   await pictures(page, 'payout');
+  const statement = await page.request.get((await page.getByRole('link', { name: 'PDF' }).getAttribute('href')) ?? '');
+  expect([statement.status(), statement.headers()['content-type']]).toEqual([200, 'application/pdf']);
+  expect((await statement.body()).subarray(0, 5).toString()).toBe('%PDF-');
 });

@@ -224,6 +224,28 @@ text_enum! {
     }
 }
 
+impl TransactionKind {
+    /// Returns what people read for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Sale => "Sale",
+            Self::Unmatched => "Payment without an order",
+            Self::Fee => "Fee",
+            Self::Release => "Released",
+            Self::RefundDue => "Refund decided",
+            Self::RefundPaid => "Refund made",
+            Self::RefundReturned => "Refund came back",
+            Self::RefundUndone => "Refund undone",
+            Self::Settlement => "Settled after a refund",
+            Self::DisputeFee => "Fee for a dispute",
+            Self::DisputeFeeReturned => "Fee for a dispute came back",
+            Self::PayoutReserved => "Payout set apart",
+            Self::PayoutPaid => "Payout made",
+            Self::PayoutFailed => "Payout came back",
+        }
+    }
+}
+
 /// One line of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posting {

@@ -10,6 +10,7 @@ mod run;
 
 use domain::ledger::AccountCode;
 use domain::state::ProviderState;
+use domain::view::money::PartyView;
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutStatement, PayoutView, PayoutsView};
 use domain::view::{Page, Paging};
 use domain::{EarningId, Money, OrganizationId, PayoutId, Permission, RefundId, Timestamp};
@@ -21,6 +22,7 @@ use crate::access::Principal;
 use crate::audit;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
+use crate::invoices;
 use crate::ledger;
 use crate::orders::{leads_back, letters};
 use crate::ports::{Due, OpenedPayoutAccount, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, Payouts};
@@ -31,6 +33,9 @@ pub(crate) use run::{send, sweep};
 /// For how many days nothing is paid to a destination that has replaced another: whoever has stolen an account
 /// would be paid, and its owner has to have the time to read the letter.
 const NEW_DESTINATION_DAYS: i64 = 2;
+
+/// More lines than this are not printed.
+const PRINTED: i64 = 5_000;
 
 /// Returns the port, or says that there is none.
 fn port(ctx: &Ctx) -> Result<&dyn Payouts> {
@@ -296,15 +301,59 @@ fn view(row: PayoutRow) -> PayoutView {
     }
 }
 
-/// Returns a payout with what it pays, to its provider and to operators.
-pub async fn statement(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Result<PayoutStatement> {
+/// Finds a payout for its provider and for operators.
+async fn found(tx: &mut Tx, who: &Principal, id: PayoutId) -> Result<PayoutRow> {
     let operator = who.user()?.user.operator;
-    let paging = Paging::clamped(paging.page, paging.page_size);
-    let mut tx = ctx.store.read(Scope::System).await?;
-    let payout = rows::get(&mut tx, id).await?.ok_or(Error::NotFound("payout"))?;
+    let payout = rows::get(tx, id).await?.ok_or(Error::NotFound("payout"))?;
     if !operator {
         who.member(payout.provider_id, Permission::ViewBilling).map_err(|error| error.hiding("payout"))?;
     }
+    Ok(payout)
+}
+
+/// A payout's statement as its provider keeps it: all of it, with both parties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PayoutDocument {
+    /// The payout.
+    pub payout: PayoutView,
+    /// Who pays.
+    pub payer: PartyView,
+    /// Who is paid.
+    pub provider: PartyView,
+    /// What it pays, oldest first; their amounts add up to it.
+    pub lines: Vec<PayoutLine>,
+    /// Whether no money has moved.
+    pub sandbox: bool,
+}
+
+/// Returns a payout's statement as a document, to its provider and to operators; one of more lines than a document
+/// takes is refused.
+pub async fn document(ctx: &Ctx, who: &Principal, id: PayoutId) -> Result<PayoutDocument> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let payout = found(&mut tx, who, id).await?;
+    if rows::count_lines(&mut tx, &payout).await? > PRINTED {
+        return Err(Error::Conflict(format!(
+            "It has more than {PRINTED} lines: read it page by page, or take the table of earnings along."
+        )));
+    }
+    let mut lines = Vec::new();
+    for row in rows::lines(&mut tx, &payout, PRINTED, 0).await? {
+        lines.push(line(&mut tx, &payout, row).await?);
+    }
+    Ok(PayoutDocument {
+        payer: invoices::seller(ctx),
+        provider: invoices::party(&mut tx, payout.provider_id).await?,
+        lines,
+        sandbox: payout.book == "sandbox",
+        payout: view(payout),
+    })
+}
+
+/// Returns a payout with what it pays, to its provider and to operators.
+pub async fn statement(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Result<PayoutStatement> {
+    let paging = Paging::clamped(paging.page, paging.page_size);
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let payout = found(&mut tx, who, id).await?;
     let total = rows::count_lines(&mut tx, &payout).await?;
     let mut lines = Vec::new();
     for row in rows::lines(&mut tx, &payout, paging.page_size, paging.offset()).await? {

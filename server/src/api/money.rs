@@ -427,7 +427,7 @@ async fn invoice_pdf(State(state): State<AppState>, who: Who, Path(uuid): Path<S
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.pdf\"", view.number)),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, crate::invoice_pdf::pdf(&view)?).into_response())
+    Ok((headers, crate::pdf::invoice(&view)?).into_response())
 }
 
 /// Answers an organization's invoices and credit notes as a table for a spreadsheet, oldest first.

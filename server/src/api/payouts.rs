@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView};
 use domain::{Money, OrganizationId, Timestamp};
@@ -31,6 +31,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(plan))
         .routes(routes!(run))
         .routes(routes!(statement))
+        .routes(routes!(statement_pdf))
 }
 
 fn payout(view: PayoutView) -> Value {
@@ -257,6 +258,23 @@ async fn plan(State(state): State<AppState>, who: Who) -> ApiResult<Response> {
 async fn run(State(state): State<AppState>, who: Who) -> ApiResult<Response> {
     let count = payouts::run(&state.ctx, &who.principal).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"payouts": count}))).into_response())
+}
+
+/// Answers the statement of a payout as a PDF.
+#[utoipa::path(get, path = "/api/marketplace-payouts/{uuid}/pdf/", tag = "money",
+    responses((status = 200, content_type = "application/pdf"), (status = 404), (status = 409)))]
+async fn statement_pdf(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
+    let id = path_id("payout", &uuid)?;
+    let view = payouts::document(&state.ctx, &who.principal, id).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"payout-{}-{id}.pdf\"", view.payout.created.day()),
+        ),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, crate::pdf::statement(&view)?).into_response())
 }
 
 /// Answers a payout with what it is made of.

@@ -331,6 +331,7 @@ const TABLE: &[Row] = &[
     ("GET", "/api/marketplace-payouts/plan/", none, Unknown, Forbidden, Forbidden),
     ("POST", "/api/marketplace-payouts/run/", none, Unknown, Forbidden, Forbidden),
     ("GET", "/api/marketplace-payouts/{payout}/", none, Unknown, Hidden, Hidden),
+    ("GET", "/api/marketplace-payouts/{payout}/pdf/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-invoices/", none, Unknown, Empty, Open),
     ("GET", "/api/marketplace-invoices/{invoice}/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-invoices/{invoice}/pdf/", none, Unknown, Hidden, Hidden),

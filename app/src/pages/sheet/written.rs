@@ -5,7 +5,7 @@ mod limits;
 mod methods;
 mod returns;
 
-use domain::ledger::{AccountCode, TransactionKind};
+use domain::ledger::AccountCode;
 use domain::state::{EarningState, InvoiceKind, PayoutState};
 use domain::view::money::{
     EarningView, EarningsView, EntryView, InvoiceView, PartyView, PlanCost, RevenueRow, Simulation, TransactionView,
@@ -331,7 +331,10 @@ async fn payout(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Res
     Ok(Sheet {
         title: format!("Payout of {}", row.amount),
         text: format!("To {} of {}. It {what}.", row.provider, row.destination),
-        links: vec![Cell::text("All payouts").to(all)],
+        links: vec![
+            Cell::text("All payouts").to(all),
+            Cell::text("PDF").to(format!("/api/marketplace-payouts/{}/pdf/", row.id)),
+        ],
         grids: vec![
             Grid {
                 title: "At the payment rail".to_owned(),
@@ -354,7 +357,7 @@ async fn payout(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Res
 }
 
 fn payout_line(line: PayoutLine) -> Vec<Cell> {
-    let what = Cell::text(format!("{}: {}", kind_words(line.kind), line.memo));
+    let what = Cell::text(format!("{}: {}", line.kind.words(), line.memo));
     vec![
         Cell::new(line.when.readable(), CellLook::When),
         match line.order_id {
@@ -695,29 +698,10 @@ async fn books(ctx: &Ctx, who: &Principal, filter: TransactionFilter, paging: Pa
     })
 }
 
-const fn kind_words(kind: TransactionKind) -> &'static str {
-    match kind {
-        TransactionKind::Sale => "Sale",
-        TransactionKind::Unmatched => "Payment without an order",
-        TransactionKind::Fee => "Fee",
-        TransactionKind::Release => "Released",
-        TransactionKind::RefundDue => "Refund decided",
-        TransactionKind::RefundPaid => "Refund made",
-        TransactionKind::RefundReturned => "Refund came back",
-        TransactionKind::RefundUndone => "Refund undone",
-        TransactionKind::Settlement => "Settled after a refund",
-        TransactionKind::DisputeFee => "Fee for a dispute",
-        TransactionKind::DisputeFeeReturned => "Fee for a dispute came back",
-        TransactionKind::PayoutReserved => "Payout set apart",
-        TransactionKind::PayoutPaid => "Payout made",
-        TransactionKind::PayoutFailed => "Payout came back",
-    }
-}
-
 /// Writes a transaction as a row a line; its number, time and subject stand on the first.
 fn transaction(view: TransactionView) -> Vec<Vec<Cell>> {
     let TransactionView { number, kind, memo, occurred, entries, .. } = view;
-    let what = kind_words(kind);
+    let what = kind.words();
     let line = |(place, entry): (usize, EntryView)| {
         let EntryView { account, owner, amount, .. } = entry;
         let first = place == 0;

@@ -1,112 +1,14 @@
-//! An invoice or a credit note as a PDF: one page of A4, with the font in it.
+//! An invoice or a credit note: one page.
 
 use domain::Money;
 use domain::state::InvoiceKind;
-use domain::view::money::{InvoiceView, PartyView};
-use krilla::Document;
-use krilla::geom::Point;
-use krilla::page::PageSettings;
-use krilla::surface::Surface;
-use krilla::text::{Font, TextDirection};
-use ttf_parser::Face;
+use domain::view::money::InvoiceView;
 
-/// A4, in points.
-const SIZE: (f32, f32) = (595.0, 842.0);
-const LEFT: f32 = 56.0;
-const RIGHT: f32 = SIZE.0 - LEFT;
-/// Where the second column begins.
-const MIDDLE: f32 = 310.0;
-const TEXT: f32 = 10.0;
-const LINE: f32 = 14.0;
-/// More lines than this of an address are not printed.
-const ADDRESS_LINES: usize = 8;
-
-/// What draws a page from the top down.
-struct Sheet<'a, 'b> {
-    surface: &'a mut Surface<'b>,
-    font: &'a Font,
-    face: &'a Face<'static>,
-}
-
-impl Sheet<'_, '_> {
-    fn text(&mut self, x: f32, y: f32, size: f32, text: &str) {
-        self.surface.draw_text(Point::from_xy(x, y), self.font.clone(), size, text, false, TextDirection::Auto);
-    }
-
-    /// Draws a text that ends at `x`.
-    fn text_until(&mut self, x: f32, y: f32, size: f32, text: &str) {
-        self.text(x - self.width(size, text), y, size, text);
-    }
-
-    fn width(&self, size: f32, text: &str) -> f32 {
-        let units: u32 =
-            text.chars().filter_map(|c| self.face.glyph_hor_advance(self.face.glyph_index(c)?)).map(u32::from).sum();
-        #[expect(clippy::cast_precision_loss, reason = "a line of text is some thousand units wide")]
-        let units = units as f32;
-        units * size / f32::from(self.face.units_per_em())
-    }
-
-    /// Breaks a text into lines of a width at most; a word that is wider stands alone.
-    fn broken(&self, size: f32, text: &str, most: f32) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        for word in text.split_whitespace() {
-            match lines.last_mut() {
-                Some(line) if self.width(size, &format!("{line} {word}")) <= most => {
-                    line.push(' ');
-                    line.push_str(word);
-                }
-                _ => lines.push(word.to_owned()),
-            }
-        }
-        lines
-    }
-
-    fn party(&mut self, x: f32, mut y: f32, heading: &str, party: &PartyView) -> f32 {
-        self.text(x, y, 8.0, heading);
-        let mut lines = vec![party.name.clone()];
-        lines.extend(party.address.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
-        lines.truncate(ADDRESS_LINES);
-        if !party.vat_id.is_empty() {
-            lines.push(format!("VAT id {}", party.vat_id));
-        }
-        if !party.email.is_empty() {
-            lines.push(party.email.clone());
-        }
-        for line in lines {
-            for line in self.broken(TEXT, &line, MIDDLE - LEFT - 20.0) {
-                y += LINE;
-                self.text(x, y, TEXT, &line);
-            }
-        }
-        y
-    }
-
-    fn amount(&mut self, y: f32, text: &str, amount: Money) {
-        self.text(MIDDLE, y, TEXT, text);
-        self.text_until(RIGHT, y, TEXT, &written(amount));
-    }
-}
-
-/// Writes an amount with its currency's code, which no reader mistakes.
-fn written(amount: Money) -> String {
-    let minor = amount.minor.unsigned_abs();
-    let sign = if amount.minor < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02} {}", minor / 100, minor % 100, amount.currency)
-}
+use super::{LEFT, LINE, Letters, MIDDLE, RIGHT, SIZE, Sheet, TEXT, document, written};
 
 /// Writes a document as a PDF.
 pub(crate) fn pdf(view: &InvoiceView) -> Result<Vec<u8>, services::Error> {
-    let broken = || services::Error::internal("the font of invoices cannot be read");
-    let font = Font::new(epaint_default_fonts::UBUNTU_LIGHT.into(), 0).ok_or_else(broken)?;
-    let face = Face::parse(epaint_default_fonts::UBUNTU_LIGHT, 0).map_err(services::Error::internal)?;
-    let mut document = Document::new();
-    let settings = PageSettings::from_wh(SIZE.0, SIZE.1).ok_or_else(broken)?;
-    let mut page = document.start_page_with(settings);
-    let mut surface = page.surface();
-    draw(&mut Sheet { surface: &mut surface, font: &font, face: &face }, view);
-    surface.finish();
-    page.finish();
-    document.finish().map_err(|error| services::Error::internal(format!("no PDF: {error:?}")))
+    document(&Letters::read()?, &[view], |sheet, view| draw(sheet, view))
 }
 
 fn draw(sheet: &mut Sheet<'_, '_>, view: &InvoiceView) {
@@ -129,7 +31,7 @@ fn draw(sheet: &mut Sheet<'_, '_>, view: &InvoiceView) {
     let net = Money::new(view.total.minor - view.tax.minor, view.total.currency);
     y += LINE + 2.0;
     sheet.text_until(RIGHT, y, TEXT, &written(net));
-    for line in sheet.broken(TEXT, &view.description, RIGHT - LEFT - 120.0) {
+    for line in sheet.letters.broken(TEXT, &view.description, RIGHT - LEFT - 120.0) {
         sheet.text(LEFT, y, TEXT, &line);
         y += LINE;
     }
@@ -159,6 +61,8 @@ fn draw(sheet: &mut Sheet<'_, '_>, view: &InvoiceView) {
 
 #[cfg(test)]
 mod tests {
+    use domain::view::money::PartyView;
+
     use super::*;
 
     fn invoice() -> InvoiceView {
@@ -215,11 +119,5 @@ mod tests {
         assert!(text.contains("29.00 USD") && text.contains("no money has moved"), "{text}");
         view.description = "x".repeat(400);
         assert!(pdf(&view).is_ok());
-    }
-
-    #[test]
-    fn amounts_are_written_with_their_currency() {
-        let usd = |minor| written(Money::new(minor, domain::Currency::Usd));
-        assert_eq!([2900, -5, 0].map(usd), ["29.00 USD", "-0.05 USD", "0.00 USD"]);
     }
 }
