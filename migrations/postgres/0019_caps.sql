@@ -12,7 +12,8 @@ ALTER TABLE quota_leases RENAME COLUMN subscription_id TO scope_id;
 INSERT INTO quota_periods (scope_id, period_start, organization_id, used, leased)
 SELECT i.key_id, q.period_start, i.organization_id, COUNT(*), 0
 FROM quota_periods q
-JOIN invocations i ON i.subscription_id = q.scope_id AND i.started_at >= q.period_start
+JOIN invocations i ON i.organization_id = q.organization_id AND i.subscription_id = q.scope_id
+    AND i.started_at >= q.period_start
 WHERE i.key_id IS NOT NULL AND i.state = 'succeeded'
   AND q.period_start = (SELECT MAX(m.period_start) FROM quota_periods m)
 GROUP BY i.key_id, q.period_start, i.organization_id;

@@ -25,7 +25,8 @@ FROM quota_periods_before GROUP BY organization_id, period_start;
 INSERT INTO quota_periods (scope_id, period_start, organization_id, used, leased)
 SELECT i.key_id, q.period_start, i.organization_id, COUNT(*), 0
 FROM quota_periods_before q
-JOIN invocations i ON i.subscription_id = q.subscription_id AND i.started_at >= q.period_start
+JOIN invocations i ON i.organization_id = q.organization_id AND i.subscription_id = q.subscription_id
+    AND i.started_at >= q.period_start
 WHERE i.key_id IS NOT NULL AND i.state = 'succeeded'
   AND q.period_start = (SELECT MAX(m.period_start) FROM quota_periods_before m)
 GROUP BY i.key_id, q.period_start, i.organization_id;
