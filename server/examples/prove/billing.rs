@@ -202,7 +202,8 @@ impl Shop {
                 "done" => return Ok(seen),
                 "pending-consumer" => {
                     let wanted = json!({"order_uuid": order["uuid"]});
-                    let page = self.insist("POST", "/api/stripe/checkout/", &self.buyer, &wanted, &[409]).await?;
+                    // One person may not ask for pages without end; then it is asked again a little later.
+                    let page = self.insist("POST", "/api/stripe/checkout/", &self.buyer, &wanted, &[409, 429]).await?;
                     if let Some(session) = page["session_id"].as_str() {
                         let card =
                             json!({"number": "4242424242424242", "expiry": "12/34", "cvc": "123", "name": "Buyer"});
