@@ -40,7 +40,7 @@ text_enum! {
         ProviderInTransit = "provider_in_transit",
         /// Taxes that were collected and are owed to the state.
         TaxPayable = "tax_payable",
-        /// Money that is on its way back to buyers.
+        /// Money that is owed to buyers: it is on its way back, or came without an order and has not gone back yet.
         RefundsDue = "refunds_due",
         /// The platform's share of sales.
         Commission = "commission",

@@ -196,7 +196,7 @@ text_enum! {
     PaymentState {
         /// Taken.
         Succeeded = "succeeded",
-        /// A refund is on its way.
+        /// All of it is owed to its buyer: a refund is on its way, or a person looks after one that failed.
         Refunding = "refunding",
         /// Given back in full.
         Refunded = "refunded",

@@ -42,8 +42,9 @@ pub struct Figures {
     pub taken: Vec<Money>,
     /// What was given back of them, by currency.
     pub given_back: Vec<Money>,
-    /// What is on its way back, by currency.
-    pub refunding: Vec<Money>,
+    /// What is owed to buyers, by currency: what is on its way back of sales, and payments that nobody has earned by
+    /// and that have not gone back, as when their refund has failed.
+    pub owed_back: Vec<Money>,
     /// Payouts that the rail has made, by currency.
     pub paid_out: Vec<Money>,
     /// Each provider's payouts that are under way.
@@ -62,7 +63,7 @@ pub struct Finding {
 /// Compares the two sides.
 pub fn findings(figures: &Figures) -> Vec<Finding> {
     let facts =
-        [&figures.commission, &figures.tax, &figures.taken, &figures.given_back, &figures.refunding, &figures.paid_out];
+        [&figures.commission, &figures.tax, &figures.taken, &figures.given_back, &figures.owed_back, &figures.paid_out];
     let currencies: BTreeSet<Currency> = figures
         .balances
         .iter()
@@ -74,7 +75,7 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
     let mut sides = vec![
         Side { rule: "Commission is that of the sales that stand", problems: Vec::new() },
         Side { rule: "Taxes to pay are those of the sales that stand", problems: Vec::new() },
-        Side { rule: "What is due to buyers is what is on its way back", problems: Vec::new() },
+        Side { rule: "What is due to buyers is what is on its way back, and what nobody has earned by", problems: Vec::new() },
         Side {
             rule: "What the rail holds is what was taken and neither given back nor paid out, less its fees",
             problems: Vec::new(),
@@ -94,7 +95,7 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
         let pairs = [
             (of(AccountCode::Commission), total(&figures.commission, currency)),
             (of(AccountCode::TaxPayable), total(&figures.tax, currency)),
-            (of(AccountCode::RefundsDue), total(&figures.refunding, currency)),
+            (of(AccountCode::RefundsDue), total(&figures.owed_back, currency)),
             (
                 of(AccountCode::RailBalance) + of(AccountCode::RailFees),
                 total(&figures.taken, currency)

@@ -483,7 +483,7 @@ impl Book {
             }
             for refund in &stands.refunds {
                 match refund.state {
-                    RefundState::Due => figures.refunding.push(refund.back.gross()),
+                    RefundState::Due => figures.owed_back.push(refund.back.gross()),
                     RefundState::Paid => figures.given_back.push(refund.back.gross()),
                     RefundState::Reversed => {}
                 }

@@ -345,6 +345,24 @@ pub async fn facts(tx: &mut Tx, book: &str) -> Result<Figures, Error> {
         .bind(book.to_owned())
         .fetch_all()
         .await?;
+    let owed_back: Vec<(Currency, i64)> = tx
+        .query(
+            "SELECT currency, CAST(COALESCE(SUM(minor), 0) AS BIGINT)
+             FROM (SELECT r.currency, r.amount_minor AS minor FROM refunds r
+                   WHERE r.rail = $1 AND r.state = 'due'
+                     AND EXISTS (SELECT 1 FROM earnings e WHERE e.payment_id = r.payment_id)
+                   UNION ALL
+                   SELECT p.currency, p.amount_minor FROM payments p
+                   WHERE p.rail = $1 AND NOT EXISTS (SELECT 1 FROM earnings e WHERE e.payment_id = p.id)
+                   UNION ALL
+                   SELECT r.currency, -r.amount_minor FROM refunds r
+                   WHERE r.rail = $1 AND r.state = 'paid'
+                     AND NOT EXISTS (SELECT 1 FROM earnings e WHERE e.payment_id = r.payment_id)) AS owed
+             GROUP BY currency",
+        )
+        .bind(book.to_owned())
+        .fetch_all()
+        .await?;
     Ok(Figures {
         balances,
         held_back: held.into_iter().map(|(id, currency, minor)| (id, Money::new(minor, currency))).collect(),
@@ -352,7 +370,7 @@ pub async fn facts(tx: &mut Tx, book: &str) -> Result<Figures, Error> {
         tax: shares.iter().map(|&(currency, _, minor)| Money::new(minor, currency)).collect(),
         taken: taken.iter().map(|&(currency, minor)| Money::new(minor, currency)).collect(),
         given_back: refunds::sums(tx, book, RefundState::Paid).await?,
-        refunding: refunds::sums(tx, book, RefundState::Due).await?,
+        owed_back: owed_back.iter().map(|&(currency, minor)| Money::new(minor, currency)).collect(),
         paid_out: payouts::sums(tx, book, PayoutState::Paid).await?.into_iter().map(|(_, money)| money).collect(),
         in_transit: payouts::sums(tx, book, PayoutState::Sending).await?,
     })

@@ -78,6 +78,30 @@ async fn open_cases(t: &TestCtx) -> Vec<CaseView> {
 }
 
 #[tokio::test]
+async fn a_payment_that_no_order_waits_for_is_owed_to_its_buyer_until_it_has_gone_back() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let order = shop.buy(&t).await;
+        orders::cancel(&t.ctx, &shop.buyer.who, order.id).await.unwrap();
+        t.payments.fail_next(PaymentsError::Refused("The card is closed.".to_owned()));
+        pay(&t, &order, 2900).await;
+        t.run_jobs().await;
+        let paid = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+        assert_eq!((paid[0].state, paid[0].back), (PaymentState::Refunding, dollars(0)));
+        assert_eq!(balances(&t).await, [(AccountCode::RailBalance, 2900), (AccountCode::RefundsDue, 2900)]);
+        assert_eq!(open_cases(&t).await[0].kind, CaseKind::RefundFailed);
+
+        let operator = t.operator().await;
+        refunds::give_back(&t.ctx, &operator, paid[0].id, None, "To the new card.").await.unwrap();
+        t.run_jobs().await;
+        let paid = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+        assert_eq!((paid[0].state, paid[0].back), (PaymentState::Refunded, dollars(2900)));
+        assert_eq!(balances(&t).await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_part_of_a_payment_goes_back_and_everyone_gives_their_share() {
     on_every_ctx(async |t| {
         let sale = Sale::make(&t).await;
