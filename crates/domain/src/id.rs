@@ -115,6 +115,8 @@ ids! {
     StatementId;
     /// Money that goes from the platform to a provider.
     PayoutId;
+    /// Money of a payout that is taken back.
+    PayoutReversalId;
     /// An invoice or a credit note.
     InvoiceId;
     /// A rule that says which share of a sale the platform keeps.

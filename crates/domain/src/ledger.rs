@@ -16,8 +16,8 @@ use crate::{Currency, LedgerTransactionId, Money, OrganizationId, Timestamp};
 pub use check::{Balance, Figures, Finding, findings};
 pub use commission::{CommissionRule, RuleScope, applicable};
 pub use lines::{
-    Held, Released, fee, payout_failed, payout_paid, payout_reserved, refund_due, refund_paid, release, reversal, sale,
-    settle, unmatched,
+    Held, Released, fee, payout_failed, payout_paid, payout_reserved, payout_reversed, refund_due, refund_paid,
+    release, reversal, sale, settle, unmatched,
 };
 pub use shares::Shares;
 pub use split::split;
@@ -221,6 +221,9 @@ text_enum! {
         PayoutPaid = "payout_paid",
         /// The rail has not, and they are available again; the source is the payout.
         PayoutFailed = "payout_failed",
+        /// The rail has taken something of a payout back, and the provider owes so much less; the source is the
+        /// reversal.
+        PayoutReversed = "payout_reversed",
     }
 }
 
@@ -242,6 +245,7 @@ impl TransactionKind {
             Self::PayoutReserved => "Payout set apart",
             Self::PayoutPaid => "Payout made",
             Self::PayoutFailed => "Payout came back",
+            Self::PayoutReversed => "Taken back of a payout",
         }
     }
 }
@@ -275,7 +279,7 @@ pub struct Heading {
     pub book: String,
     /// What it is about.
     pub kind: TransactionKind,
-    /// What caused it: the id of a payment, of a refund, of an earning, of a payout.
+    /// What caused it: the id of a payment, of a refund, of an earning, of a payout, of its reversal.
     pub source: String,
     /// When it happened.
     pub occurred_at: Timestamp,

@@ -19,8 +19,8 @@ mod text_enum;
 pub use id::{
     AgentId, BundleId, CaseId, CategoryId, CheckoutId, CommissionRuleId, ConfigId, DisputeId, DocumentId, EarningId,
     FlowVersionId, InvitationId, InvocationId, InvoiceId, JobId, KeyId, LedgerTransactionId, OfferingId, OrderId,
-    OrganizationId, PassageId, PaymentId, PayoutId, PlanId, ProjectId, RefundId, ReviewId, SiteId, StatementId,
-    SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,
+    OrganizationId, PassageId, PaymentId, PayoutId, PayoutReversalId, PlanId, ProjectId, RefundId, ReviewId, SiteId,
+    StatementId, SubmissionId, SubscriptionId, UserId, UserSessionId, UserTokenId,
 };
 pub use money::{BasisPoints, Currency, Money};
 pub use role::{Permission, Role};

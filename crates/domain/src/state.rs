@@ -451,6 +451,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// How far it is to take something of a payout back.
+    PayoutReversalState {
+        /// The rail is asked for it.
+        Sending = "sending",
+        /// The rail has taken it back.
+        Made = "made",
+        /// The rail cannot; the provider owes it still.
+        Refused = "refused",
+    }
+}
+
+text_enum! {
     /// Where a bundle stands.
     BundleState {
         /// Is put together.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{ConfigId, DocumentId, Email, JobId, OrderId, OrganizationId, PayoutId, RefundId, Timestamp};
+use domain::{ConfigId, Currency, DocumentId, Email, JobId, OrderId, OrganizationId, PayoutId, RefundId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use store::Tx;
@@ -89,6 +89,13 @@ pub enum Job {
     PayOut {
         /// What is paid.
         payout: PayoutId,
+    },
+    /// Take back of payouts what a provider owes.
+    ReversePayouts {
+        /// Who owes it.
+        provider: OrganizationId,
+        /// In what.
+        currency: Currency,
     },
     /// Give money back.
     Refund {
@@ -177,6 +184,7 @@ async fn run_row(ctx: &Ctx, row: &JobRow) -> Result<()> {
         Job::ForgetDocument { organization, document } => knowledge::forget(ctx, organization, document).await,
         Job::EmbedPassages { organization, config } => knowledge::embed(ctx, organization, config).await,
         Job::PayOut { payout } => payouts::send(ctx, payout).await,
+        Job::ReversePayouts { provider, currency } => payouts::recover(ctx, provider, currency).await,
         Job::Refund { refund } => refunds::send(ctx, refund).await,
     }
 }

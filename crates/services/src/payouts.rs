@@ -4,8 +4,11 @@
 //! transaction that writes it down, and the rail is asked by a job, under a key of its own. So nothing can be paid
 //! twice, wherever the process dies, and what is on its way cannot be refunded from meanwhile.
 //!
+//! What a provider comes to owe after that is taken back, as far as the rail still has it: see `reversing`.
+//!
 //! What a newcomer gets wrong: whoever changes this takes the provider's account first, then the book.
 
+mod reversing;
 mod run;
 
 use domain::ledger::AccountCode;
@@ -27,6 +30,7 @@ use crate::ledger;
 use crate::orders::{leads_back, letters};
 use crate::ports::{Due, OpenedPayoutAccount, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, Payouts};
 
+pub(crate) use reversing::{queue as queue_reversal, recover};
 pub use run::{hold, plan, run, send_again};
 pub(crate) use run::{send, sweep};
 
@@ -289,6 +293,7 @@ pub async fn overview(ctx: &Ctx, who: &Principal, provider: OrganizationId, pagi
 fn view(row: PayoutRow) -> PayoutView {
     PayoutView {
         amount: row.amount(),
+        reversed: row.reversed(),
         id: row.id,
         provider_id: row.provider_id,
         provider: row.provider_name,

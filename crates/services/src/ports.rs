@@ -463,6 +463,12 @@ pub trait Payouts: Send + Sync + std::fmt::Debug {
 
     /// Pays out. The same key pays once, and is answered the same.
     async fn pay_out(&self, request: PayoutRequest) -> Result<PaidOut, PayoutError>;
+
+    /// Takes something of a payout back, as far as it is on the provider's account still. The same key takes once, and
+    /// is answered the same.
+    async fn take_back(&self, _request: ReversalRequest) -> Result<PaidOut, PayoutError> {
+        Err(PayoutError::Refused("This rail takes nothing back.".to_owned()))
+    }
 }
 
 /// Whose account is opened.
@@ -528,14 +534,27 @@ pub struct PayoutRequest {
     pub description: String,
 }
 
-/// Money that was paid out.
+/// What is taken back of a payout.
+#[derive(Clone, Debug)]
+pub struct ReversalRequest {
+    /// Names the reversal.
+    pub key: String,
+    /// The rail's id of the payout.
+    pub payout: String,
+    /// How much.
+    pub amount: Money,
+    /// What the provider reads.
+    pub description: String,
+}
+
+/// Money that was paid out, or taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidOut {
     /// The rail's id of it.
     pub reference: String,
 }
 
-/// Why nothing was paid out.
+/// Why nothing was paid out, or taken back.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PayoutError {
     /// It never will be: a sentence for the provider.
@@ -648,6 +667,8 @@ pub enum MovementKind {
     Refund,
     /// A provider was paid out.
     Payout,
+    /// Something of that was taken back; told with the payout, whenever it was.
+    Reversal,
 }
 
 /// A refund, as a rail knows it.

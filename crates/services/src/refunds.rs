@@ -26,6 +26,7 @@ use crate::invoices;
 use crate::jobs::{self, Job};
 use crate::ledger::{self, Cause};
 use crate::orders::letters;
+use crate::payouts;
 use crate::ports::{PaymentsError, RailRefund, RefundRequest};
 
 /// Why money goes back, and who says so.
@@ -150,6 +151,7 @@ pub(crate) async fn paid(tx: &mut Tx, row: &RefundRow, reference: Option<&str>, 
         return Ok(());
     }
     book_paid(tx, row, now).await?;
+    payouts::queue_reversal(tx, &row.rail, (row.provider_id, row.currency), &row.id.to_string(), now).await?;
     let payment = orders::payment(tx, row.payment_id).await?.ok_or(Error::NotFound("payment"))?;
     if payment.left().minor == 0 && rows::returned(tx, payment.id).await?.due == 0 {
         orders::set_payment_state(tx, payment.id, PaymentState::Refunded, Some(now)).await?;

@@ -3,8 +3,10 @@
 //! What a newcomer gets wrong: a payout pays all that is available, so that it is what became available between two
 //! transactions of the book; nothing else links it to the sales behind it.
 
+pub mod reversals;
+
 use domain::ledger::{AccountCode, TransactionKind};
-use domain::state::PayoutState;
+use domain::state::{PayoutReversalState, PayoutState};
 use domain::{Currency, Money, OrganizationId, PayoutId, Timestamp, UserId};
 
 use crate::{Error, Json, Tx};
@@ -47,6 +49,8 @@ pub struct PayoutRow {
     pub currency: Currency,
     /// How much.
     pub amount_minor: i64,
+    /// How much of it was taken back.
+    pub reversed_minor: i64,
     /// The rail's name for the account on that day.
     pub account: String,
     /// What people read of it.
@@ -73,6 +77,11 @@ impl PayoutRow {
     /// Returns how much it is.
     pub const fn amount(&self) -> Money {
         Money::new(self.amount_minor, self.currency)
+    }
+
+    /// Returns how much of it was taken back.
+    pub const fn reversed(&self) -> Money {
+        Money::new(self.reversed_minor, self.currency)
     }
 }
 
@@ -276,7 +285,9 @@ pub async fn settle(
 pub async fn get(tx: &mut Tx, id: PayoutId) -> Result<Option<PayoutRow>, Error> {
     tx.query(
         "SELECT p.id, p.book, p.provider_id, o.name AS provider_name, p.currency, p.amount_minor, p.account, p.destination,
-                p.after_number, p.until_number, p.state, p.reference, p.failure, p.created_by, p.created_at, p.settled_at
+                p.after_number, p.until_number, p.state, p.reference, p.failure, p.created_by, p.created_at, p.settled_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM payout_reversals r
+                      WHERE r.payout_id = p.id AND r.state = 'made') AS BIGINT) AS reversed_minor
          FROM payouts p JOIN organizations o ON o.id = p.provider_id
          WHERE p.id = $1",
     )
@@ -295,7 +306,9 @@ pub async fn list(
 ) -> Result<Vec<PayoutRow>, Error> {
     tx.query(
         "SELECT p.id, p.book, p.provider_id, o.name AS provider_name, p.currency, p.amount_minor, p.account, p.destination,
-                p.after_number, p.until_number, p.state, p.reference, p.failure, p.created_by, p.created_at, p.settled_at
+                p.after_number, p.until_number, p.state, p.reference, p.failure, p.created_by, p.created_at, p.settled_at,
+                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM payout_reversals r
+                      WHERE r.payout_id = p.id AND r.state = 'made') AS BIGINT) AS reversed_minor
          FROM payouts p JOIN organizations o ON o.id = p.provider_id
          WHERE p.book = $1 AND (CAST($2 AS UUID) IS NULL OR p.provider_id = $2)
          ORDER BY p.created_at DESC, p.id DESC
@@ -334,17 +347,22 @@ pub async fn sending(tx: &mut Tx, book: &str, before: Timestamp, limit: i64) -> 
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Adds up what was paid to a provider, by currency.
+/// Adds up what was paid to a provider, less what was taken back, by currency.
 pub async fn paid(tx: &mut Tx, book: &str, provider: OrganizationId) -> Result<Vec<Money>, Error> {
     let rows: Vec<(Currency, i64)> = tx
         .query(
-            "SELECT currency, CAST(SUM(amount_minor) AS BIGINT) FROM payouts
-             WHERE book = $1 AND provider_id = $2 AND state = $3
-             GROUP BY currency ORDER BY currency",
+            "SELECT currency, CAST(SUM(minor) AS BIGINT)
+             FROM (SELECT currency, amount_minor AS minor FROM payouts
+                   WHERE book = $1 AND provider_id = $2 AND state = $3
+                   UNION ALL
+                   SELECT currency, -amount_minor FROM payout_reversals
+                   WHERE book = $1 AND provider_id = $2 AND state = $4) AS moved
+             GROUP BY currency HAVING SUM(minor) <> 0 ORDER BY currency",
         )
         .bind(book.to_owned())
         .bind(provider)
         .bind(PayoutState::Paid)
+        .bind(PayoutReversalState::Made)
         .fetch_all()
         .await?;
     Ok(rows.into_iter().map(|(currency, minor)| Money::new(minor, currency)).collect())

@@ -77,6 +77,33 @@ pub async fn payouts(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp)
     .await
 }
 
+/// Lists what the rail has taken back, until a moment, of payouts that it has made from another one on.
+pub async fn reversals(tx: &mut Tx, rail: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MovedRow>, Error> {
+    tx.query(
+        "SELECT r.reference, CAST(NULL AS UUID) AS order_id, r.currency, r.amount_minor
+         FROM payout_reversals r JOIN payouts p ON p.id = r.payout_id
+         WHERE r.book = $1 AND p.settled_at >= $2 AND r.settled_at < $3 AND r.state = 'made'
+         ORDER BY r.settled_at, r.id",
+    )
+    .bind(rail.to_owned())
+    .bind(from)
+    .bind(until)
+    .fetch_all()
+    .await
+}
+
+/// Finds what was taken back of a payout by the rail's id.
+pub async fn reversal(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
+    tx.query(
+        "SELECT reference, CAST(NULL AS UUID) AS order_id, currency, amount_minor FROM payout_reversals
+         WHERE book = $1 AND reference = $2",
+    )
+    .bind(rail.to_owned())
+    .bind(reference.to_owned())
+    .fetch_optional()
+    .await
+}
+
 /// Finds a payment by the rail's id.
 pub async fn payment(tx: &mut Tx, rail: &str, reference: &str) -> Result<Option<MovedRow>, Error> {
     tx.query(

@@ -31,8 +31,8 @@ use stripe_shared::{CheckoutSessionMode, PaymentIntentCaptureMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 pub use connect::{
-    NewAccount, NewTransfer, account, account_link, accounts, create_account, create_transfer, login_link, transfer,
-    transfers_between, transfers_to,
+    NewAccount, NewReversal, NewTransfer, account, account_link, accounts, create_account, create_reversal,
+    create_transfer, login_link, reversal, reversals_of, transfer, transfers_between, transfers_to,
 };
 
 use crate::id::{ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId};

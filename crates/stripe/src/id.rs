@@ -75,6 +75,8 @@ ids! {
     MethodId = "pm_" | "card_" | "src_" | "ba_";
     /// Money that went from our balance to a provider's.
     TransferId = "tr_";
+    /// Something of that taken back.
+    ReversalId = "trr_";
     /// Something that happened.
     EventId = "evt_";
     /// An account with Stripe: ours, or a provider's.

@@ -7,7 +7,8 @@ use domain::Money;
 use serde::Deserialize;
 
 use crate::id::{
-    AccountId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId,
+    AccountId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, ReversalId, SessionId,
+    TransferId,
 };
 
 /// An object, or only its id where the answer does not hold it.
@@ -27,6 +28,28 @@ impl<I, T> Link<I, T> {
             Self::Id(_) => None,
             Self::Object(object) => Some(object),
         }
+    }
+}
+
+impl<I, T: Identified<I>> Link<I, T> {
+    /// Returns the id, whichever of the two the answer holds.
+    pub fn id(&self) -> &I {
+        match self {
+            Self::Id(id) => id,
+            Self::Object(object) => object.id(),
+        }
+    }
+}
+
+/// What has an id.
+pub trait Identified<I> {
+    /// Returns it.
+    fn id(&self) -> &I;
+}
+
+impl<I> Identified<I> for Named<I> {
+    fn id(&self) -> &I {
+        &self.id
     }
 }
 
@@ -71,10 +94,7 @@ pub struct InvoiceSettings {
 impl Customer {
     /// Returns the method that is charged where nothing else is said.
     pub fn preferred(&self) -> Option<&MethodId> {
-        match self.invoice_settings.as_ref()?.default_payment_method.as_ref()? {
-            Link::Id(id) => Some(id),
-            Link::Object(method) => Some(&method.id),
-        }
+        self.invoice_settings.as_ref()?.default_payment_method.as_ref().map(Link::id)
     }
 }
 
@@ -131,18 +151,12 @@ pub struct Payment {
 impl Payment {
     /// Returns who pays.
     pub fn customer(&self) -> Option<&CustomerId> {
-        self.customer.as_ref().map(|link| match link {
-            Link::Id(id) => id,
-            Link::Object(customer) => &customer.id,
-        })
+        self.customer.as_ref().map(Link::id)
     }
 
     /// Returns what it is paid with.
     pub fn method(&self) -> Option<&MethodId> {
-        self.payment_method.as_ref().map(|link| match link {
-            Link::Id(id) => id,
-            Link::Object(method) => &method.id,
-        })
+        self.payment_method.as_ref().map(Link::id)
     }
 
     /// Tells whether it asks for an amount.
@@ -183,10 +197,7 @@ pub struct Charge {
 impl Charge {
     /// Returns the payment that it is of.
     pub fn payment(&self) -> Option<&PaymentId> {
-        self.payment_intent.as_ref().map(|link| match link {
-            Link::Id(id) => id,
-            Link::Object(payment) => &payment.id,
-        })
+        self.payment_intent.as_ref().map(Link::id)
     }
 
     /// Returns what was paid with, `Visa •••• 4242`.
@@ -273,10 +284,7 @@ pub struct Refund {
 impl Refund {
     /// Returns the payment that it is of.
     pub fn payment(&self) -> Option<&PaymentId> {
-        self.payment_intent.as_ref().map(|link| match link {
-            Link::Id(id) => id,
-            Link::Object(payment) => &payment.id,
-        })
+        self.payment_intent.as_ref().map(Link::id)
     }
 
     /// Tells whether the money is on its way or there.
@@ -328,10 +336,7 @@ pub struct EvidenceDetails {
 impl Dispute {
     /// Returns the payment that it is of.
     pub fn payment(&self) -> Option<&PaymentId> {
-        self.payment_intent.as_ref().map(|link| match link {
-            Link::Id(id) => id,
-            Link::Object(payment) => &payment.id,
-        })
+        self.payment_intent.as_ref().map(Link::id)
     }
 
     /// Tells whether the bank has the money now.
@@ -479,11 +484,24 @@ pub struct Transfer {
 impl Transfer {
     /// Returns to whom it went.
     pub fn destination(&self) -> Option<&AccountId> {
-        self.destination.as_ref().map(|link| match link {
-            Link::Id(id) => id,
-            Link::Object(account) => &account.id,
-        })
+        self.destination.as_ref().map(Link::id)
     }
+}
+
+/// Something of a transfer that was taken back.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Reversal {
+    /// Which.
+    pub id: ReversalId,
+    /// How much.
+    pub amount: i64,
+    /// Of what.
+    pub currency: String,
+    /// Of which transfer.
+    pub transfer: Link<TransferId, Named<TransferId>>,
+    /// Names that we gave it.
+    #[serde(default)]
+    pub metadata: Option<Labels>,
 }
 
 /// Tells whether Stripe's word for a currency is an amount's.

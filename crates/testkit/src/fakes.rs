@@ -12,8 +12,8 @@ use services::ports::{
     AgentRuntime, ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, ImportRefused, ImportedFlow,
     KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer,
     OpenedCheckout, OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus,
-    PayoutError, PayoutRequest, Payouts, Provision, RailEvent, Reading, RefundRequest, RunEvent, RunOutput, RunRequest,
-    RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
+    PayoutError, PayoutRequest, Payouts, Provision, RailEvent, Reading, RefundRequest, ReversalRequest, RunEvent,
+    RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -144,6 +144,20 @@ pub struct FakePayments {
     accounts: Mutex<BTreeMap<String, PayoutAccountStatus>>,
     payouts: Mutex<Vec<PayoutRequest>>,
     refusing: Mutex<Option<String>>,
+    taken_back: Mutex<Vec<ReversalRequest>>,
+    paid_out_money: Mutex<PaidOutMoney>,
+}
+
+/// Where money is that was paid out, when it is to be taken back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PaidOutMoney {
+    /// At the provider's bank.
+    #[default]
+    Gone,
+    /// On its account at the rail.
+    Held,
+    /// Nobody answers.
+    NotTold,
 }
 
 impl FakePayments {
@@ -170,6 +184,16 @@ impl FakePayments {
     /// Refuses every payout from now on, for a reason, or none any more.
     pub fn refuse_payouts(&self, why: Option<&str>) {
         *self.refusing.lock().unwrap() = why.map(str::to_owned);
+    }
+
+    /// Says where money that was paid out is from now on.
+    pub fn set_paid_out_money(&self, place: PaidOutMoney) {
+        *self.paid_out_money.lock().unwrap() = place;
+    }
+
+    /// Returns what was taken back of payouts, each key once.
+    pub fn taken_back(&self) -> Vec<ReversalRequest> {
+        self.taken_back.lock().unwrap().clone()
     }
 
     /// Makes the next call fail.
@@ -224,6 +248,21 @@ impl Payouts for FakePayments {
         }
         let reference = format!("transfer {}", request.key);
         let mut all = self.payouts.lock().unwrap();
+        if !all.iter().any(|known| known.key == request.key) {
+            all.push(request);
+        }
+        Ok(PaidOut { reference })
+    }
+
+    async fn take_back(&self, request: ReversalRequest) -> Result<PaidOut, PayoutError> {
+        self.failure()?;
+        match *self.paid_out_money.lock().unwrap() {
+            PaidOutMoney::Gone => return Err(PayoutError::Refused("It has gone on to the bank.".to_owned())),
+            PaidOutMoney::NotTold => return Err(PaymentsError::Unavailable("away".to_owned()).into()),
+            PaidOutMoney::Held => {}
+        }
+        let reference = format!("reversal {}", request.key);
+        let mut all = self.taken_back.lock().unwrap();
         if !all.iter().any(|known| known.key == request.key) {
             all.push(request);
         }

@@ -20,7 +20,7 @@ pub mod stripe;
 pub use buyer::{Bought, credential, page_credential, saying};
 pub use catalog::Offered;
 pub use database::{on_every_database, on_every_database_url};
-pub use fakes::{FakePayments, MemoryMailer, PlainKnowledge, ScriptedRuntime};
+pub use fakes::{FakePayments, MemoryMailer, PaidOutMoney, PlainKnowledge, ScriptedRuntime};
 pub use ragflow_double::{RAGFLOW_KEY, RagflowDouble, RagflowVersion};
 pub use scripted_model::ScriptedModel;
 pub use story::{IP, PASSWORD, START, Seller, TestCtx, invitation_token, on_every_ctx, token_in};

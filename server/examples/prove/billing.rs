@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use crate::both::{Moments, both};
 use crate::client::Connection;
 use crate::program::Program;
-use crate::story;
+use crate::story::{self, Person};
 
 /// How many subscriptions are bought, used and ended.
 const STORIES: usize = 60;
+/// They take turns, because nobody may ask for payment pages as fast as the stories follow one another.
+const BUYERS: usize = 6;
 const KILLS: u32 = 15;
 /// What each of them reports as used, in calls at a cent each.
 const CALLS: i64 = 135;
@@ -94,14 +96,16 @@ struct Shop {
     provider: String,
     offering: String,
     plan: String,
-    buyer: String,
-    organization: String,
-    project: String,
+    buyers: Vec<Person>,
 }
 
 impl Shop {
     async fn open(host: &str) -> anyhow::Result<Self> {
         let listed = story::listed(host).await?;
+        let mut buyers = vec![listed.buyer];
+        for _ in 1..BUYERS {
+            buyers.push(story::person(host, "buyer").await?);
+        }
         let shop = Self {
             host: host.to_owned(),
             operator: listed.operator,
@@ -109,9 +113,7 @@ impl Shop {
             provider: listed.provider,
             offering: listed.offering,
             plan: String::new(),
-            buyer: listed.buyer.0,
-            organization: listed.buyer.1,
-            project: listed.buyer.2,
+            buyers,
         };
         let billionths = 1_000_000_000_i64;
         let plan = json!({
@@ -166,12 +168,13 @@ impl Shop {
     /// Buys, uses and ends one subscription.
     async fn story(&self, number: usize) -> anyhow::Result<()> {
         let name = format!("Story {number}");
+        let buyer = &self.buyers[number % BUYERS];
         let order = json!({
-            "offering": self.offering, "project": self.project, "plan": self.plan, "attributes": {"name": name},
+            "offering": self.offering, "project": buyer.project, "plan": self.plan, "attributes": {"name": name},
         });
         // What was ordered twice, because the first answer was lost, is never paid and expires.
-        let order = self.insist("POST", "/api/marketplace-orders/", &self.buyer, &order, &[]).await?;
-        let order = self.pay(&order).await?;
+        let order = self.insist("POST", "/api/marketplace-orders/", &buyer.token, &order, &[]).await?;
+        let order = self.pay(buyer, &order).await?;
         let config = order["config_uuid"].as_str().context("no config")?;
         let used = json!({
             "config_uuid": config, "request_id": format!("used-{number}"), "input_tokens": 0, "output_tokens": 0,
@@ -181,29 +184,33 @@ impl Shop {
         let subscription = order["marketplace_resource_uuid"].as_str().context("no subscription")?.to_owned();
         let end = format!("/api/marketplace-resources/{subscription}/terminate/");
         // An answer that was lost leaves an order that waits to be paid, and asking again is a conflict.
-        self.insist("POST", &end, &self.buyer, &Value::Null, &[409]).await?;
-        let orders = format!("/api/marketplace-orders/?customer_uuid={}&page_size=300", self.organization);
-        let orders = self.insist("GET", &orders, &self.buyer, &Value::Null, &[]).await?;
-        let last =
-            orders.as_array().into_iter().flatten().find(|order| {
-                order["marketplace_resource_uuid"] == subscription.as_str() && order["type"] == "Terminate"
-            });
-        self.pay(last.context("no order to end it")?).await?;
+        self.insist("POST", &end, &buyer.token, &Value::Null, &[409]).await?;
+        let last = self.orders_that_end(buyer).await?;
+        let last = last.iter().find(|order| order["marketplace_resource_uuid"] == subscription.as_str());
+        self.pay(buyer, last.context("no order to end it")?).await?;
         Ok(())
     }
 
+    /// Lists a buyer's orders to end a subscription.
+    async fn orders_that_end(&self, buyer: &Person) -> anyhow::Result<Vec<Value>> {
+        let path = format!("/api/marketplace-orders/?customer_uuid={}&page_size=300", buyer.organization);
+        let orders = self.insist("GET", &path, &buyer.token, &Value::Null, &[]).await?;
+        let Value::Array(orders) = orders else { bail!("no list of orders: {orders}") };
+        Ok(orders.into_iter().filter(|order| order["type"] == "Terminate").collect())
+    }
+
     /// Pays an order and waits until it is done.
-    async fn pay(&self, order: &Value) -> anyhow::Result<Value> {
+    async fn pay(&self, buyer: &Person, order: &Value) -> anyhow::Result<Value> {
         let path = format!("/api/marketplace-orders/{}/", order["uuid"].as_str().context("no order")?);
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let seen = self.insist("GET", &path, &self.buyer, &Value::Null, &[]).await?;
+            let seen = self.insist("GET", &path, &buyer.token, &Value::Null, &[]).await?;
             match seen["state"].as_str().unwrap_or_default() {
                 "done" => return Ok(seen),
                 "pending-consumer" => {
                     let wanted = json!({"order_uuid": order["uuid"]});
                     // One person may not ask for pages without end; then it is asked again a little later.
-                    let page = self.insist("POST", "/api/stripe/checkout/", &self.buyer, &wanted, &[409, 429]).await?;
+                    let page = self.insist("POST", "/api/stripe/checkout/", &buyer.token, &wanted, &[409, 429]).await?;
                     if let Some(session) = page["session_id"].as_str() {
                         let card =
                             json!({"number": "4242424242424242", "expiry": "12/34", "cvc": "123", "name": "Buyer"});
@@ -245,22 +252,20 @@ impl Shop {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
-            let orders = format!("/api/marketplace-orders/?customer_uuid={}&page_size=300", self.organization);
-            let orders = self.insist("GET", &orders, &self.buyer, &Value::Null, &[]).await?;
-            let ended = orders.as_array().into_iter().flatten();
-            let ended: Vec<&Value> =
-                ended.filter(|order| order["type"] == "Terminate" && order["state"] == "done").collect();
-            let mut statements = 0;
-            for order in &ended {
-                let id = order["marketplace_resource_uuid"].as_str().unwrap_or_default();
-                let bill = format!("/api/stripe-subscriptions/{id}/usage_bill/");
-                let bill = self.insist("GET", &bill, &self.buyer, &Value::Null, &[]).await?;
-                statements +=
-                    bill["closed"].as_array().into_iter().flatten().map(|row| minor(&row["amount"])).sum::<i64>();
+            let (mut ended, mut statements) = (0, 0);
+            for buyer in &self.buyers {
+                for order in self.orders_that_end(buyer).await?.iter().filter(|order| order["state"] == "done") {
+                    ended += 1;
+                    let id = order["marketplace_resource_uuid"].as_str().unwrap_or_default();
+                    let bill = format!("/api/stripe-subscriptions/{id}/usage_bill/");
+                    let bill = self.insist("GET", &bill, &buyer.token, &Value::Null, &[]).await?;
+                    statements +=
+                        bill["closed"].as_array().into_iter().flatten().map(|row| minor(&row["amount"])).sum::<i64>();
+                }
             }
             return Ok(json!({
                 "kills": KILLS,
-                "ended": ended.len(),
+                "ended": ended,
                 "taken": of("rail_balance") + of("rail_fees") + paid,
                 "statements": statements,
                 "payouts": all.as_array().map_or(0, Vec::len),

@@ -29,8 +29,21 @@ pub(crate) struct Listed {
     pub(crate) offering: String,
     /// The plan.
     plan: String,
-    /// Token, organization and project.
-    pub(crate) buyer: (String, String, String),
+    pub(crate) buyer: Person,
+}
+
+/// Somebody with an organization of their own.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) token: String,
+    pub(crate) organization: String,
+    pub(crate) project: String,
+}
+
+/// Makes somebody who has bought nothing yet.
+pub(crate) async fn person(host: &str, name: &str) -> anyhow::Result<Person> {
+    let mut connection = Connection::open(host).await?;
+    Api { connection: &mut connection }.register(name).await
 }
 
 /// Lists a flow that answers with its input.
@@ -41,7 +54,7 @@ pub(crate) async fn listed(host: &str) -> anyhow::Result<Listed> {
 async fn listed_of(host: &str, flow: &Value) -> anyhow::Result<Listed> {
     let mut connection = Connection::open(host).await?;
     let mut api = Api { connection: &mut connection };
-    let (seller, organization, _) = api.register("seller").await?;
+    let Person { token: seller, organization, .. } = api.register("seller").await?;
     let signed_in = json!({"username": OPERATOR, "password": OPERATOR_PASSWORD});
     let operator = text(&api.post("/api-auth/password/", None, &signed_in).await?, "/token")?;
 
@@ -70,7 +83,7 @@ async fn listed_of(host: &str, flow: &Value) -> anyhow::Result<Listed> {
 
 /// Lists a flow, subscribes to it, and makes a key.
 pub(crate) async fn buyer_of(host: &str, flow: &Value) -> anyhow::Result<Buyer> {
-    let Listed { offering, plan, buyer: (token, _, project), .. } = listed_of(host, flow).await?;
+    let Listed { offering, plan, buyer: Person { token, project, .. }, .. } = listed_of(host, flow).await?;
     let mut connection = Connection::open(host).await?;
     let mut api = Api { connection: &mut connection };
     let order = json!({"offering": offering, "project": project, "plan": plan, "attributes": {"name": "Under load"}});
@@ -122,14 +135,17 @@ pub(crate) struct Api<'c> {
 }
 
 impl Api<'_> {
-    /// Makes someone; returns the token, the organization and the project.
-    async fn register(&mut self, name: &str) -> anyhow::Result<(String, String, String)> {
+    async fn register(&mut self, name: &str) -> anyhow::Result<Person> {
         // One server may be shown several flows, each by its own people.
         let id = PEOPLE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let email = format!("{name}.{}.{id}@example.com", std::process::id());
         let person = json!({"name": name, "email": email, "password": "a long enough password"});
         let user = self.post("/api-auth/register/", None, &person).await?;
-        Ok((text(&user, "/token")?, text(&user, "/customers/0/uuid")?, text(&user, "/customers/0/project_uuid")?))
+        Ok(Person {
+            token: text(&user, "/token")?,
+            organization: text(&user, "/customers/0/uuid")?,
+            project: text(&user, "/customers/0/project_uuid")?,
+        })
     }
 
     async fn post(&mut self, path: &str, token: Option<&str>, body: &Value) -> anyhow::Result<Value> {

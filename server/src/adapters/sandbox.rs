@@ -4,6 +4,7 @@
 //! What a newcomer gets wrong: paying and telling of it are two steps, and the process can die
 //! between them. So the delivery is queued in the transaction of the payment.
 
+use std::iter;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,8 +21,8 @@ use services::jobs::{self, Job};
 use services::ports::{
     ChargeError, ChargeRequest, Charged, CheckoutRequest, Due, GivenBack, Movement, MovementKind, OpenedCheckout,
     OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
-    PayoutRequest, Payouts, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SandboxBank,
-    SandboxCard, SandboxPage, SandboxPaid, SandboxRefused, SavedMethod, SavingRequest,
+    PayoutRequest, Payouts, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, ReversalRequest,
+    SandboxBank, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused, SavedMethod, SavingRequest,
 };
 use store::{Scope, Store, Tx, sandbox as rows};
 
@@ -65,6 +66,37 @@ struct Transfer {
     /// When, seconds since 1970.
     #[serde(default)]
     at: i64,
+    /// What was taken back of it.
+    #[serde(default)]
+    reversals: Vec<Reversal>,
+}
+
+/// What was taken back of a payout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Reversal {
+    id: String,
+    minor: i64,
+}
+
+/// For how long a payout stays on the provider's account, before its bank has it: as long as Stripe takes mostly.
+const ON_ACCOUNT_SECONDS: i64 = 2 * 24 * 3600;
+
+impl Transfer {
+    /// Takes something back, as a no in words where that cannot be; tells whether it is new.
+    fn take_back(&mut self, id: &str, minor: i64, now: i64) -> Result<bool, &'static str> {
+        if self.reversals.iter().any(|known| known.id == id) {
+            return Ok(false);
+        }
+        let left = self.amount.minor - self.reversals.iter().map(|known| known.minor).sum::<i64>();
+        if self.failure.is_some() || minor > left {
+            return Err("There is not so much of this payout.");
+        }
+        if self.at + ON_ACCOUNT_SECONDS <= now {
+            return Err("It has gone on to the bank.");
+        }
+        self.reversals.push(Reversal { id: id.to_owned(), minor });
+        Ok(true)
+    }
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -362,9 +394,15 @@ impl Payments for Sandbox {
     async fn movements(&self, from: Timestamp, until: Timestamp) -> Result<Option<Vec<Movement>>, PaymentsError> {
         let visits = self.all::<Session>("cs_").await?;
         let transfers = self.all::<Transfer>("tr_").await?.into_iter();
-        let paid_out = transfers.filter(|(_, transfer)| transfer.failure.is_none()).map(|(reference, transfer)| {
-            (transfer.at, Movement { kind: MovementKind::Payout, reference, amount: transfer.amount })
-        });
+        let paid_out =
+            transfers.filter(|(_, transfer)| transfer.failure.is_none()).flat_map(|(reference, transfer)| {
+                let Transfer { at, amount, reversals, .. } = transfer;
+                let taken_back = reversals.into_iter().map(move |Reversal { id, minor }| {
+                    let amount = Money::new(minor, amount.currency);
+                    (at, Movement { kind: MovementKind::Reversal, reference: id, amount })
+                });
+                iter::once((at, Movement { kind: MovementKind::Payout, reference, amount })).chain(taken_back)
+            });
         let all = visits.into_iter().flat_map(|(_, session)| moved(session)).chain(paid_out);
         let within = |at: i64| (from.seconds()..=until.seconds()).contains(&at);
         Ok(Some(all.filter(|(at, _)| within(*at)).map(|(_, movement)| movement).collect()))
@@ -544,14 +582,37 @@ impl Payouts for Sandbox {
             None => Some("There is no bank account yet.".to_owned()),
         };
         let reference = self.name("tr", &key)?;
-        self.keep(&reference, &Transfer { account, amount, description, failure, at: self.clock.now().seconds() })
-            .await?;
+        let at = self.clock.now().seconds();
+        let transfer = Transfer { account, amount, description, failure, at, reversals: Vec::new() };
+        self.keep(&reference, &transfer).await?;
         // Whoever was first has paid; the same key is answered the same.
         match self.load::<Transfer>(&reference).await? {
             Some((Transfer { failure: None, .. }, _)) => Ok(PaidOut { reference }),
             Some((Transfer { failure: Some(why), .. }, _)) => Err(PayoutError::Refused(why)),
             None => Err(PaymentsError::Refused(format!("the payout {reference:?} is gone")).into()),
         }
+    }
+
+    async fn take_back(&self, request: ReversalRequest) -> Result<PaidOut, PayoutError> {
+        let ReversalRequest { key, payout, amount, .. } = request;
+        let Some((mut transfer, version)) = self.load::<Transfer>(&payout).await? else {
+            return Err(PaymentsError::Refused(format!("there is no payout {payout:?}")).into());
+        };
+        let reference = self.name("trr", &key)?;
+        if amount.currency != transfer.amount.currency {
+            return Err(PayoutError::Refused(format!("The payout was made in {}.", transfer.amount.currency)));
+        }
+        let new = transfer.take_back(&reference, amount.minor, self.clock.now().seconds());
+        if new.map_err(|why| PayoutError::Refused(why.to_owned()))? {
+            let object = serde_json::to_value(&transfer).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+            let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
+            if !rows::update(&mut tx, &payout, &object, version).await.map_err(unavailable)? {
+                let why = "the payout was changed at the same time";
+                return Err(PaymentsError::Unavailable(why.to_owned()).into());
+            }
+            tx.commit().await.map_err(unavailable)?;
+        }
+        Ok(PaidOut { reference })
     }
 }
 

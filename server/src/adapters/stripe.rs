@@ -21,7 +21,9 @@ use services::ports::{
 use sha2::Digest as _;
 use store::{Scope, Store, Tenant, outbox as rows};
 use stripe::calls::{self, NewCustomer, NewPayment, NewSession};
-use stripe::objects::{self, Charge, Customer, Dispute, Event, Link, List, Method, Payment, Refund, Session, Transfer};
+use stripe::objects::{
+    self, Charge, Customer, Dispute, Event, Link, List, Method, Payment, Refund, Reversal, Session, Transfer,
+};
 use stripe::webhook::{BadWebhook, Secrets, Source};
 use stripe::{
     ChargeId, Client, CustomerId, DisputeId, EventId, MethodId, Mode, PaymentId, RefundId, SessionId, Trouble,
@@ -532,9 +534,17 @@ impl Payments for StripeRail {
         }
         let transfers =
             self.every(|after| calls::transfers_between(from, until, after), |one: &Transfer| one.id.clone());
-        for transfer in transfers.await?.into_iter().filter(|transfer| transfer.amount_reversed < transfer.amount) {
+        for transfer in transfers.await? {
             let amount = Money::new(transfer.amount, known_currency(&transfer.currency, &transfer.id)?);
             all.push(Movement { kind: MovementKind::Payout, reference: transfer.id.to_string(), amount });
+            if transfer.amount_reversed == 0 {
+                continue;
+            }
+            let taken_back: List<Reversal> = self.read(&calls::reversals_of(&transfer.id)).await?;
+            for reversal in taken_back.data {
+                let amount = Money::new(reversal.amount, amount.currency);
+                all.push(Movement { kind: MovementKind::Reversal, reference: reversal.id.to_string(), amount });
+            }
         }
         Ok(Some(all))
     }

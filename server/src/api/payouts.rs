@@ -40,6 +40,7 @@ fn payout(view: PayoutView) -> Value {
         "customer_uuid": view.provider_id,
         "customer_name": view.provider,
         "amount": view.amount.decimal(),
+        "reversed": view.reversed.decimal(),
         "currency": view.amount.currency,
         "destination": view.destination,
         "state": view.state,

@@ -85,12 +85,11 @@ fn paged(lines: &[Line], first_top: f32) -> Vec<Page<'_>> {
 /// Says how a payout stands.
 fn standing(view: &PayoutDocument) -> String {
     let payout = &view.payout;
+    let (to, note) = (&payout.destination, payout.note());
     match payout.state {
-        PayoutState::Sending => format!("On its way to {}.", payout.destination),
-        PayoutState::Paid => {
-            format!("Paid on {} to {}.", payout.settled.unwrap_or(payout.created).day(), payout.destination)
-        }
-        PayoutState::Failed => format!("It came back: {}", payout.failure),
+        PayoutState::Sending => format!("On its way to {to}. {note}"),
+        PayoutState::Paid => format!("Paid on {} to {to}. {note}", payout.settled.unwrap_or(payout.created).day()),
+        PayoutState::Failed => format!("It came back: {note}"),
     }
 }
 
@@ -188,6 +187,7 @@ mod tests {
         };
         PayoutDocument {
             payout: PayoutView {
+                reversed: usd(0),
                 id: PayoutId(id),
                 provider_id: OrganizationId(id),
                 provider: "Ada’s agents".to_owned(),

@@ -20,8 +20,8 @@ use server::adapters::sandbox::Sandbox;
 use server::adapters::stripe::{StripeRail, WebhookSecrets};
 use services::ctx::{Parts, Settings};
 use services::ports::{
-    ChargeRequest, CheckoutRequest, OpenedPayoutAccount, Payments, PayoutAccountRequest, PayoutRequest, Payouts,
-    RefundRequest, SandboxBank, SandboxCard, SandboxPage,
+    ChargeRequest, CheckoutRequest, OpenedPayoutAccount, PaidOut, Payments, PayoutAccountRequest, PayoutRequest,
+    Payouts, RefundRequest, ReversalRequest, SandboxBank, SandboxCard, SandboxPage,
 };
 use services::{Ctx, bundles, orders};
 use store::{Scope, Store, Tenant, orders as rows};
@@ -48,6 +48,7 @@ enum Outside {
 pub(super) struct Shop {
     pub(super) t: TestCtx,
     outside: Outside,
+    pub(super) seller: Seller,
     pub(super) offered: Offered,
     pub(super) buyer: Seller,
     pub(super) order: OrderView,
@@ -118,7 +119,7 @@ impl Shop {
         let buyer = t.register("buyer@example.com").await;
         let order = order(&t, &buyer, &offered).await;
         t.run_jobs().await;
-        Self { t, outside, offered, buyer, order }
+        Self { t, outside, seller, offered, buyer, order }
     }
 
     /// Returns Stripe, where it is the rail.
@@ -400,6 +401,24 @@ impl Shop {
                 stripe.finish_account(&account.reference);
                 stripe.set_balance(1_000_000);
             }
+        }
+    }
+
+    /// Asks for so much of a payout back.
+    pub(super) fn reversal(&self, key: &str, payout: &PaidOut, minor: i64) -> ReversalRequest {
+        ReversalRequest {
+            key: key.to_owned(),
+            payout: payout.reference.clone(),
+            amount: domain::Money::new(minor, self.order.amount.currency),
+            description: "What you owe".to_owned(),
+        }
+    }
+
+    /// Lets everything that is on the provider's account go on to its bank.
+    pub(super) fn pay_out_to_the_bank(&self, account: &OpenedPayoutAccount) {
+        match &self.outside {
+            Outside::Sandbox => self.pass(2 * 24 * 3600),
+            Outside::Stripe { stripe, .. } => stripe.empty_account(&account.reference),
         }
     }
 

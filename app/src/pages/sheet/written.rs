@@ -305,6 +305,7 @@ fn payout_state(state: PayoutState) -> Cell {
 fn payout_row(row: PayoutView, operator: bool) -> Vec<Cell> {
     let page = links::provider(row.provider_id, &format!("payouts/{}/", row.id));
     let page = if operator { links::admin(&format!("payouts/{}/", row.id)) } else { page };
+    let note = row.note();
     let mut cells = vec![Cell::new(row.created.readable(), CellLook::When).to(page)];
     if operator {
         cells.push(Cell::text(row.provider));
@@ -312,7 +313,7 @@ fn payout_row(row: PayoutView, operator: bool) -> Vec<Cell> {
     cells.extend([Cell::number(row.amount), Cell::text(row.destination), payout_state(row.state)]);
     cells.push(match row.state {
         PayoutState::Sending if operator => Cell::press(Press::new("payout-again", row.id, "Ask again")),
-        _ => Cell::text(row.failure),
+        _ => Cell::text(note),
     });
     cells
 }
@@ -324,13 +325,13 @@ async fn payout(ctx: &Ctx, who: &Principal, id: PayoutId, paging: Paging) -> Res
     let all = if operator { links::admin("payouts/") } else { links::provider(row.provider_id, "payouts/") };
     let pages = Some(pages(&view.lines));
     let what = match row.state {
-        PayoutState::Sending => "is on its way".to_owned(),
-        PayoutState::Paid => format!("was paid on {}", row.settled.unwrap_or(row.created).day()),
-        PayoutState::Failed => format!("came back: {}", row.failure),
+        PayoutState::Sending => "is on its way.".to_owned(),
+        PayoutState::Paid => format!("was paid on {}.", row.settled.unwrap_or(row.created).day()),
+        PayoutState::Failed => "came back:".to_owned(),
     };
     Ok(Sheet {
         title: format!("Payout of {}", row.amount),
-        text: format!("To {} of {}. It {what}.", row.provider, row.destination),
+        text: format!("To {} of {}. It {what} {}", row.provider, row.destination, row.note()),
         links: vec![
             Cell::text("All payouts").to(all),
             Cell::text("PDF").to(format!("/api/marketplace-payouts/{}/pdf/", row.id)),

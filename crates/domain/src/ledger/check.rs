@@ -47,6 +47,8 @@ pub struct Figures {
     pub owed_back: Vec<Money>,
     /// Payouts that the rail has made, by currency.
     pub paid_out: Vec<Money>,
+    /// What the rail has taken back of them, by currency.
+    pub taken_back: Vec<Money>,
     /// Each provider's payouts that are under way.
     pub in_transit: Vec<(OrganizationId, Money)>,
 }
@@ -62,8 +64,15 @@ pub struct Finding {
 
 /// Compares the two sides.
 pub fn findings(figures: &Figures) -> Vec<Finding> {
-    let facts =
-        [&figures.commission, &figures.tax, &figures.taken, &figures.given_back, &figures.owed_back, &figures.paid_out];
+    let facts = [
+        &figures.commission,
+        &figures.tax,
+        &figures.taken,
+        &figures.given_back,
+        &figures.owed_back,
+        &figures.paid_out,
+        &figures.taken_back,
+    ];
     let currencies: BTreeSet<Currency> = figures
         .balances
         .iter()
@@ -75,7 +84,10 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
     let mut sides = vec![
         Side { rule: "Commission is that of the sales that stand", problems: Vec::new() },
         Side { rule: "Taxes to pay are those of the sales that stand", problems: Vec::new() },
-        Side { rule: "What is due to buyers is what is on its way back, and what nobody has earned by", problems: Vec::new() },
+        Side {
+            rule: "What is due to buyers is what is on its way back, and what nobody has earned by",
+            problems: Vec::new(),
+        },
         Side {
             rule: "What the rail holds is what was taken and neither given back nor paid out, less its fees",
             problems: Vec::new(),
@@ -100,7 +112,8 @@ pub fn findings(figures: &Figures) -> Vec<Finding> {
                 of(AccountCode::RailBalance) + of(AccountCode::RailFees),
                 total(&figures.taken, currency)
                     - total(&figures.given_back, currency)
-                    - total(&figures.paid_out, currency),
+                    - total(&figures.paid_out, currency)
+                    + total(&figures.taken_back, currency),
             ),
         ];
         for (side, (ledger, facts)) in sides.iter_mut().zip(pairs) {

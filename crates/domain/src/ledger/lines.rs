@@ -44,20 +44,15 @@ pub struct Released {
 
 /// Returns the lines of an earning that is no longer held back: first it settles what the provider owes.
 pub fn release(net: Money, owed: i64, provider: OrganizationId) -> (Vec<Posting>, Released) {
-    becomes_available(ProviderAccount::Pending, net, owed, provider)
+    becomes_available(Account::Provider(ProviderAccount::Pending, provider), net, owed, provider)
 }
 
-/// Moves a provider's money from one of its accounts to what may be paid out, after what it owes.
-fn becomes_available(
-    from: ProviderAccount,
-    amount: Money,
-    owed: i64,
-    provider: OrganizationId,
-) -> (Vec<Posting>, Released) {
+/// Moves money from an account to what may be paid out to a provider, after what it owes.
+fn becomes_available(from: Account, amount: Money, owed: i64, provider: OrganizationId) -> (Vec<Posting>, Released) {
     let settled = Money::new(amount.minor.min(owed.max(0)), amount.currency);
     let available = Money::new(amount.minor - settled.minor, amount.currency);
     let lines = vec![
-        Posting::debit(Account::Provider(from, provider), amount),
+        Posting::debit(from, amount),
         Posting::credit(Account::Provider(ProviderAccount::Receivable, provider), settled),
         Posting::credit(Account::Provider(ProviderAccount::Available, provider), available),
     ];
@@ -83,7 +78,13 @@ pub fn payout_paid(amount: Money, provider: OrganizationId) -> Vec<Posting> {
 /// Returns the lines of a payout that the rail has not made: what the provider came to owe meanwhile is settled
 /// first, and the rest is available again.
 pub fn payout_failed(amount: Money, owed: i64, provider: OrganizationId) -> Vec<Posting> {
-    becomes_available(ProviderAccount::InTransit, amount, owed, provider).0
+    becomes_available(Account::Provider(ProviderAccount::InTransit, provider), amount, owed, provider).0
+}
+
+/// Returns the lines of what the rail has taken back of a payout: it settles what the provider owes, and what it came
+/// to owe less meanwhile is available to it.
+pub fn payout_reversed(amount: Money, owed: i64, provider: OrganizationId) -> Vec<Posting> {
+    becomes_available(platform(PlatformAccount::RailBalance), amount, owed, provider).0
 }
 
 /// Where an earning's money is when its sale goes back.

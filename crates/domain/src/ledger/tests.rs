@@ -324,6 +324,12 @@ enum Event {
     RefundFailed {
         number: usize,
     },
+    /// Its provider is paid all that is available.
+    PaidOut,
+    /// The rail is asked for what its provider owes of what was paid out.
+    TakingBack,
+    /// The rail has taken it back.
+    TakenBack,
 }
 
 /// How a payment stands.
@@ -357,6 +363,22 @@ struct Book {
     posted: BTreeMap<(TransactionKind, String), Transaction>,
     balances: Vec<Balance>,
     states: BTreeMap<usize, Stands>,
+    paid: BTreeMap<OrganizationId, Paid>,
+}
+
+/// What was paid out to a provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Paid {
+    payouts: Vec<i64>,
+    reversals: Vec<i64>,
+    /// What the rail was asked for and has not taken back yet.
+    asked: Option<i64>,
+}
+
+impl Paid {
+    fn left(&self) -> i64 {
+        self.payouts.iter().sum::<i64>() - self.reversals.iter().sum::<i64>()
+    }
 }
 
 /// Adds a line to balances, as the database does.
@@ -468,6 +490,36 @@ impl Book {
                     refund.state = RefundState::Reversed;
                 }
             }
+            Event::PaidOut => {
+                let available = usd(self.natural(AccountCode::ProviderAvailable, provider));
+                let mut paid = self.paid.get(&provider).cloned().unwrap_or_default();
+                if available.minor > 0 {
+                    let name = format!("{provider}:{}", paid.payouts.len());
+                    self.write(TransactionKind::PayoutReserved, &name, super::payout_reserved(available, provider));
+                    self.write(TransactionKind::PayoutPaid, &name, super::payout_paid(available, provider));
+                    paid.payouts.push(available.minor);
+                }
+                self.paid.insert(provider, paid);
+            }
+            Event::TakingBack => {
+                let owed = self.natural(AccountCode::ProviderReceivable, provider);
+                if let Some(paid) = self.paid.get_mut(&provider)
+                    && paid.asked.is_none()
+                {
+                    paid.asked = Some(owed.min(paid.left())).filter(|minor| *minor > 0);
+                }
+            }
+            Event::TakenBack => {
+                let owed = self.natural(AccountCode::ProviderReceivable, provider);
+                if let Some(paid) = self.paid.get_mut(&provider)
+                    && let Some(minor) = paid.asked.take()
+                {
+                    let name = format!("{provider}:{}", paid.reversals.len());
+                    paid.reversals.push(minor);
+                    let lines = super::payout_reversed(usd(minor), owed, provider);
+                    self.write(TransactionKind::PayoutReversed, &name, lines);
+                }
+            }
             // Too early, too late, or once more.
             _ => {}
         }
@@ -476,6 +528,10 @@ impl Book {
 
     fn figures(&self, sold: &[Sold]) -> Figures {
         let mut figures = Figures { balances: self.balances.clone(), ..Figures::default() };
+        for paid in self.paid.values() {
+            figures.paid_out.extend(paid.payouts.iter().copied().map(usd));
+            figures.taken_back.extend(paid.reversals.iter().copied().map(usd));
+        }
         for (at, stands) in &self.states {
             let Sold { shares, provider } = sold[*at];
             if stands.taken {
@@ -514,11 +570,14 @@ fn event() -> impl Strategy<Value = Event> {
         2 => prop_oneof![Just(100), 1..100_i64].prop_map(|percent| Event::RefundDecided { percent }),
         3 => (0..3_usize).prop_map(|number| Event::RefundPaid { number }),
         2 => (0..3_usize).prop_map(|number| Event::RefundFailed { number }),
+        2 => Just(Event::PaidOut),
+        2 => Just(Event::TakingBack),
+        2 => Just(Event::TakenBack),
     ]
 }
 
 proptest! {
-    /// Invariants 1, 2, 4, 7, 9, 10 and 14 after every step, with events that repeat and come in any order.
+    /// Invariants 1, 2, 4, 7, 9, 10, 13 and 14 after every step, with events that repeat and come in any order.
     #[test]
     fn whatever_happens_the_book_says_what_payments_and_earnings_say(
         sold in prop::collection::vec(sold(), 1..6),
@@ -538,7 +597,10 @@ proptest! {
         for owner in (0..3).map(provider) {
             let earned = released.iter().filter(|&&at| sold[at].provider == owner).map(|&at| sold[at].shares.net().minor);
             let available = book.natural(AccountCode::ProviderAvailable, owner);
-            prop_assert!(available <= earned.sum::<i64>(), "nothing is available before it is released");
+            let owed = book.natural(AccountCode::ProviderReceivable, owner);
+            let gone = book.paid.get(&owner).map_or(0, Paid::left);
+            prop_assert!(gone >= 0, "no more is taken back than was paid out");
+            prop_assert!(available + gone <= earned.sum::<i64>() + owed, "nothing is available before it is released");
         }
     }
 
@@ -563,7 +625,7 @@ proptest! {
                 lost.happen(at, sold[at], event);
             }
             twice.happen(at, sold[at], event);
-            let states = twice.states.clone();
+            let (states, paid) = (twice.states.clone(), twice.paid.clone());
             // A decision is a person's and made once; everything else may be told again.
             if !matches!(event, Event::RefundDecided { .. }) {
                 twice.happen(at, sold[at], event);
@@ -573,7 +635,7 @@ proptest! {
                 twice.happen(at, sold[at], Event::Sold { fee: 7 });
                 twice.happen(at, sold[at], Event::Unmatched);
             }
-            prop_assert_eq!(&twice.states, &states);
+            prop_assert_eq!((&twice.states, &twice.paid), (&states, &paid));
         }
         prop_assert_eq!(once.posted, twice.posted);
         prop_assert_eq!(once.balances, twice.balances);
@@ -599,7 +661,8 @@ proptest! {
             let available = book.natural(AccountCode::ProviderAvailable, provider);
             let owed = book.natural(AccountCode::ProviderReceivable, provider);
             prop_assert_eq!(book.natural(AccountCode::ProviderPending, provider), 0);
-            prop_assert_eq!(available - owed, 0);
+            let gone = book.paid.get(&provider).map_or(0, Paid::left);
+            prop_assert_eq!(available - owed + gone, 0, "what is with the provider still it owes");
         }
         for balance in &book.balances {
             match balance.account {

@@ -18,7 +18,7 @@ pub struct PayoutsView {
     pub available: Vec<Money>,
     /// What is on its way, by currency.
     pub in_transit: Vec<Money>,
-    /// What was paid in all, by currency.
+    /// What was paid in all, less what was taken back, by currency.
     pub paid: Vec<Money>,
     /// The least that is paid out at once, in minor units.
     pub minimum: i64,
@@ -54,6 +54,8 @@ pub struct PayoutView {
     pub provider: String,
     /// How much.
     pub amount: Money,
+    /// How much of it was taken back, because sales that it pays went back to their buyers.
+    pub reversed: Money,
     /// Where to.
     pub destination: String,
     /// How far it is.
@@ -66,6 +68,16 @@ pub struct PayoutView {
     pub created: Timestamp,
     /// When it was known what became of it.
     pub settled: Option<Timestamp>,
+}
+
+impl PayoutView {
+    /// Says what became of it that its state does not say: why it was refused, what was taken back; mostly nothing.
+    pub fn note(&self) -> String {
+        if self.reversed.is_zero() {
+            return self.failure.clone();
+        }
+        format!("{} of it was taken back: sales that it paid have gone back to their buyers.", self.reversed)
+    }
 }
 
 /// A payout with what it pays.

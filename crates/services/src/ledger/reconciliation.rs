@@ -28,13 +28,15 @@ const BACK_DAYS: i64 = 7;
 /// How much earlier the company may have begun what we wrote down in that time.
 const EARLIER_DAYS: i64 = 3;
 
-const KINDS: [MovementKind; 3] = [MovementKind::Payment, MovementKind::Refund, MovementKind::Payout];
+const KINDS: [MovementKind; 4] =
+    [MovementKind::Payment, MovementKind::Refund, MovementKind::Payout, MovementKind::Reversal];
 
 const fn word(kind: MovementKind) -> &'static str {
     match kind {
         MovementKind::Payment => "payment",
         MovementKind::Refund => "refund",
         MovementKind::Payout => "payout",
+        MovementKind::Reversal => "reversal of a payout",
     }
 }
 
@@ -129,6 +131,7 @@ async fn of_the_rail(
             MovementKind::Payment => rows::payments(tx, rail, from, until).await?,
             MovementKind::Refund => rows::refunds(tx, rail, from, until).await?,
             MovementKind::Payout => rows::payouts(tx, rail, from, until).await?,
+            MovementKind::Reversal => rows::reversals(tx, rail, from, until).await?,
         };
         for row in ours {
             if !theirs.contains_key(row.reference.as_str()) {
@@ -142,6 +145,7 @@ async fn of_the_rail(
                 MovementKind::Payment => rows::payment(tx, rail, reference).await?,
                 MovementKind::Refund => rows::refund(tx, rail, reference).await?,
                 MovementKind::Payout => rows::payout(tx, rail, reference).await?,
+                MovementKind::Reversal => rows::reversal(tx, rail, reference).await?,
             };
             match known {
                 Some(row) if row.amount() == movement.amount => {}

@@ -10,7 +10,7 @@ use store::ledger as books;
 use store::payouts::{self as rows, DueRow, PayoutRow};
 use store::{Scope, Tx};
 
-use super::{letter, look_again, port, waits_until};
+use super::{letter, look_again, port, reversing, waits_until};
 use crate::access::{Operator, Principal};
 use crate::audit;
 use crate::clock::fresh_id;
@@ -114,6 +114,7 @@ async fn set_apart(ctx: &Ctx, operator: Operator, due: DueRow) -> Result<bool> {
         provider_name: row.provider_name,
         currency: row.currency,
         amount_minor: row.minor,
+        reversed_minor: 0,
         account: account.reference,
         destination: account.destination,
         after_number: rows::set_apart_until(&mut tx, rail, provider, row.currency).await?,
@@ -236,8 +237,10 @@ pub(crate) async fn sweep(ctx: &Ctx) -> Result<()> {
         return Ok(());
     }
     let now = ctx.now();
+    let before = now.plus_seconds(-LOST_SECONDS);
+    reversing::sweep(ctx, before, AT_ONCE).await?;
     let mut tx = ctx.store.read(Scope::System).await?;
-    let lost = rows::sending(&mut tx, ctx.payments.rail(), now.plus_seconds(-LOST_SECONDS), AT_ONCE).await?;
+    let lost = rows::sending(&mut tx, ctx.payments.rail(), before, AT_ONCE).await?;
     drop(tx);
     for id in lost {
         let mut tx = ctx.store.write(Scope::System).await?;

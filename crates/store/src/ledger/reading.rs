@@ -372,6 +372,7 @@ pub async fn facts(tx: &mut Tx, book: &str) -> Result<Figures, Error> {
         given_back: refunds::sums(tx, book, RefundState::Paid).await?,
         owed_back: owed_back.iter().map(|&(currency, minor)| Money::new(minor, currency)).collect(),
         paid_out: payouts::sums(tx, book, PayoutState::Paid).await?.into_iter().map(|(_, money)| money).collect(),
+        taken_back: payouts::reversals::sums(tx, book).await?,
         in_transit: payouts::sums(tx, book, PayoutState::Sending).await?,
     })
 }

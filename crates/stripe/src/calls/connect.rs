@@ -11,9 +11,10 @@ use stripe_connect::account::{
 };
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::transfer::{CreateTransfer, ListTransfer, RetrieveTransfer};
+use stripe_connect::transfer_reversal::{CreateIdTransferReversal, ListIdTransferReversal, RetrieveTransferReversal};
 
 use super::{Call, PAGE, call, currency, labels};
-use crate::id::{AccountId, TransferId};
+use crate::id::{AccountId, ReversalId, TransferId};
 
 /// A provider's account to open.
 #[derive(Clone, Copy, Debug)]
@@ -109,4 +110,37 @@ pub fn transfers_between(since: i64, until: i64, after: Option<&TransferId>) -> 
         Some(after) => call(&list.starting_after(after.as_str())),
         None => call(&list),
     }
+}
+
+/// Money to take back.
+#[derive(Clone, Copy, Debug)]
+pub struct NewReversal<'a> {
+    /// Names what is done.
+    pub operation: &'a str,
+    /// Of what.
+    pub transfer: &'a TransferId,
+    /// How much.
+    pub amount: Money,
+    /// What the provider reads.
+    pub description: &'a str,
+}
+
+/// Takes something of a transfer back from the provider's balance to ours.
+pub fn create_reversal(new: NewReversal<'_>) -> Call {
+    call(
+        &CreateIdTransferReversal::new(new.transfer.as_str())
+            .amount(new.amount.minor)
+            .description(new.description)
+            .metadata(labels(&[("operation", new.operation)])),
+    )
+}
+
+/// Reads what was taken back of a transfer.
+pub fn reversal(transfer: &TransferId, id: &ReversalId) -> Call {
+    call(&RetrieveTransferReversal::new(id.as_str(), transfer.as_str()))
+}
+
+/// Lists what was taken back of a transfer, the newest first.
+pub fn reversals_of(transfer: &TransferId) -> Call {
+    call(&ListIdTransferReversal::new(transfer.as_str()).limit(PAGE))
 }

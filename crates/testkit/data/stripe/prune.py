@@ -40,6 +40,9 @@ OPERATIONS = [
     ("post", "/v1/transfers"),
     ("get", "/v1/transfers"),
     ("get", "/v1/transfers/{transfer}"),
+    ("post", "/v1/transfers/{id}/reversals"),
+    ("get", "/v1/transfers/{id}/reversals"),
+    ("get", "/v1/transfers/{transfer}/reversals/{id}"),
 ]
 
 FOLLOWED = {

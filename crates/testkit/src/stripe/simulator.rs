@@ -4,7 +4,7 @@
 //! Every request that comes and every answer that goes is held against Stripe's document; what does not fit is in
 //! [`SimulatedStripe::problems`]. Its objects begin as Stripe's own examples.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -77,6 +77,8 @@ struct World {
     slow_balance: bool,
     /// What can be transferred, in any currency.
     balance: i64,
+    /// Providers' accounts that have paid everything out to a bank.
+    emptied: BTreeSet<String>,
 }
 
 impl SimulatedStripe {
@@ -226,6 +228,11 @@ impl SimulatedStripe {
     /// Says what can be transferred to providers.
     pub fn set_balance(&self, minor: i64) {
         self.world().balance = minor;
+    }
+
+    /// Pays everything that an account has out to its bank, so that nothing is taken back from it any more.
+    pub fn empty_account(&self, account: &str) {
+        self.world().emptied.insert(account.to_owned());
     }
 
     /// Has a provider tell Stripe everything that it wants to know.
@@ -635,6 +642,36 @@ impl World {
                 );
                 Ok(self.keep(transfer))
             }
+            "POST /v1/transfers/{id}/reversals" => {
+                let transfer = self.found(id)?;
+                let amount = number("amount").unwrap_or_default();
+                let taken = transfer["amount_reversed"].as_i64().unwrap();
+                if amount > transfer["amount"].as_i64().unwrap() - taken {
+                    let text = format!("Reversal amount ({amount}) is greater than unreversed amount on transfer");
+                    return Err((400, "invalid_request_error", "", text));
+                }
+                if transfer["destination"].as_str().is_some_and(|account| self.emptied.contains(account)) {
+                    let text = "The destination account does not have a sufficient balance to reverse the transfer.";
+                    return Err((400, "invalid_request_error", "balance_insufficient", text.to_owned()));
+                }
+                self.balance += amount;
+                let mut reversal = example("transfer_reversal");
+                let made = self.id("trr_");
+                let movement = self.movement(amount, 0, &transfer["currency"], &made);
+                set(
+                    &mut reversal,
+                    json!({"id": made, "amount": amount, "currency": transfer["currency"], "transfer": id,
+                    "metadata": labels, "created": self.now, "balance_transaction": movement["id"],
+                    "source_refund": null}),
+                );
+                let held = self.objects.get_mut(id).unwrap();
+                held["amount_reversed"] = json!(taken + amount);
+                held["reversed"] = json!(held["amount_reversed"] == held["amount"]);
+                Ok(self.keep(reversal))
+            }
+            "GET /v1/transfers/{id}/reversals" => {
+                Ok(self.list("transfer_reversal", |reversal| reversal["transfer"] == id))
+            }
             "GET /v1/accounts" => Ok(self.list("account", |_| true)),
             "GET /v1/transfers" => Ok(self.list("transfer", |transfer| asks("destination", transfer))),
             "GET /v1/customers" => Ok(self.list("customer", |customer| customer["email"] == text("email"))),
@@ -774,8 +811,8 @@ async fn answer(
         return told(*status, said, true);
     }
     let asked = nested(&content);
-    // The id in the path, wherever it stands.
-    let id = path.split('/').find(|part| {
+    // The id in the path, wherever it stands; of two the one that is asked about.
+    let id = path.split('/').rfind(|part| {
         part.contains('_') && !["payment_intents", "payment_methods", "account_links", "login_links"].contains(part)
     });
     let id = id.unwrap_or_default().to_owned();

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use domain::Timestamp;
 use services::ports::{
     Due, OpenedPayoutAccount, PaidOut, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
-    PayoutRequest, Payouts,
+    PayoutRequest, Payouts, ReversalRequest,
 };
-use stripe::AccountId;
-use stripe::calls::{self, NewAccount, NewTransfer};
-use stripe::objects::{self, AccountLink, LoginLink, ProviderAccount, Requirements, Transfer};
+use stripe::calls::{self, NewAccount, NewReversal, NewTransfer};
+use stripe::objects::{self, AccountLink, LoginLink, ProviderAccount, Requirements, Reversal, Transfer};
+use stripe::{AccountId, ReversalId, TransferId};
 
 use super::outbox::{Made, Operation, Undone};
 use super::{StripeRail, another, refused};
@@ -37,7 +37,21 @@ impl Made for Transfer {
         self.metadata.get("operation").map(String::as_str)
     }
     fn by_id(id: &str) -> Option<stripe::Call> {
-        stripe::TransferId::parse(id).ok().map(|id| calls::transfer(&id))
+        TransferId::parse(id).ok().map(|id| calls::transfer(&id))
+    }
+}
+
+impl Made for Reversal {
+    /// Stripe knows a reversal by its transfer, too.
+    fn id(&self) -> String {
+        format!("{}/{}", self.transfer.id(), self.id)
+    }
+    fn operation(&self) -> Option<&str> {
+        self.metadata.as_ref()?.get("operation").map(String::as_str)
+    }
+    fn by_id(id: &str) -> Option<stripe::Call> {
+        let (transfer, id) = id.split_once('/')?;
+        Some(calls::reversal(&TransferId::parse(transfer).ok()?, &ReversalId::parse(id).ok()?))
     }
 }
 
@@ -111,6 +125,32 @@ impl Payouts for StripeRail {
             return Err(another("transfer").into());
         }
         Ok(PaidOut { reference: transfer.id.to_string() })
+    }
+
+    async fn take_back(&self, request: ReversalRequest) -> Result<PaidOut, PayoutError> {
+        let transfer = TransferId::parse(&request.payout).map_err(refused)?;
+        let name = format!("reversal:{}", request.key);
+        let call = calls::create_reversal(NewReversal {
+            operation: &name,
+            transfer: &transfer,
+            amount: request.amount,
+            description: &request.description,
+        });
+        let operation = Operation { name, call, among: calls::reversals_of(&transfer), no_is_final: true };
+        let reversal: Reversal = match self.outbox.perform(&operation).await {
+            // The provider's balance does not hold it, or somebody has taken it back in Stripe's own pages.
+            Err(Undone::Refused(no)) if no.kind == "invalid_request_error" => {
+                return Err(PayoutError::Refused(format!("{} (request {})", no.message, no.request_id)));
+            }
+            outcome => outcome.map_err(PaymentsError::from)?,
+        };
+        let same = reversal.amount == request.amount.minor
+            && objects::is(&reversal.currency, request.amount)
+            && *reversal.transfer.id() == transfer;
+        if !same {
+            return Err(another("reversal").into());
+        }
+        Ok(PaidOut { reference: reversal.id.to_string() })
     }
 }
 

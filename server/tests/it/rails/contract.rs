@@ -3,7 +3,7 @@
 use domain::Money;
 use domain::state::{OrderState, PaymentState, RefundState, SubscriptionState};
 use domain::view::Paging;
-use services::ports::{ChargeError, PayoutError};
+use services::ports::{ChargeError, PaidOut, PayoutError};
 use services::subscriptions::{self, SubscriptionFilter};
 use services::{Error, orders};
 
@@ -233,6 +233,56 @@ async fn a_provider_is_paid_once_under_one_key_and_not_before_it_is_ready() {
         let other = shop.payouts().pay_out(shop.payout("two", &account)).await.expect("paid out");
         assert_eq!(first, again);
         assert_ne!(first, other);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_payout_no_more_is_taken_back_than_there_is_and_once_under_one_key() {
+    with_every_rail(async |shop| {
+        let account = shop.open_account().await;
+        shop.finish_account(&account).await;
+        let paid = shop.payouts().pay_out(shop.payout("one", &account)).await.expect("paid out");
+        let take = async |key: &str, minor| shop.payouts().take_back(shop.reversal(key, &paid, minor)).await;
+        let first = take("a", 1000).await.expect("taken back");
+        let (again, other) = (take("a", 1000).await.expect("the same"), take("b", 900).await.expect("taken back"));
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+        let more = take("c", 1001).await;
+        assert!(matches!(more, Err(PayoutError::Refused(_))), "{more:?}");
+        shop.pay_out_to_the_bank(&account);
+        let late = take("d", 1).await;
+        assert!(matches!(late, Err(PayoutError::Refused(_))), "{late:?}");
+        assert_eq!(take("b", 900).await.expect("the same"), other);
+        assert!(
+            shop.payouts().take_back(shop.reversal("e", &PaidOut { reference: "tr_1".to_owned() }, 1)).await.is_err()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_paid_out_of_a_sale_that_goes_back_is_taken_back() {
+    with_every_rail(async |shop| {
+        shop.finish_account(&shop.open_account().await).await;
+        let (who, seller) = (&shop.seller.who, shop.offered.provider);
+        assert!(shop.pay(GOOD).await);
+        shop.pass(15 * 24 * 3600);
+        services::jobs::sweep(&shop.t.ctx).await.expect("released");
+        let operator = shop.t.operator().await;
+        // Whoever opens its page lets the rail be asked how the account stands; so does the run itself.
+        services::payouts::open_account(&shop.t.ctx, who, seller).await.expect("an account");
+        services::payouts::overview(&shop.t.ctx, who, seller, Paging::default()).await.expect("a page");
+        assert_eq!(services::payouts::run(&shop.t.ctx, &operator).await.expect("run"), 1);
+        shop.settle().await;
+        shop.give_back(Some(1450)).await;
+        shop.settle().await;
+        let view = services::payouts::overview(&shop.t.ctx, who, seller, Paging::default()).await.expect("a page");
+        let [payout] = view.payouts.rows.as_slice() else { panic!("{view:?}") };
+        assert_eq!((payout.amount.minor, payout.reversed.minor, view.paid[0].minor), (2320, 1160, 1160));
+        shop.books_hold().await;
+        shop.pass(2 * 3600);
+        assert_eq!(shop.compare().await, 0, "the rail says the same");
     })
     .await;
 }

@@ -517,6 +517,28 @@ async fn whatever_happens_to_an_answer_a_provider_is_paid_once() {
 }
 
 #[tokio::test]
+async fn whatever_happens_to_an_answer_a_payout_is_taken_back_once() {
+    with_stripe(async |shop| {
+        let account = shop.open_account().await;
+        shop.finish_account(&account).await;
+        let paid = shop.payouts().pay_out(shop.payout("one", &account)).await.expect("paid out");
+        for (number, fault) in HEALING.into_iter().enumerate() {
+            let take = async || shop.payouts().take_back(shop.reversal(&format!("{fault:?}"), &paid, 100)).await;
+            shop.stripe().fail_next(fault);
+            let first = take().await;
+            assert!(matches!(first, Err(PayoutError::Rail(_))), "{fault:?}: {first:?}");
+            let (taken, again) = (until_done(take).await, until_done(take).await);
+            assert_eq!(taken, again);
+            assert_eq!(shop.stripe().objects("transfer_reversal").len(), number + 1, "{fault:?}");
+        }
+        shop.stripe().fail_next(Fault::AnotherAnswer);
+        let another = shop.payouts().take_back(shop.reversal("another", &paid, 100)).await;
+        assert!(matches!(another, Err(PayoutError::Rail(PaymentsError::Refused(_)))), "{another:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_our_balance_does_not_hold_yet_is_paid_out_later() {
     with_stripe(async |shop| {
         let account = shop.open_account().await;

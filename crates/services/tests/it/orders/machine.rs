@@ -9,6 +9,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use services::ports::{PaymentsError, RuntimeError};
 use services::refunds;
+use testkit::PaidOutMoney;
 
 /// Something that people, the rail or the world do.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,7 @@ enum Happening {
     EarningsReleased,
     PayoutsRun,
     BankRefuses(bool),
+    PaidOutMoneyIs(PaidOutMoney),
     JobsRun,
     /// So many hundredths of what is left of the newest payment go back.
     PartGivenBack {
@@ -62,6 +64,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::EarningsReleased),
         2 => Just(Happening::PayoutsRun),
         1 => any::<bool>().prop_map(Happening::BankRefuses),
+        1 => prop_oneof![Just(PaidOutMoney::Gone), Just(PaidOutMoney::Held), Just(PaidOutMoney::NotTold)]
+            .prop_map(Happening::PaidOutMoneyIs),
         3 => Just(Happening::JobsRun),
         2 => prop_oneof![Just(100), 1..100_i64].prop_map(|percent| Happening::PartGivenBack { percent }),
         1 => (0..3_usize).prop_map(|number| Happening::RefundFails { number }),
@@ -108,6 +112,7 @@ async fn happen(t: &TestCtx, shop: &Shop, order: &OrderView, happening: Happenin
         }
         Happening::PayoutsRun => drop(services::payouts::run(&t.ctx, &t.operator().await).await),
         Happening::BankRefuses(refuses) => t.payments.refuse_payouts(refuses.then_some("The account is closed.")),
+        Happening::PaidOutMoneyIs(place) => t.payments.set_paid_out_money(place),
         Happening::JobsRun => drop(t.run_jobs().await),
         Happening::PartGivenBack { percent } => {
             let operator = t.operator().await;
@@ -147,6 +152,8 @@ async fn happen(t: &TestCtx, shop: &Shop, order: &OrderView, happening: Happenin
 
 /// Lets everything settle, and checks what must hold whatever happened.
 async fn check(t: &TestCtx, shop: &Shop, order: &OrderView) {
+    // Who did not answer does at last.
+    t.payments.set_paid_out_money(PaidOutMoney::Held);
     insist(t).await;
     services::jobs::sweep(&t.ctx).await.unwrap();
     insist(t).await;
@@ -196,7 +203,9 @@ async fn check(t: &TestCtx, shop: &Shop, order: &OrderView) {
     assert!(owed == 0 || money.refunds.iter().any(|refund| refund.state == RefundState::Reversed), "{money:?}");
     let balances = services::ledger::balances(&t.ctx, &operator).await.unwrap();
     let of = |account| balances.iter().filter(|row| row.account == account).map(|row| row.amount.minor).sum::<i64>();
-    let paid_out: i64 = t.payments.paid_out().iter().map(|payout| payout.amount.minor).sum();
+    let taken_back: i64 = t.payments.taken_back().iter().map(|reversal| reversal.amount.minor).sum();
+    let paid_out = t.payments.paid_out().iter().map(|payout| payout.amount.minor).sum::<i64>() - taken_back;
+    assert!(paid_out >= 0);
     assert_eq!(of(AccountCode::RailBalance) + of(AccountCode::RailFees), sold + owed - paid_out);
     // A fifth of what stands, to a cent for each payment that went back in parts.
     let commission = of(AccountCode::Commission);

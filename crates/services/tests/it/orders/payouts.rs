@@ -4,9 +4,9 @@ use super::*;
 use domain::ledger::AccountCode;
 use domain::state::{EarningState, PayoutState};
 use domain::view::payout::PayoutsView;
-use services::ledger;
-use services::payouts;
 use services::ports::{PaymentsError, PayoutAccountStatus};
+use services::{ledger, payouts, refunds};
+use testkit::PaidOutMoney;
 
 const BANK: &str = "Bank account •••• 6789";
 
@@ -234,6 +234,110 @@ async fn where_to_is_said_by_owners_alone() {
         assert!(matches!(none, Err(Error::Forbidden(_))), "{none:?}");
         let run = payouts::run(&t.ctx, &shop.seller.who).await;
         assert!(matches!(run, Err(Error::Forbidden(_))), "{run:?}");
+    })
+    .await;
+}
+
+/// Gives so much of the first payment back, or all that is left of it.
+async fn give_back(t: &TestCtx, shop: &Shop, minor: Option<i64>) {
+    let paid = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+    let first = paid.last().unwrap().id;
+    refunds::give_back(&t.ctx, &t.operator().await, first, minor, "It was too slow.").await.unwrap();
+}
+
+/// Sells another of $29, and lets it become available.
+async fn earn_more(t: &TestCtx, shop: &Shop) {
+    let order = shop.buy(t).await;
+    pay(t, &order, 2900).await;
+    t.run_jobs().await;
+    days_pass(t, 15).await;
+}
+
+#[tokio::test]
+async fn what_was_paid_out_of_a_sale_that_goes_back_is_taken_back_after_its_buyer_has_the_money() {
+    on_every_ctx(async |t| {
+        let shop = earned(&t).await;
+        assert_eq!(run(&t).await, 1);
+        t.payments.set_paid_out_money(PaidOutMoney::Held);
+        give_back(&t, &shop, None).await;
+        assert!(t.payments.taken_back().is_empty());
+        t.run_jobs().await;
+        let (given, taken) = (t.payments.given_back(), t.payments.taken_back());
+        assert_eq!((given[0].amount, taken.len(), taken[0].amount), (dollars(2900), 1, dollars(2320)));
+        let view = overview(&t, &shop).await;
+        let [payout] = view.payouts.rows.as_slice() else { panic!("one payout") };
+        assert_eq!((taken[0].payout.as_str(), payout.reversed), (payout.reference.as_str(), dollars(2320)));
+        assert_eq!((balances(&t).await, view.paid), (vec![], vec![]));
+        let letters = t.mailer.sent();
+        assert!(letters.iter().any(|mail| mail.subject == "$23.20 was taken back"), "{letters:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_owed_is_taken_back_of_one_payout_after_the_other_the_newest_first() {
+    on_every_ctx(async |t| {
+        let shop = earned(&t).await;
+        assert_eq!(run(&t).await, 1);
+        earn_more(&t, &shop).await;
+        assert_eq!(run(&t).await, 1);
+        t.payments.set_paid_out_money(PaidOutMoney::Held);
+        give_back(&t, &shop, Some(1450)).await;
+        t.run_jobs().await;
+        let paid = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+        let second = paid[paid.len() - 2].id;
+        refunds::give_back(&t.ctx, &t.operator().await, second, None, "It was too slow.").await.unwrap();
+        t.run_jobs().await;
+        let taken: Vec<i64> = t.payments.taken_back().iter().map(|reversal| reversal.amount.minor).collect();
+        assert_eq!(taken, [1160, 1160, 1160]);
+        let reversed: Vec<i64> = overview(&t, &shop).await.payouts.rows.iter().map(|row| row.reversed.minor).collect();
+        assert_eq!(reversed, [2320, 1160]);
+        balances(&t).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_gone_on_to_the_bank_stays_owed_and_is_asked_for_once() {
+    on_every_ctx(async |t| {
+        let shop = earned(&t).await;
+        assert_eq!(run(&t).await, 1);
+        give_back(&t, &shop, Some(1450)).await;
+        t.run_jobs().await;
+        assert!(balances(&t).await.contains(&(AccountCode::ProviderReceivable, 1160)));
+        t.payments.set_paid_out_money(PaidOutMoney::Held);
+        give_back(&t, &shop, None).await;
+        t.run_jobs().await;
+        assert!(t.payments.taken_back().is_empty(), "that payout has gone on");
+        assert!(balances(&t).await.contains(&(AccountCode::ProviderReceivable, 2320)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_when_nothing_is_owed_any_more_is_available_again() {
+    on_every_ctx(async |t| {
+        let shop = earned(&t).await;
+        assert_eq!(run(&t).await, 1);
+        t.payments.set_paid_out_money(PaidOutMoney::NotTold);
+        give_back(&t, &shop, None).await;
+        t.run_jobs().await;
+        assert!(balances(&t).await.contains(&(AccountCode::ProviderReceivable, 2320)));
+        // What is earned meanwhile settles the debt.
+        earn_more(&t, &shop).await;
+        let settled = [AccountCode::ProviderReceivable, AccountCode::ProviderAvailable];
+        let left = balances(&t).await;
+        assert!(left.iter().all(|(account, _)| !settled.contains(account)), "{left:?}");
+        t.payments.set_paid_out_money(PaidOutMoney::Held);
+        insist(&t).await;
+        assert_eq!(t.payments.taken_back().len(), 1);
+        assert!(balances(&t).await.contains(&(AccountCode::ProviderAvailable, 2320)));
+        assert_eq!(run(&t).await, 1);
+        let view = overview(&t, &shop).await;
+        let statement = payouts::statement(&t.ctx, &shop.seller.who, view.payouts.rows[0].id, Paging::default());
+        let lines = statement.await.unwrap().lines.rows;
+        assert_eq!((view.payouts.rows[0].amount, view.paid), (dollars(2320), vec![dollars(2320)]));
+        assert_eq!(lines.last().map(|line| line.kind), Some(domain::ledger::TransactionKind::PayoutReversed));
     })
     .await;
 }
