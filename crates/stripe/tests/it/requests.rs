@@ -1,9 +1,10 @@
 //! Every request that is sent, held against Stripe's OpenAPI document.
 
 use domain::{Currency, Money};
-use stripe::calls::{self, NewAccount, NewCustomer, NewPayment, NewSession, NewTransfer};
+use stripe::calls::{self, NewAccount, NewCustomer, NewPayment, NewReversal, NewSession, NewTransfer};
 use stripe::{
-    AccountId, Call, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId, TransferId,
+    AccountId, Call, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, ReversalId, SessionId,
+    TransferId,
 };
 use testkit::stripe::Document;
 
@@ -77,6 +78,14 @@ fn all() -> Vec<Call> {
         }),
         calls::transfer(&TransferId::parse("tr_1").expect("an id")),
         calls::transfers_to(&provider),
+        calls::create_reversal(NewReversal {
+            operation: "reversal:1",
+            transfer: &TransferId::parse("tr_1").expect("an id"),
+            amount,
+            description: DESCRIPTION,
+        }),
+        calls::reversal(&TransferId::parse("tr_1").expect("an id"), &ReversalId::parse("trr_1").expect("an id")),
+        calls::reversals_of(&TransferId::parse("tr_1").expect("an id")),
     ]
 }
 
