@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bank::{Bank, BankError};
 pub use card::{Card, CardError, Outcome};
-pub use wallet::{SavedCard, Wallet};
+pub use wallet::{Means, SavedCard, Wallet};
 
 /// A visit to the payment page, as the rail keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -228,31 +228,16 @@ impl Session {
         }
     }
 
-    /// Charges the card of this visit once more, for something else, or another card of its buyer's; an error says
-    /// why it is declined.
-    pub fn charge_again(
-        &self,
-        id: String,
-        reference: String,
-        amount: Money,
-        description: String,
-        now: i64,
-        with: Option<&SavedCard>,
-    ) -> Result<Self, String> {
-        let Some(payment) = &self.payment else {
-            return Err("There is no card.".to_owned());
-        };
-        let (later, method, card) = match with {
-            Some(card) => (&card.later, &card.label, Some(card.id.clone())),
-            None => (&payment.later, &payment.method, payment.card.clone()),
-        };
-        if let Some(why) = later {
-            return Err(why.clone());
+    /// Charges something without its owner being there; an error says why it is declined.
+    pub fn charge(&mut self, with: Means<'_>, payment_id: String, now: i64) -> Result<(), String> {
+        if let Some(why) = with.later {
+            return Err(why.to_owned());
         }
         // What becomes of a payment is its own affair: those of later months stay.
-        let again = Payment::new(id.replacen("cs_", "pi_", 1), method.clone(), fee(amount), None, now);
-        let again = Payment { card, ..again };
-        Ok(Self { id, reference, amount, description, status: Status::Complete, payment: Some(again), ..self.clone() })
+        let payment = Payment::new(payment_id, with.label.to_owned(), fee(self.amount), None, now);
+        self.payment = Some(Payment { card: with.card.map(str::to_owned), ..payment });
+        self.status = Status::Complete;
+        Ok(())
     }
 
     /// Closes the page; one that is paid stays paid.

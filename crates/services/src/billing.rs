@@ -1,7 +1,7 @@
 //! For which time subscriptions are paid: periods, renewals, what happens when a payment fails, and the end.
 //!
-//! A period is paid in advance, and what was used in it afterwards: a period that is over makes an order of the kind `Renew`, which is paid like any other: by charging the method of
-//! the last payment, or by its buyer on a page. While it is unpaid the agent answers for some days more, and then
+//! A period is paid in advance, and what was used in it afterwards: a period that is over makes an order of the kind `Renew`, which is paid like any other: by charging what its
+//! buyer has saved or paid with, or by its buyer on a page. While it is unpaid the agent answers for some days more, and then
 //! no more, until the order is paid. What a newcomer gets wrong: whoever changes this takes the subscription's row
 //! first, then the order's, then the book.
 

@@ -365,8 +365,8 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
     /// Verifies a delivered event over its raw bytes and reads it.
     fn read_event(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<RailEvent, PaymentsError>;
 
-    /// Charges the method of an earlier payment, without its owner being there. The same key charges once, and is
-    /// answered the same.
+    /// Charges one of an organization's methods, without its owner being there: the one that is charged first; else
+    /// that of the earlier payment; else the newest. The same key charges once, and is answered the same.
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError>;
 
     /// Verifies an event that was delivered about a provider's account, and reads it.
@@ -570,8 +570,11 @@ pub enum PayoutError {
 pub struct ChargeRequest {
     /// Names the charge.
     pub key: String,
-    /// The rail's id of the payment whose method is charged.
-    pub method_of: String,
+    /// Whose method is charged.
+    pub of: OrganizationId,
+    /// The rail's id of what it has paid last, where it has: buyers of before the rail kept customers are known by
+    /// nothing else.
+    pub earlier_payment: Option<String>,
     /// The order to pay.
     pub order: OrderId,
     /// How much.
@@ -600,6 +603,13 @@ pub enum ChargeError {
     /// The rail did not do it.
     #[error(transparent)]
     Rail(#[from] PaymentsError),
+}
+
+impl ChargeError {
+    /// Says that there is nothing that could be charged.
+    pub fn no_method() -> Self {
+        Self::Declined("There is no card to charge for it.".to_owned())
+    }
 }
 
 /// What a checkout page is opened for.

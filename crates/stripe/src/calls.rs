@@ -29,6 +29,7 @@ use stripe_core::payment_intent::{
 use stripe_core::refund::{CreateRefund, ListRefund, RetrieveRefund};
 use stripe_shared::{CheckoutSessionMode, PaymentIntentCaptureMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
+use url::form_urlencoded;
 
 pub use connect::{
     NewAccount, NewReversal, NewTransfer, account, account_link, accounts, create_account, create_reversal,
@@ -62,6 +63,12 @@ impl Call {
     /// Returns `GET` or `POST`.
     pub fn method(&self) -> &'static str {
         if self.reads { "GET" } else { "POST" }
+    }
+
+    /// Returns what a field of the form says, `customer`.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let mut fields = form_urlencoded::parse(self.body.as_bytes());
+        fields.find(|(known, _)| known == name).map(|(_, text)| text.into_owned())
     }
 
     /// Returns path and question as they stand in an address, after the base.

@@ -13,7 +13,7 @@ use services::ports::{
     KnowledgeBase, KnowledgeError, KnowledgeQuery, KnowledgeScope, LoosePassage, Mail, MailError, Mailer,
     OpenedCheckout, OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus,
     PayoutError, PayoutRequest, Payouts, Provision, RailEvent, Reading, RefundRequest, ReversalRequest, RunEvent,
-    RunOutput, RunRequest, RuntimeChoice, RuntimeError, WebPage, WebPageError, WebPages,
+    RunOutput, RunRequest, RuntimeChoice, RuntimeError, SavedMethod, WebPage, WebPageError, WebPages,
 };
 use store::knowledge::{self as rows, PassageRow, ReadDocument};
 use store::{Json, Store};
@@ -140,6 +140,7 @@ pub struct FakePayments {
     expired: Mutex<Vec<String>>,
     failures: Mutex<VecDeque<PaymentsError>>,
     charged: Mutex<Vec<ChargeRequest>>,
+    methods: Mutex<BTreeMap<OrganizationId, Vec<SavedMethod>>>,
     declining: Mutex<bool>,
     accounts: Mutex<BTreeMap<String, PayoutAccountStatus>>,
     payouts: Mutex<Vec<PayoutRequest>>,
@@ -169,6 +170,20 @@ impl FakePayments {
     /// Returns what was charged without a page, each key once.
     pub fn charged(&self) -> Vec<ChargeRequest> {
         self.charged.lock().unwrap().clone()
+    }
+
+    /// Saves a card for an organization, as if it had been to the rail's page; the newest is first.
+    pub fn save_card(&self, of: OrganizationId, last4: &str) {
+        let card = SavedMethod {
+            id: format!("card {last4}"),
+            kind: "card".to_owned(),
+            brand: Some("visa".to_owned()),
+            last4: Some(last4.to_owned()),
+            exp_month: Some(12),
+            exp_year: Some(2034),
+            is_default: false,
+        };
+        self.methods.lock().unwrap().entry(of).or_default().insert(0, card);
     }
 
     /// Says how a provider's account stands from now on.
@@ -309,15 +324,23 @@ impl Payments for FakePayments {
         if *self.declining.lock().unwrap() {
             return Err(ChargeError::Declined("Your card was declined.".to_owned()));
         }
-        let charged =
-            Charged {
-                reference: format!("charge {}", request.key), method: "Visa •••• 4242".to_owned(), fee_minor: 0
-            };
+        let saved = self.methods(request.of).await?.into_iter().next().and_then(|card| card.last4);
+        let last4 = match (&request.earlier_payment, saved) {
+            (Some(_), _) => "4242".to_owned(),
+            (None, Some(last4)) => last4,
+            (None, None) => return Err(ChargeError::no_method()),
+        };
+        let reference = format!("charge {}", request.key);
+        let charged = Charged { reference, method: format!("Visa •••• {last4}"), fee_minor: 0 };
         let mut all = self.charged.lock().unwrap();
         if !all.iter().any(|known| known.key == request.key) {
             all.push(request);
         }
         Ok(charged)
+    }
+
+    async fn methods(&self, of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {
+        Ok(self.methods.lock().unwrap().get(&of).cloned().unwrap_or_default())
     }
 
     fn read_event(&self, body: &[u8], signature: &str, _: Timestamp) -> Result<RailEvent, PaymentsError> {

@@ -353,34 +353,34 @@ impl Payments for Sandbox {
     }
 
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
-        let method_of = request.method_of.replacen("pi_", "cs_", 1);
-        let Some((first, _)) = self.load::<Session>(&method_of).await? else {
-            return Err(ChargeError::Declined("There is no such card.".to_owned()));
-        };
         let id = self.name("cs", &request.key)?;
-        let begun = self.load::<Session>(&id).await?.is_some();
-        let wallet = match &first.customer {
-            Some(customer) if !begun => Some(self.wallet(customer).await?),
-            _ => None,
-        };
-        let paid_with = first.payment.as_ref().and_then(|payment| payment.card.as_deref());
-        let card = wallet.as_ref().and_then(|wallet| wallet.charged(paid_with));
-        if wallet.is_some() && paid_with.is_some() && card.is_none() {
-            return Err(ChargeError::Declined("There is no card any more.".to_owned()));
-        }
         // What was charged under the key stays charged, whatever became of the card.
-        if !begun {
-            let again = first
-                .charge_again(
-                    id.clone(),
-                    request.order.to_string(),
-                    request.amount,
-                    request.description,
-                    self.clock.now().seconds(),
-                    card,
-                )
-                .map_err(ChargeError::Declined)?;
-            self.keep(&id, &again).await?;
+        if self.load::<Session>(&id).await?.is_none() {
+            let earlier = match &request.earlier_payment {
+                Some(payment) => self.load::<Session>(&payment.replacen("pi_", "cs_", 1)).await?,
+                None => None,
+            };
+            let earlier = earlier.and_then(|(visit, _)| visit.payment);
+            let customer = self.customer(request.of)?;
+            let wallet = self.wallet(&customer).await?;
+            let means = wallet.charged(earlier.as_ref()).ok_or_else(ChargeError::no_method)?;
+            let now = self.clock.now().seconds();
+            let mut visit = Session {
+                id: id.clone(),
+                reference: request.order.to_string(),
+                amount: request.amount,
+                description: request.description,
+                merchant: self.merchant.clone(),
+                success_url: self.public_url.clone(),
+                cancel_url: self.public_url.clone(),
+                expires_at: now,
+                status: Status::Open,
+                payment: None,
+                customer: Some(customer),
+                saves: false,
+            };
+            visit.charge(means, id.replacen("cs_", "pi_", 1), now).map_err(ChargeError::Declined)?;
+            self.keep(&id, &visit).await?;
         }
         // Whoever was first has charged; the same key is answered the same.
         match self.load(&id).await? {

@@ -149,21 +149,59 @@ impl StripeRail {
         known.map_or(Ok(made.id), |known| CustomerId::parse(&known.customer).map_err(refused))
     }
 
-    /// Tells whether something was written down to be done.
-    async fn begun(&self, operation: &str) -> Result<bool, PaymentsError> {
+    /// Returns who is charged, and with what, by a charge that was written down before.
+    async fn begun(&self, operation: &str) -> Result<Option<Charging>, PaymentsError> {
         let Outbox { store, rail, .. } = &self.outbox;
         let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
-        Ok(rows::get(&mut tx, rail, operation).await.map_err(unavailable)?.is_some())
+        let Some(row) = rows::get(&mut tx, rail, operation).await.map_err(unavailable)? else { return Ok(None) };
+        let call: stripe::Call = serde_json::from_value(row.call.0).map_err(refused)?;
+        let field = |name| call.field(name).unwrap_or_default();
+        let customer = CustomerId::parse(&field("customer")).map_err(refused)?;
+        let method = MethodId::parse(&field("payment_method")).map_err(refused)?;
+        Ok(Some(Charging { customer, method }))
     }
 
-    /// Returns what is charged of a buyer's methods: the one that it prefers, what was paid with last time, or the
-    /// newest; nothing where it has taken every one away.
-    async fn charged(&self, customer: &CustomerId, paid_with: &MethodId) -> Result<Option<MethodId>, PaymentsError> {
-        let known: Customer = self.read(&calls::customer(customer)).await?;
-        let methods: List<Method> = self.read(&calls::methods_of(customer)).await?;
-        let is_there = |id: &MethodId| methods.data.iter().any(|method| method.id == *id);
-        let first = known.preferred().filter(|id| is_there(id)).or(Some(paid_with).filter(|id| is_there(id)));
-        Ok(first.cloned().or_else(|| methods.data.first().map(|method| method.id.clone())))
+    /// Returns who is charged, and with what: the method that an organization prefers, what was paid with last time,
+    /// or the newest; nothing where there is none, or every one was taken away.
+    async fn charging(
+        &self,
+        of: OrganizationId,
+        earlier_payment: Option<&str>,
+    ) -> Result<Option<Charging>, PaymentsError> {
+        let earlier: Option<Payment> = match earlier_payment {
+            Some(id) => Some(self.read(&calls::payment(&PaymentId::parse(id).map_err(refused)?)).await?),
+            None => None,
+        };
+        let known = self.known_customer(of).await?;
+        let payer = earlier.as_ref().and_then(Payment::customer).cloned();
+        let paid_with = earlier.as_ref().and_then(Payment::method);
+        let (mut preferred, mut again, mut newest) = (None, None, None);
+        // What was paid before buyers were kept may be another customer's, as Stripe sees it.
+        let payer = payer.filter(|payer| known.as_ref() != Some(payer));
+        for id in known.into_iter().chain(payer) {
+            let customer: Customer = self.read(&calls::customer(&id)).await?;
+            let methods: List<Method> = self.read(&calls::methods_of(&id)).await?;
+            for Method { id: method, .. } in methods.data {
+                let place = if customer.preferred() == Some(&method) {
+                    &mut preferred
+                } else if paid_with == Some(&method) {
+                    &mut again
+                } else {
+                    &mut newest
+                };
+                // The first is the newest.
+                place.get_or_insert(Charging { customer: id.clone(), method });
+            }
+        }
+        Ok(preferred.or(again).or(newest))
+    }
+
+    /// Returns who Stripe knows an organization as, if it does.
+    async fn known_customer(&self, of: OrganizationId) -> Result<Option<CustomerId>, PaymentsError> {
+        let Outbox { store, rail, .. } = &self.outbox;
+        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
+        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
+        known.map(|known| CustomerId::parse(&known.customer).map_err(refused)).transpose()
     }
 
     /// Finds one of a buyer's methods by the name that came from outside.
@@ -291,6 +329,12 @@ impl StripeRail {
             },
         })
     }
+}
+
+/// Who is charged, and with what.
+struct Charging {
+    customer: CustomerId,
+    method: MethodId,
 }
 
 /// Reads a currency that something is sold in.
@@ -423,36 +467,29 @@ impl Payments for StripeRail {
     }
 
     async fn charge(&self, request: ChargeRequest) -> Result<Charged, ChargeError> {
-        let earlier = PaymentId::parse(&request.method_of).map_err(refused)?;
-        let earlier: Payment = self.read(&calls::payment(&earlier)).await?;
-        let (Some(customer), Some(method)) = (earlier.customer(), earlier.method()) else {
-            return Err(ChargeError::Declined("There is no card that may be charged again.".to_owned()));
-        };
         let (name, order) = (format!("charge:{}", request.key), request.order.to_string());
-        // What was begun is sent as it was, whatever is preferred meanwhile.
-        let method = if self.begun(&name).await? {
-            method.clone()
-        } else if let Some(method) = self.charged(customer, method).await? {
-            method
-        } else {
-            return Err(ChargeError::Declined("There is no card that may be charged again.".to_owned()));
+        // What was begun is sent as it was, whatever is preferred or gone meanwhile.
+        let charging = match self.begun(&name).await? {
+            None => self.charging(request.of, request.earlier_payment.as_deref()).await?,
+            begun => begun,
         };
+        let Charging { customer, method } = charging.ok_or_else(ChargeError::no_method)?;
         let call = calls::create_payment(NewPayment {
             operation: &name,
             order: &order,
-            customer,
+            customer: &customer,
             method: &method,
             amount: request.amount,
             description: &request.description,
         });
-        let among = calls::payments_of(customer);
+        let among = calls::payments_of(&customer);
         let operation = Operation { name: name.clone(), call, among, no_is_final: true };
         let payment: Payment = match self.outbox.perform(&operation).await {
             Err(Undone::Refused(no)) if no.kind == "card_error" => return Err(ChargeError::Declined(no.message)),
             Err(undone) => return Err(PaymentsError::from(undone).into()),
             Ok(payment) => payment,
         };
-        if !payment.asks_for(request.amount) || payment.customer() != Some(customer) {
+        if !payment.asks_for(request.amount) || payment.customer() != Some(&customer) {
             return Err(another("payment").into());
         }
         match payment.status.as_str() {

@@ -316,9 +316,13 @@ impl Shop {
 
     /// Returns the rail's name of the order's payment.
     pub(super) async fn reference(&self) -> String {
+        self.paid().await.expect("a payment")
+    }
+
+    async fn paid(&self) -> Option<String> {
         let mut tx = self.t.ctx.store.read(Scope::System).await.expect("a transaction");
         let payments = rows::kept_payments(&mut tx, self.order.id).await.expect("rows");
-        payments.last().expect("a payment").reference.clone()
+        payments.last().map(|payment| payment.reference.clone())
     }
 
     /// Tells whether everything in the book of the rail is as it must be.
@@ -355,10 +359,12 @@ impl Shop {
         RefundRequest { key, payment, amount: self.order.amount, whole: true }
     }
 
+    /// Asks for another month of the order's amount.
     pub(super) async fn charge_request(&self, key: &str) -> ChargeRequest {
         ChargeRequest {
             key: key.to_owned(),
-            method_of: self.reference().await,
+            of: self.buyer.organization,
+            earlier_payment: self.paid().await,
             order: self.order.id,
             amount: self.order.amount,
             description: "The next month".to_owned(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Card;
+use super::{Card, Payment};
 
 /// A buyer's cards, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,23 @@ pub struct SavedCard {
     pub later: Option<String>,
 }
 
+/// What is charged without its owner being there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Means<'a> {
+    /// `Visa •••• 4242`.
+    pub label: &'a str,
+    /// Why it is declined; nothing where it is taken.
+    pub later: Option<&'a str>,
+    /// The card, where it is kept.
+    pub card: Option<&'a str>,
+}
+
+impl<'a> From<&'a SavedCard> for Means<'a> {
+    fn from(card: &'a SavedCard) -> Self {
+        Self { label: &card.label, later: card.later.as_deref(), card: Some(&card.id) }
+    }
+}
+
 impl SavedCard {
     /// Keeps a card under a name.
     pub fn new(id: String, card: &Card) -> Self {
@@ -40,10 +57,16 @@ impl Wallet {
         self.cards.insert(0, card);
     }
 
-    /// Returns the card that is charged: the preferred one, or what was paid with last time, or the newest.
-    pub fn charged(&self, paid_with: Option<&str>) -> Option<&SavedCard> {
-        let find = |id: Option<&str>| self.cards.iter().find(|card| Some(card.id.as_str()) == id);
-        find(self.preferred.as_deref()).or_else(|| find(paid_with)).or_else(|| self.cards.first())
+    /// Returns what is charged: the preferred card, or what was paid with last time, or the newest.
+    pub fn charged<'a>(&'a self, earlier: Option<&'a Payment>) -> Option<Means<'a>> {
+        let find = |id: &str| self.cards.iter().find(|card| card.id == id).map(Means::from);
+        let again = |payment: &'a Payment| match &payment.card {
+            Some(card) => find(card),
+            // Of before cards were kept, so that nobody could take it away.
+            None => Some(Means { label: &payment.method, later: payment.later.as_deref(), card: None }),
+        };
+        let preferred = self.preferred.as_deref().and_then(find);
+        preferred.or_else(|| earlier.and_then(again)).or_else(|| self.cards.first().map(Means::from))
     }
 
     /// Has a card charged from now on; tells whether it is there.
@@ -74,20 +97,41 @@ mod tests {
         SavedCard { id: id.to_owned(), label: String::new(), expires: (12, 2034), later: None }
     }
 
+    fn payment() -> Payment {
+        Payment::new("pi_1".to_owned(), "Visa •••• 4242".to_owned(), 0, None, 10)
+    }
+
     #[test]
     fn the_preferred_card_goes_first_then_what_was_paid_with_then_the_newest() {
         let mut wallet = Wallet::default();
-        let charged = |wallet: &Wallet, with| wallet.charged(with).map(|card| card.id.clone());
-        assert_eq!(charged(&wallet, Some("a")), None);
+        let paid_with = |id: &str| Payment { card: Some(id.to_owned()), ..payment() };
+        let charged = |wallet: &Wallet, with: Option<&str>| {
+            let earlier = with.map(paid_with);
+            wallet.charged(earlier.as_ref()).and_then(|means| means.card.map(str::to_owned))
+        };
+        assert_eq!((charged(&wallet, Some("a")), charged(&wallet, None)), (None, None));
         for id in ["a", "b", "a", "c"] {
             wallet.add(card(id));
         }
         assert_eq!(wallet.cards.len(), 3);
         assert_eq!(charged(&wallet, Some("b")).as_deref(), Some("b"));
         assert_eq!(charged(&wallet, Some("gone")).as_deref(), Some("c"));
+        assert_eq!(charged(&wallet, None).as_deref(), Some("c"));
         assert!(wallet.prefer("a") && !wallet.prefer("gone"));
         assert_eq!(charged(&wallet, Some("b")).as_deref(), Some("a"));
         assert!(wallet.forget("a") && !wallet.forget("a"));
         assert_eq!(charged(&wallet, Some("b")).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_payment_of_before_cards_were_kept_is_charged_again_until_a_card_is_preferred() {
+        let mut wallet = Wallet::default();
+        let earlier = payment();
+        let again = Some(Means { label: "Visa •••• 4242", later: None, card: None });
+        assert_eq!(wallet.charged(Some(&earlier)), again);
+        wallet.add(card("a"));
+        assert_eq!(wallet.charged(Some(&earlier)), again);
+        assert!(wallet.prefer("a"));
+        assert_eq!(wallet.charged(Some(&earlier)).and_then(|means| means.card), Some("a"));
     }
 }

@@ -202,18 +202,15 @@ async fn unpaid(ctx: &Ctx, tx: &mut Tx, row: &BillingRow, order: OrderId, now: T
     if row.next_attempt_at.is_none_or(|at| at > now) {
         return Ok(Next::Nothing);
     }
-    let method = match row.method_payment_id {
+    // What another rail took is unknown to this one.
+    let earlier = match row.method_payment_id {
         Some(id) => orders::payment(tx, id).await?.filter(|payment| payment.rail == ctx.payments.rail()),
         None => None,
     };
-    let Some(method) = method else {
-        rows::update(tx, &BillingRow { next_attempt_at: None, ..row.clone() }).await?;
-        flow::letters::to_pay(ctx, tx, &order, row.entitlement, "There is no card to charge for it.", now).await?;
-        return Ok(Next::Nothing);
-    };
     let request = ChargeRequest {
         key: format!("{}-{}", order.id, row.attempts),
-        method_of: method.charge,
+        of: row.organization_id,
+        earlier_payment: earlier.map(|payment| payment.charge),
         order: order.id,
         amount: Money::new(order.amount_minor, order.currency),
         description: format!("{} — {}", order.offering_name, order.plan_name),

@@ -215,6 +215,12 @@ fn missing<T: std::fmt::Debug>(outcome: Result<T>) {
     assert!(matches!(outcome, Err(Error::NotFound(_))), "{outcome:?}");
 }
 
+/// Returns the subjects of letters to the buyer.
+fn letters(t: &TestCtx) -> Vec<String> {
+    let sent = t.mailer.sent();
+    sent.iter().filter(|mail| mail.to.as_str() == "buyer@example.com").map(|mail| mail.subject.clone()).collect()
+}
+
 fn dollars(minor: i64) -> Money {
     Money::new(minor, Currency::Usd)
 }

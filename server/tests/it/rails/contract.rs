@@ -505,3 +505,35 @@ async fn a_buyer_who_is_charged_no_more_may_remove_its_last_method() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_card_that_was_saved_before_anything_was_paid_is_charged() {
+    with_every_rail(async |shop| {
+        let (ctx, who, of) = (&shop.t.ctx, &shop.buyer.who, shop.buyer.organization);
+        let nothing = shop.rail().charge(shop.charge_request("month-1").await).await;
+        assert!(
+            matches!(&nothing, Err(ChargeError::Declined(why)) if why == "There is no card to charge for it."),
+            "{nothing:?}"
+        );
+        shop.save(GOOD).await;
+        let request = shop.charge_request("month-1").await;
+        assert_eq!(request.earlier_payment, None);
+        let first = shop.rail().charge(request.clone()).await.expect("charged");
+        assert!(first.method.ends_with("4242"), "{first:?}");
+        shop.save("5555 5555 5555 4444").await;
+        let both = methods(shop).await;
+        for (month, card) in [("month-2", &both[1]), ("month-3", &both[0])] {
+            services::rail::prefer_method(ctx, who, of, &card.2).await.expect("preferred");
+            let charged = shop.rail().charge(shop.charge_request(month).await).await.expect("charged");
+            assert!(charged.method.ends_with(&card.0), "{charged:?}");
+        }
+        // What was charged already is answered as it was, with nothing to charge any more.
+        for (_, _, id) in both {
+            shop.rail().forget_method(of, &id).await.expect("forgotten");
+        }
+        assert_eq!(shop.rail().charge(request).await.expect("charged"), first);
+        let gone = shop.rail().charge(shop.charge_request("month-4").await).await;
+        assert!(matches!(gone, Err(ChargeError::Declined(_))), "{gone:?}");
+    })
+    .await;
+}

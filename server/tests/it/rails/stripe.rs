@@ -124,6 +124,49 @@ async fn a_process_that_dies_before_it_hears_the_answer_sends_the_same_bytes_und
 }
 
 #[tokio::test]
+async fn what_was_begun_is_charged_although_its_card_is_gone_meanwhile() {
+    with_stripe(async |shop| {
+        shop.save(GOOD).await;
+        let request = shop.charge_request("month").await;
+        shop.stripe().fail_next(Fault::LostAnswer);
+        shop.rail().charge(request.clone()).await.expect_err("nobody heard it");
+        let of = shop.buyer.organization;
+        let card = shop.rail().methods(of).await.expect("a list").remove(0);
+        shop.rail().forget_method(of, &card.id).await.expect("forgotten");
+        let charged = shop.rail().charge(request).await.expect("charged");
+        assert_eq!(shop.stripe().objects("payment_intent")[0]["id"], *charged.reference);
+        assert_eq!(shop.stripe().objects("payment_intent").len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_buyer_of_before_buyers_were_kept_is_charged_what_it_paid_with_until_it_says_otherwise() {
+    with_stripe(async |shop| {
+        assert!(shop.pay(GOOD).await);
+        let mut tx = shop.t.ctx.store.write(Scope::System).await.expect("a transaction");
+        for kept in ["DELETE FROM rail_customers", "DELETE FROM rail_operations"] {
+            store::testing::texts(&mut tx, kept.to_owned()).await.expect("forgotten");
+        }
+        tx.commit().await.expect("committed");
+        shop.stripe().forget_keys();
+        let first = shop.rail().charge(shop.charge_request("month-1").await).await.expect("charged");
+        assert!(first.method.ends_with("4242"), "{first:?}");
+        // To Stripe, whoever adds a card now is somebody else.
+        shop.save("5555 5555 5555 4444").await;
+        assert_eq!(shop.stripe().objects("customer").len(), 2);
+        let second = shop.rail().charge(shop.charge_request("month-2").await).await.expect("charged");
+        assert!(second.method.ends_with("4242"), "{second:?}");
+        let of = shop.buyer.organization;
+        let card = shop.rail().methods(of).await.expect("a list").remove(0);
+        shop.rail().prefer_method(of, &card.id).await.expect("preferred");
+        let third = shop.rail().charge(shop.charge_request("month-3").await).await.expect("charged");
+        assert!(third.method.ends_with("4444"), "{third:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_a_day_what_came_of_a_charge_is_looked_up_and_it_is_not_sent_again() {
     with_stripe(async |shop| {
         assert!(shop.pay(GOOD).await);

@@ -84,6 +84,18 @@ impl Beside {
         (customer, method)
     }
 
+    /// Asks for a month of a buyer whom our rail has not made known.
+    fn charge(&self, key: &str, earlier_payment: &str, amount: i64) -> ChargeRequest {
+        ChargeRequest {
+            key: key.to_owned(),
+            of: self.buyer.organization,
+            earlier_payment: Some(earlier_payment.to_owned()),
+            order: order(),
+            amount: usd(amount),
+            description: "The next month".to_owned(),
+        }
+    }
+
     /// Has something paid with a card while its owner is there.
     async fn paid(&self, amount: i64) -> String {
         let (customer, method) = self.customer_with("card[token]=tok_visa").await;
@@ -97,16 +109,6 @@ impl Beside {
 /// Asks for the whole of a payment of $29 back.
 fn whole(payment: &str) -> RefundRequest {
     RefundRequest { key: format!("refund:{payment}"), payment: payment.to_owned(), amount: usd(2900), whole: true }
-}
-
-fn charge(key: &str, method_of: &str, amount: i64) -> ChargeRequest {
-    ChargeRequest {
-        key: key.to_owned(),
-        method_of: method_of.to_owned(),
-        order: order(),
-        amount: usd(amount),
-        description: "The next month".to_owned(),
-    }
 }
 
 #[tokio::test]
@@ -193,8 +195,8 @@ async fn what_was_paid_with_is_listed_as_stripe_world_keeps_it() {
 async fn a_month_is_charged_once_and_costs_what_stripe_world_takes() {
     beside("charges", async |beside| {
         let earlier = beside.paid(2900).await;
-        let first = beside.rail.charge(charge("month-1", &earlier, 2900)).await.expect("charged");
-        let again = beside.rail.charge(charge("month-1", &earlier, 2900)).await.expect("charged");
+        let first = beside.rail.charge(beside.charge("month-1", &earlier, 2900)).await.expect("charged");
+        let again = beside.rail.charge(beside.charge("month-1", &earlier, 2900)).await.expect("charged");
         assert_eq!(first, again);
         let path = format!("/v1/payment_intents/{}?expand[0]=latest_charge.balance_transaction", first.reference);
         let theirs = beside.world.ask("GET", &path, "").await.body;
@@ -212,7 +214,7 @@ async fn a_month_is_charged_once_and_costs_what_stripe_world_takes() {
         // What the sandbox and the simulator keep is worked out by us, and has to be the same.
         for amount in [50, 99, 1000, 12_345, 999_999] {
             let key = format!("of-{amount}");
-            let charged = beside.rail.charge(charge(&key, &earlier, amount)).await.expect("charged");
+            let charged = beside.rail.charge(beside.charge(&key, &earlier, amount)).await.expect("charged");
             let ours = (amount * 29 + 500) / 1000 + 30;
             beside.world.note(&format!("what the sandbox keeps of {amount} cents"), ours, charged.fee_minor, "").await;
         }
@@ -239,7 +241,7 @@ async fn a_card_that_is_declined_is_declined_in_stripe_worlds_words_each_time() 
         let earlier = text(&beside.world.make("/v1/payment_intents", &form).await["id"]);
         let mut said = Vec::new();
         for _ in 0..2 {
-            match beside.rail.charge(charge("month", &earlier, 2900)).await {
+            match beside.rail.charge(beside.charge("month", &earlier, 2900)).await {
                 Err(ChargeError::Declined(why)) => said.push(why),
                 other => panic!("{other:?}"),
             }
@@ -333,13 +335,13 @@ async fn what_is_not_there_or_not_of_the_form_is_refused_in_stripe_worlds_words(
     beside("errors", async |beside| {
         let missing = beside.rail.refund(whole("pi_that_never_was")).await;
         assert!(matches!(&missing, Err(PaymentsError::Refused(why)) if why.contains("No such")), "{missing:?}");
-        let gone = beside.rail.charge(charge("gone", "pi_that_never_was", 2900)).await;
+        let gone = beside.rail.charge(beside.charge("gone", "pi_that_never_was", 2900)).await;
         assert!(matches!(gone, Err(ChargeError::Rail(PaymentsError::Refused(_)))), "{gone:?}");
         let unknown = beside.client.read::<Value>(&calls::payment(&PaymentId::parse("pi_nope").expect("an id"))).await;
         let Err(Trouble::Refused(no)) = unknown else { panic!("{unknown:?}") };
         assert_eq!((no.status, no.code.as_str()), (404, "resource_missing"));
         let earlier = beside.paid(2900).await;
-        let small = beside.rail.charge(charge("small", &earlier, 49)).await.is_ok();
+        let small = beside.rail.charge(beside.charge("small", &earlier, 49)).await.is_ok();
         let why = "Stripe itself takes no less than 50 cents and refuses it, which leaves the order unpaid";
         beside.world.note("a charge of 49 cents", "asked for", if small { "taken" } else { "refused" }, why).await;
         let nobody = calls::create_customer(NewCustomer { operation: "c", organization: "1", email: "no address" });

@@ -64,7 +64,7 @@ pub(super) async fn list(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Resu
     Ok(Sheet {
         title: "Payment methods".to_owned(),
         text: "What your subscriptions are charged with. While none is to go first, each is charged to what it was \
-               paid with last."
+               paid with last, and one that you are trying to the newest."
             .to_owned(),
         links: vec![Cell::text("Billing").to(links::organization(of, "billing/"))],
         presses: may_change.then_some(add).into_iter().collect(),

@@ -284,6 +284,45 @@ async fn a_plan_is_tried_once_and_then_paid() {
 }
 
 #[tokio::test]
+async fn a_card_that_is_added_while_a_plan_is_tried_is_charged_when_that_is_over() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let plan = shop.priced(&t, "Tried", dollars(2_900), Terms { trial_days: 14, ..Terms::default() }).await;
+        let bought = shop.bought(&t, plan).await;
+        days_pass(&t, 3).await;
+        t.payments.save_card(shop.buyer.organization, "4444");
+        days_pass(&t, 12).await;
+        assert_eq!(charged(&t), [2_900]);
+        let period = shop.subscription(&t).await.period.unwrap();
+        assert_eq!((period.entitlement, period.unpaid_order), (Entitlement::Granted, None));
+        assert_eq!(period.start, bought.period.unwrap().end);
+        let paid = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+        assert_eq!((paid.len(), paid[0].method.as_str()), (1, "Visa •••• 4444"));
+        assert!(!letters(&t).iter().any(|subject| subject.contains("could not be charged")), "{:?}", letters(&t));
+        books_are_right(&t).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_that_is_added_when_nothing_could_be_charged_is_charged_at_the_next_try() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let plan = shop.priced(&t, "Tried", dollars(2_900), Terms { trial_days: 14, ..Terms::default() }).await;
+        shop.bought(&t, plan).await;
+        days_pass(&t, 14).await;
+        assert_eq!(letters(&t), ["$29 for Helper could not be charged"]);
+        t.payments.save_card(shop.buyer.organization, "4444");
+        days_pass(&t, 1).await;
+        assert_eq!((charged(&t), letters(&t).len()), (vec![2_900], 1));
+        let period = shop.subscription(&t).await.period.unwrap();
+        assert_eq!((period.entitlement, period.unpaid_order), (Entitlement::Granted, None));
+        books_are_right(&t).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_year_is_paid_by_the_year() {
     on_every_ctx(async |t| {
         let shop = Shop::open(&t).await;
