@@ -166,4 +166,15 @@ test('a provider says where it is paid to, and is paid what is available', async
   const statement = await page.request.get((await page.getByRole('link', { name: 'PDF' }).getAttribute('href')) ?? '');
   expect([statement.status(), statement.headers()['content-type']]).toEqual([200, 'application/pdf']);
   expect((await statement.body()).subarray(0, 5).toString()).toBe('%PDF-');
+
+  // A sale that was paid out goes back to its buyer: its share is taken back from the provider's account.
+  const money = await call('GET', `/api/marketplace-orders/${subscribed.order}/payments/`, staff);
+  const first = money.payments[0].uuid;
+  await call('POST', `/api/marketplace-payments/${first}/refund/`, staff, { amount: '10.00', reason: 'It was too slow.' });
+  const back = async () => Number((await call('GET', `/api/marketplace-service-providers/${provider.organization}/payouts/`, provider.token))[0]?.reversed);
+  await expect.poll(back, { timeout: 30_000 }).toBe(8);
+  await page.goto(`/providers/${provider.organization}/payouts/`);
+  await expect(page.getByRole('row').filter({ hasText: 'Paid' }).first()).toContainText('$8 of it was taken back');
+  await watch.axe(page, 'a payout of which something was taken back');
+  await pictures(page, 'payout-taken-back');
 });

@@ -170,7 +170,8 @@ pub(crate) async fn undo(tx: &mut Tx, row: &RefundRow, why: &str, now: Timestamp
     ledger::take_back(tx, by(row, TransactionKind::RefundDue), TransactionKind::RefundUndone, why, now).await?;
     let Some(earning) = books::earning_of_payment(tx, row.payment_id).await? else {
         // Nobody has earned by it, so it is owed to its buyer as before.
-        return orders::set_payment_state(tx, row.payment_id, PaymentState::Refunding, None).await.map_err(Error::from);
+        orders::set_payment_state(tx, row.payment_id, PaymentState::Refunding, None).await?;
+        return Ok(());
     };
     orders::set_payment_state(tx, row.payment_id, PaymentState::Succeeded, None).await?;
     if earning.state == EarningState::Returned {

@@ -205,10 +205,10 @@ pub(crate) async fn expire_checkouts(ctx: &Ctx) -> Result<()> {
     for order in forgotten {
         let mut tx = ctx.store.write(Scope::System).await?;
         let row = rows::get(&mut tx, order).await?.ok_or(Error::NotFound("order"))?;
-        together::hold(&mut tx, row.paid_by()).await?;
+        let orders = together::hold(&mut tx, row.paid_by()).await?;
         let open = rows::checkout_of_order(&mut tx, row.paid_by()).await?;
         if open.is_none_or(|open| open.state != CheckoutState::Open) {
-            abandon(&mut tx, row.paid_by(), now).await?;
+            abandon(&mut tx, &orders, now).await?;
         }
         tx.commit().await?;
     }

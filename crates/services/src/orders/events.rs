@@ -177,53 +177,46 @@ async fn take(ctx: &Ctx, tx: &mut Tx, taken: &Taken<'_>, now: Timestamp) -> Resu
         .await?
         .ok_or_else(|| Error::internal(format!("a payment for the unknown visit {session:?}")))?;
     let orders = together::hold(tx, checkout.order_id).await?;
-    let (order, others) = orders.split_first().ok_or(Error::NotFound("order"))?;
-    let owed = Money::new(orders.iter().map(|order| order.amount_minor).sum(), order.currency);
-    let why = if order.state != OrderState::PendingConsumer {
-        Some(format!("A payment of {amount} came when the order was {} already; it goes back.", order.state))
+    let lead = orders.first().ok_or(Error::NotFound("order"))?;
+    let owed = Money::new(orders.iter().map(|order| order.amount_minor).sum(), lead.currency);
+    let why = if lead.state != OrderState::PendingConsumer {
+        Some(format!("A payment of {amount} came when the order was {} already; it goes back.", lead.state))
     } else if *amount != owed {
         Some(format!("A payment of {amount} is not the {owed} that the order costs; it goes back."))
     } else {
         None
     };
-    let payment = PaymentRow {
-        id: PaymentId(fresh_id()),
-        order_id: order.id,
-        organization_id: order.organization_id,
-        provider_id: order.provider_id,
-        rail: (*rail).to_owned(),
-        reference: reference.clone(),
-        charge: reference.clone(),
-        // What fits pays for each of its orders by itself.
-        amount_minor: if why.is_some() { amount.minor } else { order.amount_minor },
-        currency: amount.currency,
-        state: PaymentState::Succeeded,
-        method: method.clone(),
-        created_at: now,
-        back_minor: 0,
-    };
-    if !rows::insert_payment(tx, on_behalf(order.organization_id), &payment).await? {
-        return Ok(());
-    }
-    rows::set_checkout_state(tx, checkout.id, CheckoutState::Paid).await?;
-    if let Some(why) = why {
-        return refuse(ctx, tx, order, &payment, *fee_minor, &why, now).await;
-    }
-    ledger::sold(ctx, tx, order, &payment, *fee_minor, now).await?;
-    carry_out(ctx, tx, order, method, now).await?;
-    for (number, order) in others.iter().enumerate() {
-        let part = PaymentRow {
+    // What fits pays for each of its orders by itself; what does not is one payment, and goes back.
+    let paying = if why.is_some() { std::slice::from_ref(lead) } else { orders.as_slice() };
+    for (number, order) in paying.iter().enumerate() {
+        let payment = PaymentRow {
             id: PaymentId(fresh_id()),
             order_id: order.id,
+            organization_id: order.organization_id,
             provider_id: order.provider_id,
-            reference: refunds::numbered(reference, number + 1),
-            amount_minor: order.amount_minor,
-            ..payment.clone()
+            rail: (*rail).to_owned(),
+            reference: refunds::numbered(reference, number),
+            charge: reference.clone(),
+            amount_minor: if why.is_some() { amount.minor } else { order.amount_minor },
+            currency: amount.currency,
+            state: PaymentState::Succeeded,
+            method: method.clone(),
+            created_at: now,
+            back_minor: 0,
         };
-        rows::insert_payment(tx, on_behalf(order.organization_id), &part).await?;
-        ledger::sold(ctx, tx, order, &part, 0, now).await?;
-        carry_out(ctx, tx, order, method, now).await?;
+        if !rows::insert_payment(tx, on_behalf(order.organization_id), &payment).await? {
+            return Ok(());
+        }
+        // What the rail keeps of a charge it keeps once.
+        let fee_minor = if number == 0 { *fee_minor } else { 0 };
+        if let Some(why) = &why {
+            refuse(ctx, tx, order, &payment, fee_minor, why, now).await?;
+        } else {
+            ledger::sold(ctx, tx, order, &payment, fee_minor, now).await?;
+            carry_out(ctx, tx, order, method, now).await?;
+        }
     }
+    rows::set_checkout_state(tx, checkout.id, CheckoutState::Paid).await?;
     Ok(())
 }
 
@@ -279,21 +272,21 @@ pub(super) async fn expire(tx: &mut Tx, rail: &str, session: &str, now: Timestam
     let Some(checkout) = rows::checkout_of_session(tx, rail, session).await? else {
         return Ok(());
     };
-    together::hold(tx, checkout.order_id).await?;
+    let orders = together::hold(tx, checkout.order_id).await?;
     rows::set_checkout_state(tx, checkout.id, CheckoutState::Expired).await?;
     let newest = rows::checkout_of_order(tx, checkout.order_id).await?;
     if newest.is_some_and(|newest| newest.id == checkout.id && newest.state == CheckoutState::Expired) {
-        abandon(tx, checkout.order_id, now).await?;
+        abandon(tx, &orders, now).await?;
     }
     Ok(())
 }
 
-/// Cancels an order that still waits for payment, and those that are paid together with it.
-pub(super) async fn abandon(tx: &mut Tx, lead: OrderId, now: Timestamp) -> Result<()> {
-    for order in together::hold(tx, lead).await? {
+/// Cancels orders that still wait for payment. The caller holds them.
+pub(super) async fn abandon(tx: &mut Tx, orders: &[OrderRow], now: Timestamp) -> Result<()> {
+    for order in orders {
         // The order of a next period waits longer: `billing` looks after it.
         if order.state == OrderState::PendingConsumer && order.kind != OrderKind::Renew {
-            step(tx, &order, OrderState::Canceled, "Not paid in time.", "", now).await?;
+            step(tx, order, OrderState::Canceled, "Not paid in time.", "", now).await?;
         }
     }
     Ok(())

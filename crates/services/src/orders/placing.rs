@@ -5,10 +5,10 @@
 
 use domain::state::{OfferingState, OrderKind, OrderState, SubscriptionState};
 use domain::view::order::{NewOrder, OrderView};
-use domain::{OrderId, OrganizationId, Permission, PlanId, SubscriptionId, Timestamp};
+use domain::{OfferingId, OrderId, OrganizationId, Permission, PlanId, ProjectId, SubscriptionId, Timestamp};
 use store::billings::BillingRow;
 use store::orders as rows;
-use store::{Scope, Tx, billings, catalog, organizations, statements, subscriptions};
+use store::{Scope, Tenant, Tx, billings, catalog, organizations, statements, subscriptions};
 
 use super::{checkout, get, paid};
 use crate::access::{Principal, on_behalf};
@@ -41,20 +41,10 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
         None => on_sale.min_by_key(|plan| plan.price.minor),
     };
     let plan = plan.ok_or_else(|| Error::invalid("plan", "is not a plan of this offering that can be ordered"))?;
-    let projects = organizations::projects(&mut tx, member.tenant).await?;
-    let project = match order.project_id {
-        Some(id) => projects.iter().find(|project| project.id == id),
-        None => projects.first(),
-    };
-    let project = project.ok_or_else(|| Error::invalid("project", "is not a project of this organization"))?.id;
-    let details = catalog::details(&mut tx, order.offering_id).await?.ok_or(Error::NotFound("offering"))?;
+    let project = project_of(&mut tx, member.tenant, order.project_id).await?;
     let mut checks = Checks::default();
     let name = if order.name.trim().is_empty() { card.name.clone() } else { checks.line("name", &order.name, 1, 80) };
-    checks.require(
-        details.terms.is_empty() || order.accept_terms,
-        "accepting_terms_of_service",
-        "accept the terms to order",
-    );
+    require_terms(&mut tx, &mut checks, order.offering_id, order.accept_terms).await?;
     checks.done()?;
 
     let amount = billing::due_at_order(&mut tx, order.organization_id, &plan).await?;
@@ -75,6 +65,28 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewOrder) -> Result<OrderV
         now,
     };
     begin(ctx, who, tx, order.organization_id, new).await
+}
+
+/// Returns the project into which somebody buys: the one that is named, or the first.
+pub(super) async fn project_of(tx: &mut Tx, buyer: Tenant, wanted: Option<ProjectId>) -> Result<ProjectId> {
+    let projects = organizations::projects(tx, buyer).await?;
+    let found = match wanted {
+        Some(id) => projects.iter().find(|project| project.id == id),
+        None => projects.first(),
+    };
+    Ok(found.ok_or_else(|| Error::invalid("project", "is not a project of this organization"))?.id)
+}
+
+/// Requires that an offering's terms are accepted, where it has any.
+pub(super) async fn require_terms(
+    tx: &mut Tx,
+    checks: &mut Checks,
+    offering: OfferingId,
+    accepted: bool,
+) -> Result<()> {
+    let details = catalog::details(tx, offering).await?.ok_or(Error::NotFound("offering"))?;
+    checks.require(details.terms.is_empty() || accepted, "accepting_terms_of_service", "accept the terms to order");
+    Ok(())
 }
 
 /// What became of the wish for another plan.
@@ -240,11 +252,14 @@ async fn begin(
     }
     tx.commit().await?;
     ctx.jobs_wake.notify_one();
-    if new.amount_minor > 0 {
-        // Without a page to pay at, the order stays, and `checkout` opens one later.
-        if let Err(error) = checkout(ctx, who, new.id).await {
-            tracing::warn!(order.id = %new.id, %error, "the checkout page could not be opened yet");
-        }
+    if new.amount_minor > 0 { to_be_paid(ctx, who, new.id).await } else { get(ctx, who, new.id).await }
+}
+
+/// Opens the page where an order is paid, and returns the order.
+pub(super) async fn to_be_paid(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderView> {
+    // Without a page to pay at, the order stays, and `checkout` opens one later.
+    if let Err(error) = checkout(ctx, who, id).await {
+        tracing::warn!(order.id = %id, %error, "the checkout page could not be opened yet");
     }
-    get(ctx, who, new.id).await
+    get(ctx, who, id).await
 }

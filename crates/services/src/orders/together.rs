@@ -8,9 +8,9 @@ use domain::state::{BundleState, OrderKind, OrderState};
 use domain::view::order::{OrderView, Together};
 use domain::{BundleId, Money, OrderId, OrganizationId, Permission, ProjectId};
 use store::orders::{self as rows, OrderRow};
-use store::{Scope, Tx, bundles, catalog, organizations};
+use store::{Scope, Tx, bundles, catalog};
 
-use super::{checkout, get};
+use super::placing::{project_of, require_terms, to_be_paid};
 use crate::access::{Principal, on_behalf};
 use crate::billing;
 use crate::clock::fresh_id;
@@ -93,12 +93,7 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewBundleOrder) -> Result<
     if bundle.state != BundleState::Offered {
         return Err(Error::NotFound("bundle"));
     }
-    let projects = organizations::projects(&mut tx, member.tenant).await?;
-    let project = match order.project_id {
-        Some(id) => projects.iter().find(|project| project.id == id),
-        None => projects.first(),
-    };
-    let project = project.ok_or_else(|| Error::invalid("project", "is not a project of this organization"))?.id;
+    let project = project_of(&mut tx, member.tenant, order.project_id).await?;
     let mut lead = None;
     for part in &bundle.parts {
         if part.provider_id == order.organization_id {
@@ -110,13 +105,8 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewBundleOrder) -> Result<
                 part.offering_name
             )));
         }
-        let details = catalog::details(&mut tx, part.offering_id).await?.ok_or(Error::NotFound("offering"))?;
         let mut checks = Checks::default();
-        checks.require(
-            details.terms.is_empty() || order.accept_terms,
-            "accepting_terms_of_service",
-            "accept the terms to order",
-        );
+        require_terms(&mut tx, &mut checks, part.offering_id, order.accept_terms).await?;
         checks.done()?;
         let plan = match part.plan_id {
             Some(plan) => catalog::plan(&mut tx, plan).await?,
@@ -148,9 +138,5 @@ pub async fn place(ctx: &Ctx, who: &Principal, order: NewBundleOrder) -> Result<
     }
     let lead = lead.ok_or(Error::NotFound("bundle"))?;
     tx.commit().await?;
-    // Without a page to pay at, the orders stay, and `checkout` opens one later.
-    if let Err(error) = checkout(ctx, who, lead).await {
-        tracing::warn!(order.id = %lead, %error, "the checkout page could not be opened yet");
-    }
-    get(ctx, who, lead).await
+    to_be_paid(ctx, who, lead).await
 }
