@@ -4,7 +4,7 @@
 import { call, operator, tokenOf } from '../support/api.ts';
 import { expect, pictures, test } from '../support/journey.ts';
 import { card as cardWith, field, pressed, signIn, signOut } from '../support/portal.ts';
-import { listAnOffering, subscribe, unlist, type Listed, type Subscribed } from '../support/shop.ts';
+import { gateway, listAnOffering, makeKey, subscribe, unlist, type Listed, type Subscribed } from '../support/shop.ts';
 
 let listed: Listed;
 let subscribed: Subscribed;
@@ -116,6 +116,8 @@ test('a provider says where it is paid to, and is paid what is available', async
   watch.allow(/status of 422/);
   test.setTimeout(180_000);
   const { provider } = listed;
+  const { key } = await makeKey(subscribed);
+  expect((await gateway('invoke/', { key, json: { input: 'hello' } })).status).toBe(200);
   await signIn(page, provider);
   await page.goto(`/providers/${provider.organization}/payouts/`);
   await watch.axe(page, 'payouts before there is an account');
@@ -167,6 +169,13 @@ test('a provider says where it is paid to, and is paid what is available', async
   expect([statement.status(), statement.headers()['content-type']]).toEqual([200, 'application/pdf']);
   expect((await statement.body()).subarray(0, 5).toString()).toBe('%PDF-');
 
+  // Each line leads to what was paid, and to the calls behind it.
+  await page.getByRole('row').filter({ hasText: `Released: ${listed.name}` }).first().getByRole('link').first().click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Payments of an order' })).toBeVisible();
+  const calls = page.getByRole('group', { name: 'Calls' });
+  await expect(calls.getByRole('row').filter({ hasText: 'API' })).toHaveCount(1);
+  await watch.axe(page, 'the calls behind a sale');
+  await pictures(page, 'calls-behind-a-sale');
   // A sale that was paid out goes back to its buyer: its share is taken back from the provider's account.
   const money = await call('GET', `/api/marketplace-orders/${subscribed.order}/payments/`, staff);
   const first = money.payments[0].uuid;

@@ -254,7 +254,7 @@ fn grid(grid: Grid, press: FormAction) -> AnyView {
         ("", view! { <p class="muted">{empty}</p> }.into_any())
     } else {
         let head = if bare { ().into_any() } else { view! { <tr>{head}</tr> }.into_any() };
-        ("card--flush", view! { <Table label="Figures" stacks=true head>{rows}</Table> }.into_any())
+        ("card--flush", view! { <Table label=title.clone() stacks=true head>{rows}</Table> }.into_any())
     };
     let pages = pages.map(|pages| {
         view! { <Pagination page=pages.page pages=pages.pages total=pages.total words=("row", "rows")/> }.into_any()

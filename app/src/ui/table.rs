@@ -6,7 +6,8 @@ use leptos::prelude::*;
 #[component]
 pub fn Table(
     /// What it lists, for those who do not see it.
-    label: &'static str,
+    #[prop(into)]
+    label: String,
     /// Whether its cells stand below one another on a phone: for those that say themselves what they are.
     #[prop(optional)]
     stacks: bool,

@@ -366,6 +366,18 @@ text_enum! {
     }
 }
 
+impl Source {
+    /// Returns what people call the door.
+    pub const fn door(self) -> &'static str {
+        match self {
+            Self::Api => "API",
+            Self::Widget => "Widget",
+            Self::Portal => "Test chat",
+            Self::Runtime => "Remote runtime",
+        }
+    }
+}
+
 text_enum! {
     /// How an invocation ended.
     InvocationState {

@@ -5,6 +5,7 @@
 //! no more, until the order is paid. What a newcomer gets wrong: whoever changes this takes the subscription's row
 //! first, then the order's, then the book.
 
+mod calls;
 mod renewal;
 mod simulation;
 mod statements;
@@ -23,6 +24,7 @@ use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Checks, Error, Result};
 
+pub use calls::calls_of_order;
 pub(crate) use renewal::{paid, renew_due};
 pub use simulation::simulate;
 pub use statements::usage_bill;

@@ -49,6 +49,19 @@ async fn visible(tx: &mut Tx, who: &Principal, id: OrderId) -> Result<OrderRow> 
         .ok_or(Error::NotFound("order"))
 }
 
+/// Finds an order of which the caller may see the money: as its buyer, as its provider, as an operator.
+pub(crate) async fn with_money(tx: &mut Tx, who: &Principal, id: OrderId) -> Result<OrderRow> {
+    let operator = who.user()?.user.operator;
+    let order = rows::get(tx, id).await?.ok_or(Error::NotFound("order"))?;
+    let buys = who.member(order.organization_id, Permission::ViewBilling);
+    let sells = who.member(order.provider_id, Permission::ViewBilling);
+    match (buys, sells) {
+        (Ok(_), _) | (_, Ok(_)) => Ok(order),
+        _ if operator => Ok(order),
+        (Err(Error::NotFound(_)), Err(error)) | (Err(error), Err(_)) => Err(error.hiding("order")),
+    }
+}
+
 /// Finds an order of which the caller is the buyer.
 async fn bought(tx: &mut Tx, who: &Principal, id: OrderId) -> Result<OrderRow> {
     let row = visible(tx, who, id).await?;

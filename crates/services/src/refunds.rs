@@ -25,7 +25,7 @@ use crate::error::{Checks, Error, Result};
 use crate::invoices;
 use crate::jobs::{self, Job};
 use crate::ledger::{self, Cause};
-use crate::orders::letters;
+use crate::orders::{letters, with_money};
 use crate::payouts;
 use crate::ports::{PaymentsError, RailRefund, RefundRequest};
 
@@ -426,17 +426,9 @@ pub async fn decide_in_sandbox(ctx: &Ctx, who: &Principal, case: CaseId, won: bo
 
 /// Returns what was paid for an order and what went back, to its buyer, its provider and to operators.
 pub async fn of_order(ctx: &Ctx, who: &Principal, id: OrderId) -> Result<OrderMoney> {
-    let missing = || Error::NotFound("order");
     let operator = who.user()?.user.operator;
     let mut tx = ctx.store.read(Scope::System).await?;
-    let order = orders::get(&mut tx, id).await?.ok_or_else(missing)?;
-    let buys = who.member(order.organization_id, Permission::ViewBilling);
-    let sells = who.member(order.provider_id, Permission::ViewBilling);
-    match (buys, sells) {
-        (Ok(_), _) | (_, Ok(_)) => {}
-        _ if operator => {}
-        (Err(Error::NotFound(_)), Err(error)) | (Err(error), Err(_)) => return Err(error.hiding("order")),
-    }
+    let order = with_money(&mut tx, who, id).await?;
     let may_refund = operator || who.member(order.provider_id, Permission::ManagePayouts).is_ok();
     let mut payments = Vec::new();
     let mut refunds = Vec::new();

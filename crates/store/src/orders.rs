@@ -566,6 +566,24 @@ pub async fn kept_payments(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow
     .await
 }
 
+/// Returns when the next period of a subscription was ordered, after a moment.
+pub async fn next_period(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    after: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let (next,): (Option<Timestamp>,) = tx
+        .query(
+            "SELECT MIN(created_at) FROM orders
+             WHERE subscription_id = $1 AND kind = 'Renew' AND state <> 'canceled' AND created_at > $2",
+        )
+        .bind(subscription)
+        .bind(after)
+        .fetch_one()
+        .await?;
+    Ok(next)
+}
+
 /// Lists every payment of an order, oldest first.
 pub async fn payments_of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, Error> {
     tx.query(

@@ -1,10 +1,10 @@
 //! What was used of subscriptions, from one closing to the next.
 
 use domain::pricing::{Line, Usage};
-use domain::state::OrderState;
-use domain::{Currency, Money, OrderId, OrganizationId, PlanId, StatementId, SubscriptionId, Timestamp};
+use domain::state::{OrderState, Source};
+use domain::{Currency, InvocationId, Money, OrderId, OrganizationId, PlanId, StatementId, SubscriptionId, Timestamp};
 
-use crate::{Error, Json, Tenant, Tx};
+use crate::{Dialect, Error, Json, Tenant, Tx};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -75,6 +75,152 @@ pub async fn counted(tx: &mut Tx, subscription: SubscriptionId) -> Result<Usage,
         .fetch_one()
         .await?;
     Ok(Usage { calls, input_tokens, output_tokens })
+}
+
+/// Counts what was used of a subscription from its first call on, and writes down that a statement bills every call that
+/// none bills yet; the statement itself is written in the same transaction. Calls that began before `since` are not
+/// looked for.
+///
+/// The calls and their sums are of one moment, whatever else is counted meanwhile.
+pub async fn bill_calls(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    statement: StatementId,
+    since: Timestamp,
+) -> Result<Usage, Error> {
+    match tx.dialect() {
+        // There is one that writes.
+        Dialect::Sqlite => {
+            tx.query(
+                "UPDATE invocations SET statement_id = $2
+                 WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
+                   AND started_at >= $3 AND state = 'succeeded' AND statement_id IS NULL",
+            )
+            .bind(subscription)
+            .bind(statement)
+            .bind(since)
+            .execute()
+            .await?
+            .any();
+            counted(tx, subscription).await
+        }
+        // All parts of one statement see the same moment.
+        Dialect::Postgres => {
+            let (calls, input_tokens, output_tokens): (i64, i64, i64) = tx
+                .query(
+                    "WITH billed AS (
+                         UPDATE invocations SET statement_id = $2
+                         WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
+                           AND started_at >= $3 AND state = 'succeeded' AND statement_id IS NULL)
+                     SELECT CAST(COALESCE(SUM(u.calls), 0) AS BIGINT), CAST(COALESCE(SUM(u.input_tokens), 0) AS BIGINT),
+                            CAST(COALESCE(SUM(u.output_tokens), 0) AS BIGINT)
+                     FROM usage_days u JOIN configs c ON c.id = u.config_id
+                     WHERE c.subscription_id = $1",
+                )
+                .bind(subscription)
+                .bind(statement)
+                .bind(since)
+                .fetch_one()
+                .await?;
+            Ok(Usage { calls, input_tokens, output_tokens })
+        }
+    }
+}
+
+/// A call that is paid for, as its provider may see it, too.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct CallRow {
+    /// Which.
+    pub id: InvocationId,
+    /// Through which door.
+    pub source: Source,
+    /// Tokens read.
+    pub input_tokens: i64,
+    /// Tokens written.
+    pub output_tokens: i64,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+}
+
+/// Lists the statements that an order asks for, oldest first.
+pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<StatementRow>, Error> {
+    tx.query(
+        "SELECT s.id, s.subscription_id, s.organization_id, s.provider_id, s.number, s.plan_id, p.name AS plan_name,
+                s.period_start, s.closed_at, s.total_calls, s.total_input_tokens, s.total_output_tokens, s.calls,
+                s.input_tokens, s.output_tokens, s.lines, s.currency, s.amount_minor, s.hash, s.order_id
+         FROM statements s JOIN plans p ON p.id = s.plan_id
+         WHERE s.order_id = $1 ORDER BY s.number",
+    )
+    .bind(order)
+    .fetch_all()
+    .await
+}
+
+/// Lists the calls that an order's statements bill, newest first.
+pub async fn calls_of_order(tx: &mut Tx, order: OrderId, limit: i64, offset: i64) -> Result<Vec<CallRow>, Error> {
+    tx.query(
+        "SELECT i.id, i.source, i.input_tokens, i.output_tokens, i.elapsed_ms, i.started_at
+         FROM statements s JOIN invocations i ON i.statement_id = s.id
+         WHERE s.order_id = $1
+         ORDER BY i.started_at DESC, i.id DESC LIMIT $2 OFFSET $3",
+    )
+    .bind(order)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all()
+    .await
+}
+
+/// Counts the calls that an order's statements bill.
+pub async fn count_calls_of_order(tx: &mut Tx, order: OrderId) -> Result<i64, Error> {
+    tx.query("SELECT COUNT(*) FROM statements s JOIN invocations i ON i.statement_id = s.id WHERE s.order_id = $1")
+        .bind(order)
+        .fetch_scalar()
+        .await
+}
+
+/// Lists the calls of a subscription that were answered and began from one moment until another, newest first.
+pub async fn calls_between(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    (from, until): (Timestamp, Timestamp),
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<CallRow>, Error> {
+    tx.query(
+        "SELECT id, source, input_tokens, output_tokens, elapsed_ms, started_at
+         FROM invocations
+         WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
+           AND started_at >= $2 AND started_at < $3 AND state = 'succeeded'
+         ORDER BY started_at DESC, id DESC LIMIT $4 OFFSET $5",
+    )
+    .bind(subscription)
+    .bind(from)
+    .bind(until)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all()
+    .await
+}
+
+/// Counts them.
+pub async fn count_calls_between(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    (from, until): (Timestamp, Timestamp),
+) -> Result<i64, Error> {
+    tx.query(
+        "SELECT COUNT(*) FROM invocations
+         WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
+           AND started_at >= $2 AND started_at < $3 AND state = 'succeeded'",
+    )
+    .bind(subscription)
+    .bind(from)
+    .bind(until)
+    .fetch_scalar()
+    .await
 }
 
 /// Writes a statement; the caller holds the subscription's row.

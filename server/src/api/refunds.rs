@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use domain::view::money::{CaseView, PaidView, RefundView};
+use domain::view::money::{CallView, CaseView, PaidView, RefundView};
 use domain::{Currency, Money, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use services::refunds::RefundFilter;
-use services::{Error, cases, ledger, refunds};
+use services::{Error, billing, cases, ledger, refunds};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,6 +24,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list))
         .routes(routes!(give_back))
         .routes(routes!(of_order))
+        .routes(routes!(calls))
         .routes(routes!(all_cases))
         .routes(routes!(close))
         .routes(routes!(reconcile))
@@ -112,6 +113,30 @@ async fn of_order(State(state): State<AppState>, who: Who, Path(uuid): Path<Stri
         "refunds": view.refunds.into_iter().map(refund).collect::<Vec<_>>(),
     }))
     .into_response())
+}
+
+/// Lists the calls behind what an order asks for, newest first: those that its statements bill, or, where the price is
+/// the same whatever is used, those of the time that it pays for.
+#[utoipa::path(get, path = "/api/marketplace-orders/{uuid}/calls/", tag = "money",
+    responses((status = 200), (status = 403), (status = 404)))]
+async fn calls(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    list: ListQuery,
+) -> ApiResult<Response> {
+    let id = path_id("order", &uuid)?;
+    let view = billing::calls_of_order(&state.ctx, &who.principal, id, list.paging).await?;
+    list.answer(view.calls.map(|call: CallView| {
+        json!({
+            "request_id": call.id,
+            "source": call.source,
+            "input_tokens": call.input_tokens,
+            "output_tokens": call.output_tokens,
+            "elapsed_ms": call.elapsed_ms,
+            "started": call.started.rfc3339(),
+        })
+    }))
 }
 
 /// Lists what a person has to look at: refunds that failed, disputes, differences. The open ones come first.

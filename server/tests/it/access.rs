@@ -324,6 +324,7 @@ const TABLE: &[Row] = &[
     ("GET", "/api/marketplace-refunds/", none, Unknown, Forbidden, Forbidden),
     ("POST", "/api/marketplace-payments/{payment}/refund/", || json!({"reason": "none"}), Unknown, Hidden, Hidden),
     ("GET", "/api/marketplace-orders/{order}/payments/", none, Unknown, Hidden, Forbidden),
+    ("GET", "/api/marketplace-orders/{order}/calls/", none, Unknown, Hidden, Forbidden),
     ("GET", "/api/marketplace-cases/", none, Unknown, Forbidden, Forbidden),
     ("POST", "/api/marketplace-cases/{case}/close/", || json!({"note": "done"}), Unknown, Forbidden, Forbidden),
     ("POST", "/api/marketplace-ledger/reconcile/", none, Unknown, Forbidden, Forbidden),

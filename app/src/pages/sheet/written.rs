@@ -8,7 +8,8 @@ mod returns;
 use domain::ledger::AccountCode;
 use domain::state::{EarningState, InvoiceKind, PayoutState};
 use domain::view::money::{
-    EarningView, EarningsView, EntryView, InvoiceView, PartyView, PlanCost, RevenueRow, Simulation, TransactionView,
+    EarningView, EarningsView, EntryView, InvoiceView, PartyView, PlanCost, RevenueRow, Simulation, StatementView,
+    TransactionView,
 };
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView, PayoutsView};
 use domain::view::sheet::{Cell, CellLook, Figure, Grid, Pages, Press, Sheet};
@@ -43,7 +44,7 @@ pub(super) async fn sheet(of: &str, id: &str, page: &str, account: &str, owner: 
         "payouts" => paid_to(&ctx, &who, here::id("provider", id)?, paging).await,
         "payout" => payout(&ctx, &who, here::id("payout", id)?, paging).await,
         "payout-run" => payout_run(&ctx, &who, paging).await,
-        "order-money" => returns::of_order(&ctx, &who, here::id("order", id)?).await,
+        "order-money" => returns::of_order(&ctx, &who, here::id("order", id)?, paging).await,
         "cases" => returns::cases(&ctx, &who, paging).await,
         "revenue" => revenue(&ctx, &who).await,
         "ledger" => {
@@ -362,7 +363,7 @@ fn payout_line(line: PayoutLine) -> Vec<Cell> {
     vec![
         Cell::new(line.when.readable(), CellLook::When),
         match line.order_id {
-            Some(order) => what.to(links::order(order)),
+            Some(order) => what.to(links::order_money(order)),
             None => what,
         },
         Cell::text(line.buyer),
@@ -479,39 +480,15 @@ async fn usage_bill(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<Sh
             format!("On {}, for the period that begins", at.day()),
         ));
     }
-    let line =
-        |line: domain::pricing::Line| vec![Cell::text(line.text), Cell::text(line.how), Cell::number(line.amount)];
-    let columns = || heads(&["What", "How", "Amount"]);
     let mut grids = vec![Grid {
         title: "Since the last bill".to_owned(),
         text: format!("On the plan {}, since {}.", view.running.plan, view.running.from.readable()),
-        head: columns(),
-        rows: view.running.lines.into_iter().map(line).collect(),
+        head: heads(&BILL),
+        rows: view.running.lines.into_iter().map(bill_line).collect(),
         empty: "Nothing that is used costs anything on this plan.".to_owned(),
         ..Grid::default()
     }];
-    grids.extend(view.closed.into_iter().map(|closed| {
-        let mut rows: Vec<Vec<Cell>> = closed.lines.into_iter().map(line).collect();
-        let total = Cell::text("Total");
-        let total = match closed.order_id {
-            Some(order) => total.to(links::order(order)),
-            None => total,
-        };
-        rows.push(vec![total, Cell::text(""), Cell::number(closed.amount)]);
-        Grid {
-            title: format!("Statement {}", closed.number),
-            text: format!(
-                "On the plan {}, from {} to {}. Seal {}.",
-                closed.plan,
-                closed.from.readable(),
-                closed.until.readable(),
-                &closed.hash[..closed.hash.len().min(12)]
-            ),
-            head: columns(),
-            rows,
-            ..Grid::default()
-        }
-    }));
+    grids.extend(view.closed.into_iter().map(statement));
     Ok(Sheet {
         title: "Usage bill".to_owned(),
         text: format!("What was used of “{}”, and what that costs.", view.subscription_name),
@@ -520,6 +497,37 @@ async fn usage_bill(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Result<Sh
         grids,
         ..Sheet::default()
     })
+}
+
+/// What a bill's columns are.
+const BILL: [&str; 3] = ["What", "How", "Amount"];
+
+fn bill_line(line: domain::pricing::Line) -> Vec<Cell> {
+    vec![Cell::text(line.text), Cell::text(line.how), Cell::number(line.amount)]
+}
+
+/// Writes a statement, line by line; its sum leads to the calls behind it.
+fn statement(closed: StatementView) -> Grid {
+    let mut rows: Vec<Vec<Cell>> = closed.lines.into_iter().map(bill_line).collect();
+    let total = Cell::text("Total");
+    let total = match closed.order_id {
+        Some(order) => total.to(links::order_money(order)),
+        None => total,
+    };
+    rows.push(vec![total, Cell::text(""), Cell::number(closed.amount)]);
+    Grid {
+        title: format!("Statement {}", closed.number),
+        text: format!(
+            "On the plan {}, from {} to {}. Seal {}.",
+            closed.plan,
+            closed.from.readable(),
+            closed.until.readable(),
+            &closed.hash[..closed.hash.len().min(12)]
+        ),
+        head: heads(&BILL),
+        rows,
+        ..Grid::default()
+    }
 }
 
 const fn kind_of(kind: InvoiceKind) -> &'static str {

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::{AccountCode, TransactionKind};
 use crate::pricing::Interval;
-use crate::state::{CaseKind, EarningState, InvoiceKind, RefundCause, RefundState};
+use crate::state::{CaseKind, EarningState, InvoiceKind, RefundCause, RefundState, Source};
 use crate::view::Page;
 use crate::{
-    CaseId, CategoryId, CommissionRuleId, EarningId, InvoiceId, LedgerTransactionId, Money, OrderId, OrganizationId,
-    PaymentId, PlanId, RefundId, SubscriptionId, Timestamp,
+    CaseId, CategoryId, CommissionRuleId, EarningId, InvocationId, InvoiceId, LedgerTransactionId, Money, OrderId,
+    OrganizationId, PaymentId, PlanId, RefundId, SubscriptionId, Timestamp,
 };
 
 /// What a provider has earned.
@@ -131,6 +131,34 @@ pub struct OrderMoney {
     pub payments: Vec<PaidView>,
     /// What went back of them, oldest first.
     pub refunds: Vec<RefundView>,
+}
+
+/// What an order asks for that was used, and the calls behind it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallsView {
+    /// What was closed and is asked for, oldest first.
+    pub statements: Vec<StatementView>,
+    /// Where nothing is: of which time the calls are, from one moment until another.
+    pub within: Option<(Timestamp, Timestamp)>,
+    /// The calls, newest first.
+    pub calls: Page<CallView>,
+}
+
+/// A call that was answered, as everyone sees it who is paid for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallView {
+    /// The `request_id`.
+    pub id: InvocationId,
+    /// Through which door.
+    pub source: Source,
+    /// Tokens read.
+    pub input_tokens: i64,
+    /// Tokens written.
+    pub output_tokens: i64,
+    /// How long it took.
+    pub elapsed_ms: i64,
+    /// When it began.
+    pub started: Timestamp,
 }
 
 /// A payment of an order.

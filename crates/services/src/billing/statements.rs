@@ -22,17 +22,23 @@ use crate::error::{Error, Result};
 /// How many closed statements are shown.
 const SHOWN: i64 = 60;
 
+/// No call is counted later than so many days after it began.
+const LATE_DAYS: i64 = 7;
+
 /// Closes what was used until now, by the prices of the plan that held. Where nothing that is used costs anything, it
 /// closes too: what was free once is not billed under another plan.
 async fn close(tx: &mut Tx, row: &BillingRow, plan: &PlanView, now: Timestamp) -> Result<()> {
     let id = row.subscription_id;
     let last = rows::last(tx, id).await?;
-    let counted = rows::counted(tx, id).await?;
+    let statement = StatementId(fresh_id());
+    // What began before is billed already, or has been given up long ago.
+    let began = last.as_ref().map_or(Timestamp(0), |last| last.closed_at.plus_days(-LATE_DAYS));
+    let counted = rows::bill_calls(tx, id, statement, began).await?;
     let used = since(last.as_ref(), counted);
     let Bill { lines, total } = bill(plan, used);
     let subscription = subscriptions::get(tx, id, now.month_start()).await?.ok_or(Error::NotFound("subscription"))?;
     let mut new = StatementRow {
-        id: StatementId(fresh_id()),
+        id: statement,
         subscription_id: id,
         organization_id: row.organization_id,
         provider_id: subscription.provider_id,
@@ -154,7 +160,7 @@ pub async fn usage_bill(ctx: &Ctx, who: &Principal, id: SubscriptionId) -> Resul
     })
 }
 
-fn view(row: StatementRow) -> StatementView {
+pub(super) fn view(row: StatementRow) -> StatementView {
     StatementView {
         number: row.number,
         plan: row.plan_name,

@@ -108,10 +108,7 @@ pub fn UsagePage() -> impl IntoView {
 fn row(call: InvocationView) -> impl IntoView {
     let door = match (call.source, call.key_name) {
         (_, Some(key)) => format!("Key “{key}”"),
-        (domain::state::Source::Widget, None) => "Widget".to_owned(),
-        (domain::state::Source::Portal, None) => "Test chat".to_owned(),
-        (domain::state::Source::Runtime, None) => "Remote runtime".to_owned(),
-        (domain::state::Source::Api, None) => "API".to_owned(),
+        (source, None) => source.door().to_owned(),
     };
     let outcome = if call.state == InvocationState::Succeeded {
         view! { <Badge text="Answered" tint=Tint::Good dot=true/> }.into_any()

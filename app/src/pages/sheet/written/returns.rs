@@ -2,18 +2,19 @@
 
 use domain::state::{CaseKind, RefundCause, RefundState};
 use domain::view::Paging;
-use domain::view::money::{CaseView, CasesView, OrderMoney, PaidView, RefundView};
+use domain::view::money::{CallView, CallsView, CaseView, CasesView, OrderMoney, PaidView, RefundView};
 use domain::view::sheet::{Cell, CellLook, Grid, Press, Sheet};
 use domain::{CaseId, Money, OrderId, PaymentId, Timestamp};
-use services::{Ctx, Principal, cases, refunds};
+use services::{Ctx, Principal, billing, cases, refunds};
 
 use super::{figure, heads, pages};
 use crate::error::UiError;
 use crate::{fmt, links, server_context as here};
 
 /// What was paid for an order, and what went back.
-pub(super) async fn of_order(ctx: &Ctx, who: &Principal, order: OrderId) -> Result<Sheet, UiError> {
+pub(super) async fn of_order(ctx: &Ctx, who: &Principal, order: OrderId, paging: Paging) -> Result<Sheet, UiError> {
     let view = refunds::of_order(ctx, who, order).await.map_err(here::fail)?;
+    let used = billing::calls_of_order(ctx, who, order, paging).await.map_err(here::fail)?;
     let OrderMoney { description, buyer, provider, payments, refunds, .. } = view;
     let sum = |of: fn(&PaidView) -> Money| fmt::amounts(&payments.iter().map(of).collect::<Vec<_>>());
     let figures = vec![
@@ -35,29 +36,64 @@ pub(super) async fn of_order(ctx: &Ctx, who: &Principal, order: OrderId) -> Resu
             press,
         ]
     };
+    let mut grids = vec![
+        Grid {
+            title: "Payments".to_owned(),
+            head: heads(&["When", "How", "Amount", "Left", ""]),
+            rows: payments.into_iter().map(payment).collect(),
+            empty: "Nothing is paid for it.".to_owned(),
+            ..Grid::default()
+        },
+        Grid {
+            title: "What went back".to_owned(),
+            head: heads(&["Decided", "Why", "Amount", "State", "Settled"]),
+            rows: refunds.into_iter().map(refund).collect(),
+            empty: "Nothing went back.".to_owned(),
+            ..Grid::default()
+        },
+    ];
+    grids.extend(behind(used));
     Ok(Sheet {
         title: "Payments of an order".to_owned(),
         text: description,
         figures,
         links: vec![Cell::text("The order").to(links::order(order))],
-        grids: vec![
-            Grid {
-                title: "Payments".to_owned(),
-                head: heads(&["When", "How", "Amount", "Left", ""]),
-                rows: payments.into_iter().map(payment).collect(),
-                empty: "Nothing is paid for it.".to_owned(),
-                ..Grid::default()
-            },
-            Grid {
-                title: "What went back".to_owned(),
-                head: heads(&["Decided", "Why", "Amount", "State", "Settled"]),
-                rows: refunds.into_iter().map(refund).collect(),
-                empty: "Nothing went back.".to_owned(),
-                ..Grid::default()
-            },
-        ],
+        grids,
         ..Sheet::default()
     })
+}
+
+/// Writes what is asked for that was used, and the calls behind it.
+fn behind(used: CallsView) -> impl Iterator<Item = Grid> {
+    let text = match used.within {
+        _ if !used.statements.is_empty() => "Each call that the statements above bill.".to_owned(),
+        Some((from, until)) => format!(
+            "What was answered from {} to {}. The price is the same whatever is used.",
+            from.readable(),
+            until.readable()
+        ),
+        None => String::new(),
+    };
+    let call = |call: CallView| {
+        vec![
+            Cell::new(call.started.readable(), CellLook::When),
+            Cell::text(call.source.door()),
+            Cell::number(fmt::count(call.input_tokens)),
+            Cell::number(fmt::count(call.output_tokens)),
+            Cell::number(format!("{} ms", fmt::count(call.elapsed_ms))),
+            Cell::new(call.id, CellLook::Code),
+        ]
+    };
+    let calls = Grid {
+        title: "Calls".to_owned(),
+        text,
+        pages: Some(pages(&used.calls)),
+        head: heads(&["When", "Door", "Tokens read", "Tokens written", "Took", "Request"]),
+        rows: used.calls.rows.into_iter().map(call).collect(),
+        empty: "No call is behind it.".to_owned(),
+        ..Grid::default()
+    };
+    used.statements.into_iter().map(super::statement).chain([calls])
 }
 
 fn refund(view: RefundView) -> Vec<Cell> {

@@ -3,8 +3,8 @@
 use super::*;
 use domain::pricing::{BILLIONTHS, Interval, Meter, Part, Terms, Tier, UnitPrice};
 use domain::state::Entitlement;
-use domain::view::money::UsageBill;
-use domain::{ConfigId, SubscriptionId};
+use domain::view::money::{CallsView, UsageBill};
+use domain::{ConfigId, OrderId, SubscriptionId};
 use services::billing;
 use services::gateway::{UsageReport, report_usage};
 use services::ledger;
@@ -80,6 +80,15 @@ async fn bill(t: &TestCtx, shop: &Shop, id: SubscriptionId) -> UsageBill {
 /// Returns what was charged so far without anyone being there, in order.
 fn charged(t: &TestCtx) -> Vec<i64> {
     t.payments.charged().iter().map(|charge| charge.amount.minor).collect()
+}
+
+/// Returns the calls behind an order as its buyer and its provider see them: the same.
+async fn behind(t: &TestCtx, shop: &Shop, order: OrderId) -> CallsView {
+    let few = Paging::clamped(1, 20);
+    let [seen, sold] = [&shop.buyer.who, &shop.seller.who].map(|who| billing::calls_of_order(&t.ctx, who, order, few));
+    let (seen, sold) = (seen.await.unwrap(), sold.await.unwrap());
+    assert_eq!(seen, sold);
+    seen
 }
 
 async fn books_are_right(t: &TestCtx) {
@@ -391,6 +400,66 @@ async fn a_price_that_cannot_be_billed_is_refused() {
         };
         let next = provider::save_plan(&t.ctx, &shop.seller.who, shop.offered.offering, form).await.unwrap();
         assert_ne!(next.id, plan);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_call_that_is_billed_stands_behind_its_order_and_behind_no_other() {
+    on_every_ctx(async |t| {
+        let (shop, bought) = Shop::by_use(&t).await;
+        used(&t, &bought, 1_500, 1_000_000, "first").await;
+        days_pass(&t, 31).await;
+        let first = bill(&t, &shop, bought.id).await.closed[0].order_id.unwrap();
+        used(&t, &bought, 1_001, 0, "second").await;
+        days_pass(&t, 31).await;
+        let second = bill(&t, &shop, bought.id).await.closed[0].order_id.unwrap();
+        let (one, two) = (behind(&t, &shop, first).await, behind(&t, &shop, second).await);
+        assert_eq!((one.calls.total, one.calls.rows.len(), two.calls.total), (1_500, 20, 1_001));
+        assert_eq!((one.statements.len(), one.statements[0].amount, one.within), (1, dollars(5_200), None));
+        let stranger = t.register("stranger@example.com").await;
+        let hidden = billing::calls_of_order(&t.ctx, &stranger.who, first, Paging::default()).await;
+        assert!(matches!(hidden, Err(Error::NotFound(_))), "{hidden:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_a_price_that_is_always_the_same_stand_the_calls_of_its_time() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let bought = shop.bought(&t, shop.offered.plan).await;
+        used(&t, &bought, 3, 0, "first").await;
+        days_pass(&t, 31).await;
+        used(&t, &bought, 2, 0, "second").await;
+        let paid = orders::payments(&t.ctx, &shop.buyer.who, shop.buyer.organization).await.unwrap();
+        let [renewal, first] = paid.as_slice() else { panic!("{paid:?}") };
+        let (one, two) = (behind(&t, &shop, first.order_id).await, behind(&t, &shop, renewal.order_id).await);
+        assert_eq!((one.calls.total, two.calls.total, one.statements.len()), (3, 2, 0));
+        assert!(one.within.unwrap().1 <= two.within.unwrap().0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_closed_while_calls_are_counted_bills_exactly_the_calls_behind_it() {
+    on_every_ctx(async |t| {
+        let shop = Shop::open(&t).await;
+        let each = Part::PerUnit { meter: Meter::Calls, unit: UnitPrice(BILLIONTHS) };
+        let terms = Terms { parts: vec![each], ..Terms::default() };
+        let plan = shop.priced(&t, "Each call", dollars(0), terms).await;
+        let bought = shop.bought(&t, plan).await;
+        used(&t, &bought, 100, 0, "before").await;
+        let calls = async |name: &str| {
+            for round in 0..20 {
+                used(&t, &bought, 5, 0, &format!("{name} {round}").replace(' ', "-")).await;
+            }
+        };
+        let end = async || orders::terminate(&t.ctx, &shop.buyer.who, bought.id).await.unwrap();
+        let ((), (), ended) = tokio::join!(calls("here"), calls("there"), end());
+        let behind = behind(&t, &shop, ended.id).await;
+        assert_eq!(ended.amount, dollars(behind.calls.total));
+        assert!((100..=300).contains(&behind.calls.total), "{}", behind.calls.total);
     })
     .await;
 }
