@@ -15,8 +15,9 @@ use crate::{Error, Tx};
 
 pub use chain::{Broken, broken};
 pub use earnings::{
-    EarningRow, EarningTotals, NewEarning, PeriodTotals, count_earnings, due_for_release, earning, earning_of_payment,
-    earning_totals, earnings, insert_earning, mark_released, mark_returned, period_totals, unmark_returned,
+    EarningRow, EarningTotals, ListedEarning, NewEarning, PeriodTotals, count_earnings, due_for_release, earning,
+    earning_of_payment, earning_totals, earnings, insert_earning, mark_released, mark_returned, period_totals,
+    unmark_returned,
 };
 pub use reading::{
     EntryRow, Flow, TransactionQuery, TransactionRow, balance, balances, count_transactions, entries, facts, flows,

@@ -84,6 +84,7 @@ fn earning(sale: EarningView) -> Value {
         "returned_at": sale.returned.map(domain::Timestamp::rfc3339),
         "refunded": amount(sale.back),
         "kept": amount(sale.kept),
+        "payout_uuid": sale.payout_id,
     })
 }
 
@@ -129,6 +130,7 @@ fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
         "kept",
         "state",
         "release",
+        "payout",
     ];
     table.write_record(head)?;
     for sale in sales {
@@ -147,6 +149,7 @@ fn csv_of(sales: &[EarningView]) -> Result<Vec<u8>, csv::Error> {
             cents(sale.kept),
             sale.state.to_string(),
             sale.release.rfc3339(),
+            sale.payout_id.map(|id| id.to_string()).unwrap_or_default(),
         ])?;
     }
     table.into_inner().map_err(|error| error.into_error().into())

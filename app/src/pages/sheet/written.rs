@@ -171,7 +171,8 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
     let taxes = |year: i64| Cell::text(format!("{year} for taxes")).to(links::tax_table(provider, year));
     Ok(Sheet {
         title: "Revenue".to_owned(),
-        text: "Each sale: what the buyer paid, what the marketplace keeps, and what is yours.".to_owned(),
+        text: "Each sale: what the buyer paid, what the marketplace keeps, and what is yours. The payment company’s fees are the marketplace’s to pay."
+            .to_owned(),
         figures,
         links: vec![
             table,
@@ -194,8 +195,9 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
                 "Yours",
                 "State",
                 "Available from",
+                "Payout",
             ]),
-            rows: sales.rows.into_iter().map(earning).collect(),
+            rows: sales.rows.into_iter().map(|sale| earning(provider, sale)).collect(),
             empty: "Nothing is sold yet. What buyers pay for your agents is listed here.".to_owned(),
             pages,
             ..Grid::default()
@@ -204,7 +206,7 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
     })
 }
 
-fn earning(sale: EarningView) -> Vec<Cell> {
+fn earning(provider: OrganizationId, sale: EarningView) -> Vec<Cell> {
     let (state, look) = match sale.state {
         EarningState::Pending => ("Held back", CellLook::Warn),
         EarningState::Available => ("Available", CellLook::Good),
@@ -228,6 +230,10 @@ fn earning(sale: EarningView) -> Vec<Cell> {
         Cell::number(sale.kept),
         Cell::new(state, look),
         Cell::new(from, CellLook::When),
+        match sale.payout_id {
+            Some(payout) => Cell::text("Paid out").to(links::provider(provider, &format!("payouts/{payout}/"))),
+            None => Cell::default(),
+        },
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::state::{CaseKind, EarningState, InvoiceKind, RefundCause, RefundState
 use crate::view::Page;
 use crate::{
     CaseId, CategoryId, CommissionRuleId, EarningId, InvocationId, InvoiceId, LedgerTransactionId, Money, OrderId,
-    OrganizationId, PaymentId, PlanId, RefundId, SubscriptionId, Timestamp,
+    OrganizationId, PaymentId, PayoutId, PlanId, RefundId, SubscriptionId, Timestamp,
 };
 
 /// What a provider has earned.
@@ -78,6 +78,8 @@ pub struct EarningView {
     pub back: Money,
     /// What the provider has of it now.
     pub kept: Money,
+    /// The payout that has paid it, or is on its way with it.
+    pub payout_id: Option<PayoutId>,
 }
 
 /// What a provider has earned in a year, for its taxes.

@@ -4,7 +4,8 @@ use domain::ledger::{AccountCode, Balance};
 use domain::view::money::{EarningView, EarningsSummary, EarningsView, TaxMonth, TaxYear};
 use domain::view::{Page, Paging};
 use domain::{BasisPoints, Day, Money, OrganizationId, Permission};
-use store::ledger::{self as rows, EarningRow, PeriodTotals};
+use store::Scope;
+use store::ledger::{self as rows, ListedEarning, PeriodTotals};
 
 use super::commission::percent;
 use crate::access::Principal;
@@ -17,12 +18,13 @@ const EXPORTED: i64 = 100_000;
 
 /// Returns what a provider has earned, newest first, with what it comes to.
 pub async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: Paging) -> Result<EarningsView> {
-    let member = who.member(provider, Permission::ViewBilling)?;
+    who.member(provider, Permission::ViewBilling)?;
     let paging = Paging::clamped(paging.page, paging.page_size);
     let book = ctx.payments.rail();
-    let mut tx = ctx.store.read(member.tenant).await?;
+    // Which payout has paid it is read from the book, whose transactions nobody owns.
+    let mut tx = ctx.store.read(Scope::System).await?;
     let total = rows::count_earnings(&mut tx, book, Some(provider)).await?;
-    let found = rows::earnings(&mut tx, book, Some(provider), paging.page_size, paging.offset()).await?;
+    let found = rows::earnings(&mut tx, book, provider, paging.page_size, paging.offset()).await?;
     let totals = rows::earning_totals(&mut tx, book, Some(provider)).await?;
     let balances = rows::balances(&mut tx, book, Some(provider)).await?;
     let of = |account| amounts_on(&balances, account);
@@ -56,7 +58,7 @@ pub(crate) fn amounts_on(balances: &[Balance], account: AccountCode) -> Vec<Mone
     mine.map(|balance| balance.natural()).collect()
 }
 
-fn view(row: EarningRow) -> EarningView {
+fn view(ListedEarning { earning: row, payout_id }: ListedEarning) -> EarningView {
     let money = |minor| Money::new(minor, row.currency);
     EarningView {
         id: row.id,
@@ -74,15 +76,16 @@ fn view(row: EarningRow) -> EarningView {
         returned: row.returned_at,
         back: money(row.back_gross_minor),
         kept: money(row.net_minor - row.back_net_minor),
+        payout_id,
         description: row.description,
     }
 }
 
 /// Returns everything that a provider has earned, for a table on its own machine.
 pub async fn csv(ctx: &Ctx, who: &Principal, provider: OrganizationId) -> Result<Vec<EarningView>> {
-    let member = who.member(provider, Permission::ViewBilling)?;
-    let mut tx = ctx.store.read(member.tenant).await?;
-    let found = rows::earnings(&mut tx, ctx.payments.rail(), Some(provider), EXPORTED, 0).await?;
+    who.member(provider, Permission::ViewBilling)?;
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let found = rows::earnings(&mut tx, ctx.payments.rail(), provider, EXPORTED, 0).await?;
     Ok(found.into_iter().map(view).collect())
 }
 

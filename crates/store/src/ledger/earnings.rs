@@ -1,9 +1,11 @@
 //! What providers earn.
 
 use domain::state::EarningState;
-use domain::{BasisPoints, CommissionRuleId, Currency, EarningId, OrderId, OrganizationId, PaymentId, Timestamp};
+use domain::{
+    BasisPoints, CommissionRuleId, Currency, EarningId, OrderId, OrganizationId, PaymentId, PayoutId, Timestamp,
+};
 
-use crate::{Error, Tx};
+use crate::{Either, Error, Tx};
 
 /// An earning to write.
 #[derive(Clone, Debug)]
@@ -170,29 +172,67 @@ pub async fn earning(tx: &mut Tx, id: EarningId) -> Result<Option<EarningRow>, E
     .await
 }
 
-/// Lists earnings, newest first: of one provider or of all.
+/// An earning in a list, with the payout that has paid it or is to pay it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ListedEarning {
+    /// The earning.
+    #[sqlx(flatten)]
+    pub earning: EarningRow,
+    /// The first payout after its release that did not come back; none where it has settled a debt instead.
+    pub payout_id: Option<PayoutId>,
+}
+
+/// Lists a provider's earnings, newest first.
 pub async fn earnings(
     tx: &mut Tx,
     book: &str,
-    provider: Option<OrganizationId>,
+    provider: OrganizationId,
     limit: i64,
     offset: i64,
-) -> Result<Vec<EarningRow>, Error> {
-    tx.query(
-        "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
-                b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
-                e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at,
-                CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
-                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_gross_minor,
-                CAST((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
-                      WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_net_minor
-         FROM earnings e
-         JOIN organizations p ON p.id = e.provider_id
-         JOIN organizations b ON b.id = e.organization_id
-         WHERE e.book = $1 AND (CAST($2 AS UUID) IS NULL OR e.provider_id = $2)
-         ORDER BY e.sold_at DESC, e.id DESC
-         LIMIT $3 OFFSET $4",
-    )
+) -> Result<Vec<ListedEarning>, Error> {
+    // The dialects write an id as text in different ways.
+    tx.query_either(Either {
+        sqlite: "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
+                        b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
+                        e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at,
+                        CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                              WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_gross_minor,
+                        CAST((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
+                              WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_net_minor,
+                        (SELECT o.id FROM payouts o
+                         WHERE o.book = e.book AND o.provider_id = e.provider_id AND o.currency = e.currency AND o.state <> 'failed'
+                           AND o.until_number >= (
+                               SELECT t.number FROM ledger_transactions t
+                               JOIN ledger_entries l ON l.transaction_id = t.id AND l.account = 'provider_available'
+                               WHERE t.book = e.book AND t.kind = 'release' AND t.source = LOWER(HEX(e.id)))
+                         ORDER BY o.until_number LIMIT 1) AS payout_id
+                 FROM earnings e
+                 JOIN organizations p ON p.id = e.provider_id
+                 JOIN organizations b ON b.id = e.organization_id
+                 WHERE e.book = $1 AND e.provider_id = $2
+                 ORDER BY e.sold_at DESC, e.id DESC
+                 LIMIT $3 OFFSET $4",
+        postgres: "SELECT e.id, e.book, e.payment_id, e.order_id, e.provider_id, p.name AS provider_name, e.organization_id,
+                          b.name AS organization_name, e.description, e.currency, e.gross_minor, e.tax_minor, e.commission_minor,
+                          e.net_minor, e.commission_basis_points, e.state, e.sold_at, e.release_at, e.released_at, e.returned_at,
+                          CAST((SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r
+                                WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_gross_minor,
+                          CAST((SELECT COALESCE(SUM(r.net_minor), 0) FROM refunds r
+                                WHERE r.payment_id = e.payment_id AND r.state <> 'reversed') AS BIGINT) AS back_net_minor,
+                          (SELECT o.id FROM payouts o
+                           WHERE o.book = e.book AND o.provider_id = e.provider_id AND o.currency = e.currency AND o.state <> 'failed'
+                             AND o.until_number >= (
+                                 SELECT t.number FROM ledger_transactions t
+                                 JOIN ledger_entries l ON l.transaction_id = t.id AND l.account = 'provider_available'
+                                 WHERE t.book = e.book AND t.kind = 'release' AND t.source = REPLACE(CAST(e.id AS TEXT), '-', ''))
+                           ORDER BY o.until_number LIMIT 1) AS payout_id
+                   FROM earnings e
+                   JOIN organizations p ON p.id = e.provider_id
+                   JOIN organizations b ON b.id = e.organization_id
+                   WHERE e.book = $1 AND e.provider_id = $2
+                   ORDER BY e.sold_at DESC, e.id DESC
+                   LIMIT $3 OFFSET $4",
+    })
     .bind(book.to_owned())
     .bind(provider)
     .bind(limit)

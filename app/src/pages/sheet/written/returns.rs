@@ -91,7 +91,6 @@ fn behind(used: CallsView) -> impl Iterator<Item = Grid> {
         head: heads(&["When", "Door", "Tokens read", "Tokens written", "Took", "Request"]),
         rows: used.calls.rows.into_iter().map(call).collect(),
         empty: "No call is behind it.".to_owned(),
-        ..Grid::default()
     };
     used.statements.into_iter().map(super::statement).chain([calls])
 }

@@ -64,6 +64,9 @@ async fn what_is_available_is_paid_and_says_what_it_is_made_of() {
         let [line] = statement.lines.rows.as_slice() else { panic!("one line") };
         assert_eq!((line.amount, line.gross), (dollars(2320), Some(dollars(2900))));
         assert!(line.order_id.is_some());
+        let seller = &shop.seller;
+        let sales = ledger::earnings(&t.ctx, &seller.who, seller.organization, Paging::default()).await.unwrap().sales;
+        assert_eq!(sales.rows[0].payout_id, Some(payout.id));
         let letters = t.mailer.sent();
         assert!(letters.iter().any(|mail| mail.subject.starts_with("You are paid $23.20")), "{letters:?}");
     })
@@ -137,9 +140,16 @@ async fn what_the_bank_refuses_is_available_again_and_goes_out_with_the_next_run
         let [payout] = view.payouts.rows.as_slice() else { panic!("one payout") };
         assert_eq!((payout.state, payout.failure.as_str()), (PayoutState::Failed, "The account is closed."));
         assert_eq!(view.available, [dollars(2320)]);
+        let seller = &shop.seller;
+        let paid_by = async || {
+            let view = ledger::earnings(&t.ctx, &seller.who, seller.organization, Paging::default()).await.unwrap();
+            view.sales.rows[0].payout_id
+        };
+        assert_eq!(paid_by().await, None);
         t.payments.refuse_payouts(None);
         assert_eq!(run(&t).await, 1);
         let view = overview(&t, &shop).await;
+        assert_eq!(paid_by().await, Some(view.payouts.rows[0].id));
         assert_eq!((view.paid, view.payouts.total), (vec![dollars(2320)], 2));
         balances(&t).await;
     })
