@@ -188,7 +188,7 @@ pub fn set_page_policy() {
         "default-src 'none'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' data: https:; font-src 'self'; connect-src 'self'; frame-src 'self'; \
          manifest-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
-         form-action 'self' https://checkout.stripe.com https://connect.stripe.com {back}"
+         form-action 'self' https://billing.stripe.com https://checkout.stripe.com https://connect.stripe.com {back}"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, value);

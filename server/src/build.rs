@@ -138,8 +138,17 @@ fn stripe_rail(section: &StripeSection, store: &Store, clock: &Arc<dyn Clock>) -
     )
     .map_err(|(key, why)| anyhow::anyhow!("{key} {why}"))?;
     let client = stripe_client(section)?;
-    let rail = Arc::new(crate::adapters::stripe::StripeRail::new(store.clone(), clock.clone(), client, secrets));
+    let rail = crate::adapters::stripe::StripeRail::new(store.clone(), clock.clone(), client, secrets)
+        .with_portal(stripe_portal(section)?);
+    let rail = Arc::new(rail);
     Ok(Rails { payments: rail.clone(), payouts: Some(rail), sandbox: None })
+}
+
+/// Returns how Stripe's own pages for buyers are set up, where the operator says so.
+#[cfg(feature = "stripe")]
+pub fn stripe_portal(section: &StripeSection) -> anyhow::Result<Option<stripe::PortalConfigurationId>> {
+    let named = Some(section.portal_configuration.as_str()).filter(|named| !named.is_empty());
+    named.map(stripe::PortalConfigurationId::parse).transpose().context("stripe.portal_configuration")
 }
 
 /// Returns what asks Stripe.

@@ -314,6 +314,9 @@ pub struct StripeSection {
     /// The same of the endpoint `/api/stripe/webhook/connect/` (`STRIPE_CONNECT_WEBHOOK_SECRET`).
     #[serde(serialize_with = "hidden")]
     pub connect_webhook_secret: Option<SecretString>,
+    /// `bpc_…`: how Stripe's own pages for buyers are set up (`STRIPE_PORTAL_CONFIGURATION`). Without it the program
+    /// sets them up, once.
+    pub portal_configuration: String,
     /// Where Stripe is, for tests (`STRIPE_API_BASE`). A live key is never sent in the open.
     pub api_base: String,
 }
@@ -403,6 +406,7 @@ const NAMED_VARIABLES: &[(&str, &str)] = &[
     ("STRIPE_PUBLISHABLE_KEY", "stripe.publishable_key"),
     ("STRIPE_WEBHOOK_SECRET", "stripe.webhook_secret"),
     ("STRIPE_CONNECT_WEBHOOK_SECRET", "stripe.connect_webhook_secret"),
+    ("STRIPE_PORTAL_CONFIGURATION", "stripe.portal_configuration"),
     ("STRIPE_API_BASE", "stripe.api_base"),
 ];
 

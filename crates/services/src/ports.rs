@@ -404,6 +404,16 @@ pub trait Payments: Send + Sync + std::fmt::Debug {
         Err(PaymentsError::Refused("this rail saves nothing to pay with".to_owned()))
     }
 
+    /// Returns whose pages show a buyer what it pays with, besides ours: `Stripe`. Nothing where there are none.
+    fn has_portal(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Opens the pages about what an organization pays with; returns where they are, for its own eyes alone.
+    async fn open_portal(&self, _request: PortalRequest) -> Result<String, PaymentsError> {
+        Err(PaymentsError::Refused("this rail has no pages about what is paid with".to_owned()))
+    }
+
     /// Forgets one of an organization's methods; harmless when it is gone already.
     async fn forget_method(&self, _of: OrganizationId, _id: &str) -> Result<(), PaymentsError> {
         Err(PaymentsError::Refused("this rail saves nothing to pay with".to_owned()))
@@ -423,6 +433,17 @@ pub struct SavingRequest {
     pub success_url: String,
     /// Where it leads whoever leaves.
     pub cancel_url: String,
+}
+
+/// Who looks at what it pays with.
+#[derive(Clone, Debug)]
+pub struct PortalRequest {
+    /// Whose methods they are.
+    pub tenant: Tenant,
+    /// Who is there.
+    pub email: Email,
+    /// Where the pages lead back to.
+    pub return_url: String,
 }
 
 /// What an organization has paid with; nothing that anybody could pay with.

@@ -1,9 +1,11 @@
 //! The payment rail as it is shown: its mode and the key that browsers may know, who it knows our buyers as, and what
 //! they have paid with.
 
+use std::time::Duration;
+
 use domain::state::{Entitlement, SubscriptionState};
 use domain::view::{Page, Paging};
-use domain::{OrganizationId, Permission};
+use domain::{OrganizationId, Permission, SubscriptionId};
 use store::outbox::{self as rows, CustomerRow};
 use store::subscriptions::{self, SubscriptionQuery, SubscriptionRow};
 use store::{Scope, Tx, catalog};
@@ -12,8 +14,9 @@ use crate::access::Principal;
 use crate::audit;
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
-use crate::ports::{SavedMethod, SavingRequest};
+use crate::error::{Checks, Error, Result};
+use crate::orders::leads_back;
+use crate::ports::{PortalRequest, SavedMethod, SavingRequest};
 
 /// What everybody may know of the rail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +88,8 @@ pub async fn methods(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Result<V
 pub async fn add_method(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Result<String> {
     let member = who.member(of, Permission::Buy)?;
     let viewer = who.user()?;
-    ctx.payment_pages().hit(&viewer.user.id.to_string(), ctx.now()).map_err(|retry_after| Error::TooMany {
-        message: "Too many payment pages were asked for; try again in a moment.".to_owned(),
-        retry_after,
-    })?;
-    let methods = format!("{}/organizations/{of}/billing/methods/", ctx.settings.public_url);
+    ctx.payment_pages().hit(&viewer.user.id.to_string(), ctx.now()).map_err(too_many)?;
+    let methods = methods_page(ctx, of);
     let request = SavingRequest {
         key: fresh_id().simple().to_string(),
         tenant: member.tenant,
@@ -102,6 +102,48 @@ pub async fn add_method(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Resul
         away()
     })?;
     Ok(opened.url)
+}
+
+/// Opens the rail's own pages about what an organization pays with; returns where they are. They lead back to
+/// `return_url`, or to our page about the same.
+pub async fn open_portal(ctx: &Ctx, who: &Principal, of: OrganizationId, return_url: Option<String>) -> Result<String> {
+    let member = who.member(of, Permission::Buy)?;
+    let viewer = who.user()?;
+    let mut checks = Checks::default();
+    let return_url = match return_url {
+        Some(url) => leads_back(ctx, &mut checks, "return_url", url),
+        None => methods_page(ctx, of),
+    };
+    checks.done()?;
+    ctx.payment_pages().hit(&viewer.user.id.to_string(), ctx.now()).map_err(too_many)?;
+    let request = PortalRequest { tenant: member.tenant, email: viewer.user.email.clone(), return_url };
+    ctx.payments.open_portal(request).await.map_err(|error| {
+        tracing::warn!(organization.id = %of, %error, "the payment rail does not open its pages about what is paid with");
+        away()
+    })
+}
+
+/// The same for whoever pays for a subscription.
+pub async fn open_portal_of(
+    ctx: &Ctx,
+    who: &Principal,
+    id: SubscriptionId,
+    return_url: Option<String>,
+) -> Result<String> {
+    let mut tx = ctx.store.read(Scope::System).await?;
+    let row = subscriptions::get(&mut tx, id, ctx.now().month_start()).await?;
+    drop(tx);
+    let row = row.ok_or(Error::NotFound("subscription"))?;
+    open_portal(ctx, who, row.organization_id, return_url).await.map_err(|error| error.hiding("subscription"))
+}
+
+/// Returns where an organization sees what it pays with.
+fn methods_page(ctx: &Ctx, of: OrganizationId) -> String {
+    format!("{}/organizations/{of}/billing/methods/", ctx.settings.public_url)
+}
+
+fn too_many(retry_after: Duration) -> Error {
+    Error::TooMany { message: "Too many payment pages were asked for; try again in a moment.".to_owned(), retry_after }
 }
 
 /// Has one of an organization's methods charged from now on, for each of its subscriptions.

@@ -4,6 +4,7 @@
 //! the metadata of what comes of it, so that it can be found when nobody heard the answer.
 
 mod connect;
+mod portal;
 
 use std::collections::HashMap;
 
@@ -35,6 +36,8 @@ pub use connect::{
     NewAccount, NewReversal, NewTransfer, account, account_link, accounts, create_account, create_reversal,
     create_transfer, login_link, reversal, reversals_of, transfer, transfers_between, transfers_to,
 };
+
+pub use portal::{create_portal_configuration, open_portal, portal_configuration, portal_configurations};
 
 use crate::id::{ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, SessionId};
 

@@ -81,6 +81,8 @@ ids! {
     EventId = "evt_";
     /// An account with Stripe: ours, or a provider's.
     AccountId = "acct_";
+    /// How Stripe's own pages for buyers are set up.
+    PortalConfigurationId = "bpc_";
 }
 
 #[cfg(test)]

@@ -16,6 +16,6 @@ pub use calls::Call;
 pub use client::{Answer, Client, Pauses, Refusal, Trouble};
 pub use endpoint::{BadEndpoint, Endpoint, Mode};
 pub use id::{
-    AccountId, BadId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, ReversalId, SessionId,
-    TransferId,
+    AccountId, BadId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, PortalConfigurationId, RefundId,
+    ReversalId, SessionId, TransferId,
 };

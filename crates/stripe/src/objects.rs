@@ -1,10 +1,14 @@
 //! What is read of Stripe's answers: the fields that matter, and nothing else, so that a field that comes or goes
 //! breaks nothing.
 
+mod portal;
+
 use std::collections::HashMap;
 
 use domain::Money;
 use serde::Deserialize;
+
+pub use portal::{PortalConfiguration, PortalFeature, PortalFeatures, PortalSession};
 
 use crate::id::{
     AccountId, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, ReversalId, SessionId,

@@ -21,8 +21,8 @@ use services::jobs::{self, Job};
 use services::ports::{
     ChargeError, ChargeRequest, Charged, CheckoutRequest, Due, GivenBack, Movement, MovementKind, OpenedCheckout,
     OpenedPayoutAccount, PaidOut, Payments, PaymentsError, PayoutAccountRequest, PayoutAccountStatus, PayoutError,
-    PayoutRequest, Payouts, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, ReversalRequest,
-    SandboxBank, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused, SavedMethod, SavingRequest,
+    PayoutRequest, Payouts, PortalRequest, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest,
+    ReversalRequest, SandboxBank, SandboxCard, SandboxPage, SandboxPaid, SandboxRefused, SavedMethod, SavingRequest,
 };
 use store::{Scope, Store, Tx, sandbox as rows};
 
@@ -477,6 +477,11 @@ impl Payments for Sandbox {
         };
         self.keep(&id, &session).await?;
         Ok(OpenedCheckout { url: format!("{}/sandbox-checkout/{id}/", self.public_url), session: id })
+    }
+
+    async fn open_portal(&self, request: PortalRequest) -> Result<String, PaymentsError> {
+        // The sandbox has no page about cards but ours.
+        Ok(format!("{}/organizations/{}/billing/methods/", self.public_url, request.tenant.id()))
     }
 
     async fn prefer_method(&self, of: OrganizationId, id: &str) -> Result<(), PaymentsError> {

@@ -16,17 +16,20 @@ use secrecy::SecretString;
 use services::clock::Clock;
 use services::ports::{
     ChargeError, ChargeRequest, Charged, CheckoutRequest, GivenBack, Movement, MovementKind, OpenedCheckout, Payments,
-    PaymentsError, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SavedMethod, SavingRequest,
+    PaymentsError, PortalRequest, RailDispute, RailEvent, RailEventContent, RailRefund, RefundRequest, SavedMethod,
+    SavingRequest,
 };
 use sha2::Digest as _;
 use store::{Scope, Store, Tenant, outbox as rows};
 use stripe::calls::{self, NewCustomer, NewPayment, NewSession};
 use stripe::objects::{
-    self, Charge, Customer, Dispute, Event, Link, List, Method, Payment, Refund, Reversal, Session, Transfer,
+    self, Charge, Customer, Dispute, Event, Link, List, Method, Payment, PortalConfiguration, PortalSession, Refund,
+    Reversal, Session, Transfer,
 };
 use stripe::webhook::{BadWebhook, Secrets, Source};
 use stripe::{
-    ChargeId, Client, CustomerId, DisputeId, EventId, MethodId, Mode, PaymentId, RefundId, SessionId, Trouble,
+    ChargeId, Client, CustomerId, DisputeId, EventId, MethodId, Mode, PaymentId, PortalConfigurationId, RefundId,
+    SessionId, Trouble,
 };
 
 use outbox::{Operation, Outbox, Undone};
@@ -51,6 +54,8 @@ const KINDS: [&str; 13] = [
 const CLOSES_EARLIER_SECONDS: i64 = 600;
 /// How many pages of any other list are read.
 const LIST_PAGES: usize = 1000;
+/// Names how Stripe's own pages are set up by us; another number, and they are set up anew.
+pub const PORTAL: &str = "portal:1";
 /// How many pages of events are read in one go.
 const PAGES: usize = 50;
 
@@ -59,6 +64,7 @@ pub struct StripeRail {
     outbox: Outbox,
     webhooks: Secrets,
     connect: Option<Secrets>,
+    portal: Option<PortalConfigurationId>,
 }
 
 impl std::fmt::Debug for StripeRail {
@@ -97,7 +103,13 @@ impl StripeRail {
             Mode::Test => "stripe-test",
         };
         let WebhookSecrets { account, connect } = secrets;
-        Self { outbox: Outbox { store, clock, client, rail }, webhooks: account, connect }
+        Self { outbox: Outbox { store, clock, client, rail }, webhooks: account, connect, portal: None }
+    }
+
+    /// Sends buyers to Stripe's own pages as an operator has set them up, in place of our way.
+    #[must_use]
+    pub fn with_portal(self, portal: Option<PortalConfigurationId>) -> Self {
+        Self { portal, ..self }
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, call: &stripe::Call) -> Result<T, PaymentsError> {
@@ -215,6 +227,32 @@ impl StripeRail {
         let customer = CustomerId::parse(&known.customer).map_err(refused)?;
         let methods: List<Method> = self.read(&calls::methods_of(&customer)).await?;
         Ok(methods.data.iter().any(|method| method.id == id).then_some((customer, id)))
+    }
+
+    /// Returns how Stripe's own pages are set up: as an operator says, or as we have done it, once.
+    ///
+    /// It is looked at each time: whoever may change it in Stripe's dashboard may let buyers do there what they may not
+    /// do past us.
+    async fn portal_configuration(&self) -> Result<PortalConfigurationId, PaymentsError> {
+        let configuration: PortalConfiguration = match &self.portal {
+            Some(id) => self.read(&calls::portal_configuration(id)).await?,
+            None => {
+                let (name, call) = (PORTAL.to_owned(), calls::create_portal_configuration(PORTAL));
+                let among = calls::portal_configurations();
+                self.outbox.perform(&Operation { name, call, among, no_is_final: false }).await?
+            }
+        };
+        let PortalConfiguration { id, .. } = &configuration;
+        if self.portal.as_ref().is_some_and(|wanted| wanted != id) {
+            return Err(another("portal configuration"));
+        }
+        match configuration.wrong() {
+            Some(why) => Err(PaymentsError::Refused(format!(
+                "the portal configuration {id} {why}: put it right in Stripe's dashboard, or name another one in \
+                 stripe.portal_configuration"
+            ))),
+            None => Ok(configuration.id),
+        }
     }
 
     /// Returns the event that a webhook is.
@@ -619,6 +657,23 @@ impl Payments for StripeRail {
         let session: Session = answer.map_err(|trouble| PaymentsError::from(Undone::from(trouble)))?;
         let url = session.url.ok_or_else(|| PaymentsError::Refused("the page has closed".to_owned()))?;
         Ok(OpenedCheckout { session: session.id.to_string(), url })
+    }
+
+    fn has_portal(&self) -> Option<&'static str> {
+        Some("Stripe")
+    }
+
+    async fn open_portal(&self, request: PortalRequest) -> Result<String, PaymentsError> {
+        let configuration = self.portal_configuration().await?;
+        let customer = self.customer(request.tenant, request.email.as_str()).await?;
+        // Nothing moves, and each way there holds for minutes: none is kept.
+        let call = calls::open_portal(&customer, &configuration, &request.return_url);
+        let answer = self.outbox.client.send(&call, None).await.and_then(|answer| answer.read());
+        let session: PortalSession = answer.map_err(|trouble| PaymentsError::from(Undone::from(trouble)))?;
+        if session.customer != customer || *session.configuration() != configuration {
+            return Err(another("buyer's pages"));
+        }
+        Ok(session.url)
     }
 
     async fn prefer_method(&self, of: OrganizationId, id: &str) -> Result<(), PaymentsError> {

@@ -33,6 +33,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(change_plan))
         .routes(routes!(keep_plan))
         .routes(routes!(usage_bill))
+        .routes(routes!(portal))
         .routes(routes!(config))
         .routes(routes!(customers))
         .routes(routes!(payment_methods))
@@ -298,6 +299,29 @@ async fn usage_bill(State(state): State<AppState>, who: Who, Path(uuid): Path<St
         "closed": bill.closed.into_iter().map(statement).collect::<Vec<_>>(),
     }))
     .into_response())
+}
+
+/// Where the payment company's pages lead back to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct PortalBody {
+    /// Of this marketplace, or of a site that its operator allows; the page of payment methods where it is left out.
+    return_url: Option<String>,
+}
+
+/// Opens the payment company's own pages about what the subscription's organization pays with, and answers where they
+/// are: for its buyers alone, and for minutes. The sandbox has none but the marketplace's own.
+#[utoipa::path(post, path = "/api/stripe-subscriptions/{uuid}/portal/", tag = "money", request_body = PortalBody,
+    responses((status = 200), (status = 400), (status = 401), (status = 403), (status = 404), (status = 429), (status = 502)))]
+async fn portal(
+    State(state): State<AppState>,
+    who: Who,
+    Path(uuid): Path<String>,
+    Body(body): Body<PortalBody>,
+) -> ApiResult<Response> {
+    let id: SubscriptionId = path_id("subscription", &uuid)?;
+    let url = rail::open_portal_of(&state.ctx, &who.principal, id, body.return_url).await?;
+    Ok(Json(json!({"portal_url": url})).into_response())
 }
 
 fn statement(view: StatementView) -> Value {

@@ -21,12 +21,15 @@ mod asked {
     use domain::{Currency, Money};
     use services::clock::{Clock as _, SystemClock};
     use stripe::calls::{self, NewCustomer, NewPayment, NewSession};
-    use stripe::objects::{Account, Customer, Event, Link, List, Payment, Refund, Session};
-    use stripe::{Client, MethodId, Mode};
+    use stripe::objects::{
+        Account, Customer, Event, Link, List, Payment, PortalConfiguration, PortalSession, Refund, Session,
+    };
+    use stripe::{Client, MethodId, Mode, PortalConfigurationId, Trouble};
 
     use super::{Config, ExitCode};
-    use crate::adapters::stripe::WebhookSecrets;
+    use crate::adapters::stripe::{PORTAL, WebhookSecrets};
     use crate::build;
+    use crate::config::StripeSection;
 
     /// Looks at how payments are set up, and asks Stripe; with `live_test` a test payment is made and given back.
     pub(in crate::cli) async fn doctor(config: &Config, live_test: bool) -> anyhow::Result<ExitCode> {
@@ -75,14 +78,53 @@ mod asked {
             .await
             .context("events cannot be listed: a restricted key needs the right to read them")?;
         println!("ok    events can be listed, should one not be delivered");
+        let portal = portal(&client, section).await?;
+        fine &= portal.is_ok();
         if live_test {
-            golden(&client).await?;
+            golden(&client, portal.ok().flatten()).await?;
         }
         Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
+    /// Looks at how Stripe's own pages for buyers are set up; returns that, unless they are not yet. An error was said.
+    async fn portal(
+        client: &Client,
+        section: &StripeSection,
+    ) -> anyhow::Result<Result<Option<PortalConfigurationId>, ()>> {
+        let found: Option<PortalConfiguration> = match build::stripe_portal(section)? {
+            Some(id) => match client.read(&calls::portal_configuration(&id)).await {
+                Ok(found) => Some(found),
+                Err(Trouble::Refused(no)) => {
+                    println!("wrong stripe.portal_configuration: {}", no.message);
+                    return Ok(Err(()));
+                }
+                Err(trouble) => return Err(trouble).context("stripe.portal_configuration cannot be read"),
+            },
+            None => {
+                let list: List<PortalConfiguration> = client.read(&calls::portal_configurations()).await.context(
+                    "portal configurations cannot be listed: a restricted key needs the right to read and write them",
+                )?;
+                let ours = |one: &PortalConfiguration| {
+                    one.metadata.as_ref().is_some_and(|labels| labels.get("operation").is_some_and(|it| it == PORTAL))
+                };
+                list.data.into_iter().find(ours)
+            }
+        };
+        let Some(found) = found else {
+            println!("note  Stripe's own pages for buyers are set up when the first of them goes there");
+            return Ok(Ok(None));
+        };
+        let PortalConfiguration { id, .. } = &found;
+        if let Some(why) = found.wrong() {
+            println!("wrong the portal configuration {id} {why}");
+            return Ok(Err(()));
+        }
+        println!("ok    on Stripe's own pages buyers say what they pay with, and end or switch nothing: {id}");
+        Ok(Ok(Some(found.id)))
+    }
+
     /// Opens a payment page, closes it, charges a test card, and gives it back.
-    async fn golden(client: &Client) -> anyhow::Result<()> {
+    async fn golden(client: &Client, portal: Option<PortalConfigurationId>) -> anyhow::Result<()> {
         if client.mode() == Mode::Live {
             bail!("--live-test makes payments, and the key is a live one: use a test key");
         }
@@ -138,6 +180,12 @@ mod asked {
         let refund: Refund = send(&calls::create_refund(&name("refund"), &payment.id, None), "refund").await?.read()?;
         ensure!(refund.amount == amount.minor && refund.holds(), "the refund is {:?}", refund.status);
         println!("ok    it was given back: {}", refund.id);
+        if let Some(portal) = portal {
+            let call = calls::open_portal(&customer.id, &portal, "https://example.com/");
+            let session: PortalSession = send(&call, "portal").await?.read()?;
+            ensure!(*session.configuration() == portal, "Stripe's own pages are set up otherwise");
+            println!("ok    Stripe's own pages were opened for the customer");
+        }
         Ok(())
     }
 }

@@ -253,6 +253,7 @@ const TABLE: &[Row] = &[
     ("POST", "/api/marketplace-plans/{plan}/archive/", none, Unknown, Hidden, Hidden),
     ("GET", "/api/stripe-subscriptions/{resource}/usage_bill/", none, Unknown, Hidden, Open),
     ("POST", "/api/stripe-subscriptions/{resource}/keep_plan/", none, Unknown, Hidden, Forbidden),
+    ("POST", "/api/stripe-subscriptions/{resource}/portal/", none, Unknown, Hidden, Forbidden),
     (
         "POST",
         "/api/stripe-subscriptions/{resource}/change_plan/",
@@ -653,6 +654,7 @@ const SERVER_FUNCTIONS: &[UiRow] = &[
     ("POST", "/ui/sheet/press", "what=cap&id={buyer}-{resource}&value=1", Unknown, Hidden, Forbidden),
     ("GET", "/ui/sheet", "of=methods&id={buyer}&page=&account=&owner=", Unknown, Hidden, Forbidden),
     ("POST", "/ui/sheet/press", "what=method-add&id={buyer}&value=", Unknown, Hidden, Forbidden),
+    ("POST", "/ui/sheet/press", "what=method-portal&id={buyer}&value=", Unknown, Hidden, Forbidden),
     ("POST", "/ui/sheet/press", "what=method-prefer&id={buyer}/pm_1&value=", Unknown, Hidden, Forbidden),
     ("POST", "/ui/sheet/press", "what=method-forget&id={buyer}/pm_1&value=", Unknown, Hidden, Forbidden),
     ("GET", "/ui/sheet", "of=invoice&id={invoice}&page=&account=&owner=", Unknown, Hidden, Hidden),

@@ -3,8 +3,10 @@
 use app::UiError;
 use domain::Role;
 use serde_json::json;
+use server::config::StripeSection;
+use testkit::stripe::SimulatedStripe;
 
-use crate::app::on_every_app;
+use crate::app::{on_every_app, on_every_app_with};
 use crate::story::{flow, list_an_offering, list_what_is_imported, subscribe};
 
 #[tokio::test]
@@ -149,4 +151,41 @@ async fn what_is_worth_knowing_of_a_flow_stands_where_it_was_imported_and_keeps_
         assert!(shown.text.contains("Worth knowing") && shown.text.contains(note), "{}", shown.text);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_buyer_is_led_to_the_payment_companys_own_pages_where_there_are_any() {
+    on_every_app(async |app| {
+        let buyer = app.register("buyer").await;
+        let cookie = app.sign_in("buyer").await;
+        let page = format!("/organizations/{}/billing/methods/", buyer.organization);
+        let shown = app.open(&page, Some(&cookie)).await;
+        assert!(shown.text.contains("Add a card") && !shown.text.contains("Manage at"), "{}", shown.text);
+    })
+    .await;
+    let stripe = SimulatedStripe::start(testkit::START.seconds()).await;
+    let with_stripe = StripeSection {
+        secret_key: Some("sk_test_1".to_owned().into()),
+        publishable_key: "pk_test_1".to_owned(),
+        webhook_secret: Some("whsec_a_secret_of_tests".to_owned().into()),
+        api_base: stripe.base(),
+        ..StripeSection::default()
+    };
+    let settings = |config: &mut server::config::Config| config.stripe = with_stripe.clone();
+    on_every_app_with(settings, async |app| {
+        let buyer = app.register("buyer").await;
+        let cookie = app.sign_in("buyer").await;
+        let page = format!("/organizations/{}/billing/methods/", buyer.organization);
+        let shown = app.open(&page, Some(&cookie)).await;
+        assert!(shown.text.contains("Manage at Stripe"), "{}", shown.text);
+        let press = format!("what=method-portal&id={}&value=", buyer.organization);
+        let led = app.submit("/ui/sheet/press", Some(&cookie), &press).await;
+        assert!(led.location().starts_with("https://billing.stripe.com/"), "{}", led.location());
+        // A browser without JavaScript follows where the page's policy lets a form lead.
+        let policy = shown.headers.get("content-security-policy").expect("a policy").to_str().expect("text");
+        let forms = policy.split("form-action").nth(1).expect("where forms lead");
+        assert!(forms.contains(" https://billing.stripe.com "), "{policy}");
+    })
+    .await;
+    assert_eq!(stripe.problems(), [""; 0]);
 }

@@ -21,7 +21,7 @@ use server::adapters::stripe::{StripeRail, WebhookSecrets};
 use services::ctx::{Parts, Settings};
 use services::ports::{
     ChargeRequest, CheckoutRequest, OpenedPayoutAccount, PaidOut, Payments, PayoutAccountRequest, PayoutRequest,
-    Payouts, RefundRequest, ReversalRequest, SandboxBank, SandboxCard, SandboxPage,
+    Payouts, PortalRequest, RefundRequest, ReversalRequest, SandboxBank, SandboxCard, SandboxPage,
 };
 use services::{Ctx, bundles, orders};
 use store::{Scope, Store, Tenant, orders as rows};
@@ -368,6 +368,15 @@ impl Shop {
             order: self.order.id,
             amount: self.order.amount,
             description: "The next month".to_owned(),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test asks the rail without a use case")]
+    pub(super) fn portal(&self) -> PortalRequest {
+        PortalRequest {
+            tenant: Tenant::assume_authorized(self.buyer.organization),
+            email: self.buyer.email.parse().expect("an address"),
+            return_url: "https://cmp.test/back/".to_owned(),
         }
     }
 

@@ -249,6 +249,24 @@ async fn a_provider_sees_in_words_what_is_wanted_and_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_buyer_is_led_to_where_it_says_what_it_pays_with_and_from_there_nowhere_else() {
+    on_every_app(async |app| {
+        let listed = list_an_offering(app).await;
+        let subscribed = subscribe(app, &listed).await;
+        let token = subscribed.buyer.token.as_str();
+        let portal = format!("/api/stripe-subscriptions/{}/portal/", subscribed.resource);
+        let page = format!("http://cmp.test/organizations/{}/billing/methods/", subscribed.buyer.organization);
+        for body in [Value::Null, json!({}), json!({"return_url": "http://cmp.test/studio/"})] {
+            assert_eq!(app.ok("POST", &portal, token, body).await, json!({"portal_url": page}));
+        }
+        for body in [json!({"return_url": "https://cmp.test.evil.example/"}), json!({"customer": "cus_1"})] {
+            app.call("POST", &portal, Some(token), &body).await.expect(400);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_older_names_are_answered_as_the_newer_ones_and_lead_nowhere_else() {
     on_every_app(async |app| {
         let listed = list_an_offering(app).await;
@@ -262,6 +280,7 @@ async fn the_older_names_are_answered_as_the_newer_ones_and_lead_nowhere_else() 
             ("GET", format!("/api/stripe-subscriptions/{resource}/preview_change/"), Value::Null),
             ("POST", format!("/api/stripe-subscriptions/{resource}/cancel/"), json!({})),
             ("POST", format!("/api/stripe-subscriptions/{resource}/resume/"), json!({})),
+            ("POST", format!("/api/stripe-subscriptions/{resource}/portal/"), json!({})),
             ("GET", "/api/stripe-payment-methods/".to_owned(), Value::Null),
             ("GET", "/api/stripe/connect/".to_owned(), Value::Null),
             ("POST", CHECKOUT.to_owned(), json!({"order_uuid": subscribed.order})),

@@ -18,6 +18,7 @@ fn with_stripe(config: &mut Config) {
         publishable_key: "pk_test_1".to_owned(),
         webhook_secret: Some(SECRET.to_owned().into()),
         connect_webhook_secret: Some(CONNECT.to_owned().into()),
+        portal_configuration: String::new(),
         api_base: "http://127.0.0.1:9/".to_owned(),
     };
 }
@@ -162,6 +163,7 @@ async fn settings_that_would_believe_anybody_do_not_start() {
         ("stripe.webhook_secret", StripeSection { webhook_secret: secret(&format!("{SECRET},")), ..right() }),
         ("stripe.connect_webhook_secret", StripeSection { connect_webhook_secret: secret(" "), ..right() }),
         ("stripe.secret_key", StripeSection { secret_key: secret("pk_test_1"), ..right() }),
+        ("stripe.portal_configuration", StripeSection { portal_configuration: "default".to_owned(), ..right() }),
         ("stripe.api_base", StripeSection { api_base: "http://stripe.example/".to_owned(), ..right() }),
     ];
     for (key, section) in wrong {

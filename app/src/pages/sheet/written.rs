@@ -121,6 +121,7 @@ async fn done(what: &str, id: &str, value: &str, also: &str) -> Result<String, U
         "bundle-withdraw" => bundles::withdraw(&ctx, &who, here::id("bundle", id)?, value).await,
         "cap" => limits::set(&ctx, &who, id, value).await,
         "method-add" => methods::add(&ctx, &who, id).await,
+        "method-portal" => methods::portal(&ctx, &who, id).await,
         "method-prefer" | "method-forget" => methods::change(&ctx, &who, what, id).await,
         "keep-plan" => {
             let subscription = here::id("subscription", id)?;

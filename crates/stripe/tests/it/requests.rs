@@ -3,8 +3,8 @@
 use domain::{Currency, Money};
 use stripe::calls::{self, NewAccount, NewCustomer, NewPayment, NewReversal, NewSession, NewTransfer};
 use stripe::{
-    AccountId, Call, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, RefundId, ReversalId, SessionId,
-    TransferId,
+    AccountId, Call, ChargeId, CustomerId, DisputeId, EventId, MethodId, PaymentId, PortalConfigurationId, RefundId,
+    ReversalId, SessionId, TransferId,
 };
 use testkit::stripe::Document;
 
@@ -36,6 +36,7 @@ fn all() -> Vec<Call> {
     };
     let provider = AccountId::parse("acct_1").expect("an id");
     let event = EventId::parse("evt_1").expect("an id");
+    let configuration = PortalConfigurationId::parse("bpc_1").expect("an id");
     vec![
         calls::create_customer(NewCustomer { operation: "customer:1", organization: "0190", email: "a+b@example.com" }),
         calls::customer(&customer),
@@ -64,6 +65,10 @@ fn all() -> Vec<Call> {
         calls::events_since(1_795_262_400, &["charge.refunded", "refund.failed"], None),
         calls::events_since(1_795_262_400, &["charge.refunded"], Some(&event)),
         calls::own_account(),
+        calls::create_portal_configuration("portal:1"),
+        calls::portal_configuration(&configuration),
+        calls::portal_configurations(),
+        calls::open_portal(&customer, &configuration, "https://cmp.example/organizations/0190/?a=b&c=d"),
         calls::create_account(NewAccount { operation: "account:1", provider: "0190", email: "seller@example.com" }),
         calls::create_account(NewAccount { operation: "account:1", provider: "0190", email: "" }),
         calls::account(&provider),
@@ -104,7 +109,11 @@ fn every_request_is_of_the_form_that_stripe_publishes() {
 #[test]
 fn every_function_that_makes_a_request_is_held_against_the_document() {
     // A request that is added and not tried above is found here.
-    let source = concat!(include_str!("../../src/calls.rs"), include_str!("../../src/calls/connect.rs"));
+    let source = concat!(
+        include_str!("../../src/calls.rs"),
+        include_str!("../../src/calls/connect.rs"),
+        include_str!("../../src/calls/portal.rs")
+    );
     let made = source.lines().filter(|line| line.starts_with("pub fn ") && line.contains("-> Call"));
     let written = include_str!("requests.rs");
     for line in made {
@@ -129,6 +138,23 @@ fn what_is_charged_is_what_was_asked_for_and_in_its_currency() {
     for field in ["amount=2900", "currency=eur", "off_session=true", "confirm=true"] {
         assert!(payment.body.contains(field), "{field} in {}", payment.body);
     }
+}
+
+#[test]
+fn on_stripes_own_pages_buyers_say_what_they_pay_with_and_nothing_else() {
+    let call = calls::create_portal_configuration("portal:1");
+    let form = decoded(&call.body);
+    let features: Vec<&str> = form.split('&').filter(|field| field.starts_with("features")).collect();
+    assert_eq!(
+        features,
+        [
+            "features[customer_update][enabled]=false",
+            "features[invoice_history][enabled]=false",
+            "features[payment_method_update][enabled]=true",
+            "features[subscription_cancel][enabled]=false",
+            "features[subscription_update][enabled]=false",
+        ]
+    );
 }
 
 fn decoded(form: &str) -> String {

@@ -596,6 +596,37 @@ impl World {
                 account["requirements"]["currently_due"] = json!(["external_account", "tos_acceptance.date"]);
                 Ok(self.keep(account))
             }
+            "POST /v1/billing_portal/configurations" => {
+                let mut configuration = example("billing_portal.configuration");
+                let id = self.id("bpc_");
+                set(
+                    &mut configuration,
+                    json!({"id": id, "active": true, "is_default": false, "livemode": false, "metadata": labels,
+                    "name": text("name"), "created": self.now, "updated": self.now}),
+                );
+                for (feature, asked) in text("features").as_object().into_iter().flatten() {
+                    configuration["features"][feature]["enabled"] = json!(asked["enabled"] == "true");
+                }
+                Ok(self.keep(configuration))
+            }
+            "GET /v1/billing_portal/configurations" => Ok(self.list("billing_portal.configuration", |_| true)),
+            "POST /v1/billing_portal/sessions" => {
+                let customer = self.found(text("customer").as_str().unwrap_or_default())?;
+                let configuration = self.found(text("configuration").as_str().unwrap_or_default())?;
+                if configuration["active"] != true {
+                    let text = "The portal configuration is not active.";
+                    return Err((400, "invalid_request_error", "", text.to_owned()));
+                }
+                let mut session = example("billing_portal.session");
+                let id = self.id("bps_");
+                set(
+                    &mut session,
+                    json!({"id": id, "customer": customer["id"], "configuration": configuration["id"], "flow": null,
+                    "livemode": false, "created": self.now, "return_url": text("return_url"),
+                    "url": format!("https://billing.stripe.com/p/session/{id}")}),
+                );
+                Ok(session)
+            }
             "POST /v1/account_links" => {
                 let account = self.found(text("account").as_str().unwrap_or_default())?;
                 let id = self.id("");
@@ -813,7 +844,8 @@ async fn answer(
     let asked = nested(&content);
     // The id in the path, wherever it stands; of two the one that is asked about.
     let id = path.split('/').rfind(|part| {
-        part.contains('_') && !["payment_intents", "payment_methods", "account_links", "login_links"].contains(part)
+        part.contains('_')
+            && !["payment_intents", "payment_methods", "account_links", "login_links", "billing_portal"].contains(part)
     });
     let id = id.unwrap_or_default().to_owned();
     let (status, mut said) = match fault {

@@ -16,7 +16,7 @@ use services::clock::Clock;
 use services::ports::PaymentsError;
 use store::outbox::{self as rows, OperationRow};
 use store::{Scope, Store};
-use stripe::objects::{Customer, List, Payment, Refund, Session};
+use stripe::objects::{Customer, List, Payment, PortalConfiguration, Refund, Session};
 use stripe::{Call, Client, Refusal, Trouble};
 
 /// For how long a key is believed to be known: an hour less than Stripe says.
@@ -137,6 +137,18 @@ impl Made for Refund {
     }
     fn by_id(id: &str) -> Option<Call> {
         stripe::RefundId::parse(id).ok().map(|id| stripe::calls::refund(&id))
+    }
+}
+
+impl Made for PortalConfiguration {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+    fn operation(&self) -> Option<&str> {
+        self.metadata.as_ref().and_then(name)
+    }
+    fn by_id(id: &str) -> Option<Call> {
+        stripe::PortalConfigurationId::parse(id).ok().map(|id| stripe::calls::portal_configuration(&id))
     }
 }
 

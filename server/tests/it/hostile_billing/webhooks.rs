@@ -17,6 +17,7 @@ fn with_stripe_that_nobody_asks(config: &mut Config) {
         publishable_key: "pk_test_1".to_owned(),
         webhook_secret: Some(SECRET.to_owned().into()),
         connect_webhook_secret: None,
+        portal_configuration: String::new(),
         api_base: "http://127.0.0.1:9/".to_owned(),
     };
 }

@@ -537,3 +537,37 @@ async fn a_card_that_was_saved_before_anything_was_paid_is_charged() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_buyer_goes_to_the_rails_own_pages_about_what_it_pays_with_and_comes_back() {
+    with_every_rail(async |shop| {
+        let (ctx, who, of) = (&shop.t.ctx, &shop.buyer.who, shop.buyer.organization);
+        assert!(shop.pay(GOOD).await);
+        let ours = format!("https://cmp.test/organizations/{of}/billing/methods/");
+        let there = services::rail::open_portal(ctx, who, of, None).await.expect("pages");
+        match &shop.outside {
+            Outside::Sandbox => assert_eq!((there, shop.rail().has_portal()), (ours, None)),
+            Outside::Stripe { stripe, .. } => {
+                assert!(there.starts_with("https://billing.stripe.com/p/session/"), "{there}");
+                let sent = stripe.received().pop().expect("a request");
+                assert_eq!(sent.operation, "POST /v1/billing_portal/sessions");
+                assert!(sent.content.ends_with(&format!("return_url={ours}")), "{}", sent.content);
+            }
+        }
+        let mine =
+            subscriptions::list(ctx, who, SubscriptionFilter::default(), Paging::default()).await.expect("a list");
+        let id = mine.rows[0].id;
+        services::rail::open_portal_of(ctx, who, id, Some("https://cmp.test/here/".to_owned())).await.expect("pages");
+        let elsewhere = services::rail::open_portal_of(ctx, who, id, Some("https://evil.example/".to_owned())).await;
+        assert!(matches!(elsewhere, Err(Error::Invalid(_))), "{elsewhere:?}");
+        let stranger = shop.t.register("stranger@example.com").await;
+        for refused in [
+            services::rail::open_portal_of(ctx, &stranger.who, id, None).await,
+            services::rail::open_portal_of(ctx, &shop.offered.seller, id, None).await,
+            services::rail::open_portal(ctx, &stranger.who, of, None).await,
+        ] {
+            assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+        }
+    })
+    .await;
+}

@@ -36,6 +36,53 @@ async fn the_doctor_makes_a_payment_with_a_test_key_and_gives_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_what_buyers_may_do_on_stripes_own_pages() {
+    let stripe = SimulatedStripe::start(SystemClock.now().seconds()).await;
+    let base = stripe.base();
+    let key = ("STRIPE_API_KEY_SECRET", "sk_test_1");
+    let webhook = ("STRIPE_WEBHOOK_SECRET", "whsec_a_secret_of_tests");
+    let asked = async |configuration: &str, arguments: &[&str]| {
+        let variables =
+            [key, webhook, ("STRIPE_API_BASE", base.as_str()), ("STRIPE_PORTAL_CONFIGURATION", configuration)];
+        doctor(&variables, arguments).await
+    };
+    let (content, said) = asked("", &[]).await;
+    assert!(content && said.contains("set up when the first of them goes there"), "{said}");
+    let (content, said) = asked("bpc_that_never_was", &[]).await;
+    assert!(!content && said.contains("wrong stripe.portal_configuration: No such object"), "{said}");
+    let (content, said) = asked("default", &[]).await;
+    assert!(!content && said.contains("stripe.portal_configuration"), "{said}");
+    // As the program sets them up.
+    let endpoint = ::stripe::Endpoint::new("sk_test_1".to_owned().into(), Some(&base)).expect("an endpoint");
+    let client = ::stripe::Client::new(endpoint, ::stripe::Pauses::default()).expect("a client");
+    let call = ::stripe::calls::create_portal_configuration(server::adapters::stripe::PORTAL);
+    client.send(&call, Some("one")).await.expect("set up");
+    let made = stripe.objects("billing_portal.configuration").remove(0);
+    let id = made["id"].as_str().expect("an id");
+    for named in ["", id] {
+        let (content, said) = asked(named, &["--live-test"]).await;
+        assert!(content && said.contains(&format!("end or switch nothing: {id}")), "{said}");
+        assert!(said.contains("pages were opened for the customer"), "{said}");
+    }
+    for (place, why) in [
+        ("/features/subscription_cancel/enabled", "lets buyers end subscriptions"),
+        ("/features/subscription_update/enabled", "lets buyers switch plans"),
+        ("/active", "is not active"),
+    ] {
+        stripe.change(id, |made| {
+            let value = made.pointer_mut(place).expect("a place");
+            *value = (*value != true).into();
+        });
+        for named in ["", id] {
+            let (content, said) = asked(named, &[]).await;
+            assert!(!content && said.contains(&format!("wrong the portal configuration {id} {why}")), "{said}");
+        }
+        stripe.change(id, |was| *was = made.clone());
+    }
+    assert_eq!(stripe.problems(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_says_what_is_wrong() {
     let (content, said) = doctor(&[], &[]).await;
     assert!(content && said.contains("sandbox"), "{said}");

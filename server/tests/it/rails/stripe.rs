@@ -630,3 +630,76 @@ async fn what_stripe_has_and_the_ledger_has_not_is_a_case_and_the_other_way_roun
     })
     .await;
 }
+
+#[tokio::test]
+async fn stripes_own_pages_are_set_up_once_and_for_a_buyer_of_whom_it_has_not_heard() {
+    with_stripe(async |shop| {
+        let open =
+            async || services::rail::open_portal(&shop.t.ctx, &shop.buyer.who, shop.buyer.organization, None).await;
+        shop.stripe().fail_next(Fault::LostAnswer);
+        assert!(matches!(open().await, Err(Error::Upstream(_))));
+        for _ in 0..2 {
+            open().await.expect("pages");
+        }
+        let set_up = shop.stripe().objects("billing_portal.configuration");
+        assert_eq!(set_up.len(), 1);
+        let features = &set_up[0]["features"];
+        for (feature, can) in [
+            ("payment_method_update", true),
+            ("subscription_cancel", false),
+            ("subscription_update", false),
+            ("invoice_history", false),
+            ("customer_update", false),
+        ] {
+            assert_eq!(features[feature]["enabled"], can, "{feature}");
+        }
+        let customers = shop.stripe().objects("customer");
+        assert_eq!(customers.len(), 1);
+        assert_eq!(customers[0]["metadata"]["organization"], shop.buyer.organization.to_string());
+        // A month later, when Stripe has forgotten the key.
+        shop.pass(30 * 24 * HOUR);
+        shop.stripe().forget_keys();
+        open().await.expect("pages");
+        assert_eq!(shop.stripe().objects("billing_portal.configuration").len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_pages_where_plans_could_be_switched_or_ended_past_us() {
+    with_stripe(async |shop| {
+        let (ctx, who, of) = (&shop.t.ctx, &shop.buyer.who, shop.buyer.organization);
+        services::rail::open_portal(ctx, who, of, None).await.expect("pages");
+        let pinned_to = |id: &str| {
+            let id = ::stripe::PortalConfigurationId::parse(id).expect("an id");
+            stripe_rail(&ctx.store, &shop.t, &shop.stripe().base()).with_portal(Some(id))
+        };
+        let opened =
+            || shop.stripe().received().iter().filter(|one| one.operation.ends_with("portal/sessions")).count();
+        let made = shop.stripe().objects("billing_portal.configuration").remove(0);
+        let id = made["id"].as_str().expect("an id");
+        for place in ["/active", "/features/subscription_cancel/enabled", "/features/subscription_update/enabled"] {
+            // As somebody may have changed it in the dashboard.
+            shop.stripe().change(id, |made| {
+                let value = made.pointer_mut(place).expect("a place");
+                *value = (*value != true).into();
+            });
+            let pinned = pinned_to(id);
+            for rail in [shop.rail(), &pinned] {
+                match rail.open_portal(shop.portal()).await {
+                    Err(PaymentsError::Refused(why)) => assert!(why.contains(id), "{why}"),
+                    other => panic!("{other:?}"),
+                }
+            }
+            let refused = services::rail::open_portal(ctx, who, of, None).await;
+            assert!(matches!(refused, Err(Error::Upstream(_))), "{refused:?}");
+            shop.stripe().change(id, |was| *was = made.clone());
+        }
+        assert_eq!(opened(), 1);
+        // What an operator names is used, and nothing else.
+        pinned_to(id).open_portal(shop.portal()).await.expect("pages");
+        let gone = pinned_to("bpc_gone").open_portal(shop.portal()).await;
+        assert!(matches!(gone, Err(PaymentsError::Refused(_))), "{gone:?}");
+    })
+    .await;
+}

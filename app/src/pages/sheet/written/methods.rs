@@ -15,6 +15,12 @@ pub(super) async fn add(ctx: &Ctx, who: &Principal, of: &str) -> Result<String, 
     Ok(here::lead_to(rail::add_method(ctx, who, of).await.map_err(here::fail)?))
 }
 
+/// Opens the rail's own pages about what is paid with.
+pub(super) async fn portal(ctx: &Ctx, who: &Principal, of: &str) -> Result<String, UiError> {
+    let of = here::id("organization", of)?;
+    Ok(here::lead_to(rail::open_portal(ctx, who, of, None).await.map_err(here::fail)?))
+}
+
 /// Has a method charged first, or forgets it; the button's `id` names whose it is, and which in the rail's words.
 pub(super) async fn change(ctx: &Ctx, who: &Principal, what: &str, id: &str) -> Result<String, UiError> {
     let (of, method) = id.split_once('/').unwrap_or((id, ""));
@@ -60,14 +66,16 @@ pub(super) async fn list(ctx: &Ctx, who: &Principal, of: OrganizationId) -> Resu
             button("method-forget", "Remove"),
         ]
     };
-    let add = Press::new("method-add", of, "Add a card");
+    let portal =
+        ctx.payments.has_portal().map(|company| Press::new("method-portal", of, format!("Manage at {company}")));
+    let presses = [Press::new("method-add", of, "Add a card")].into_iter().chain(portal);
     Ok(Sheet {
         title: "Payment methods".to_owned(),
         text: "What your subscriptions are charged with. While none is to go first, each is charged to what it was \
-               paid with last, and one that you are trying to the newest."
+               paid with last, or else to the newest."
             .to_owned(),
         links: vec![Cell::text("Billing").to(links::organization(of, "billing/"))],
-        presses: may_change.then_some(add).into_iter().collect(),
+        presses: presses.filter(|_| may_change).collect(),
         grids: vec![Grid {
             title: "Cards".to_owned(),
             head: heads(&["Card", "Valid", "", ""]),
