@@ -226,19 +226,12 @@ pub async fn withdraw(ctx: &Ctx, who: &Principal, id: BundleId, reason: &str) ->
     involved.sort_unstable();
     involved.dedup();
     if who.operator().is_err() {
-        let mine = involved.iter().map(|&of| who.member(of, Permission::Sell));
-        let mut refusal = Error::NotFound("bundle");
-        let mut may = false;
-        for outcome in mine {
-            match outcome {
-                Ok(_) => may = true,
-                Err(Error::Forbidden(why)) => refusal = Error::Forbidden(why),
-                Err(_) => {}
-            }
-        }
-        if !may {
-            // What everybody sees may be known to be there.
-            return Err(refusal);
+        let asked: Vec<Result<Member>> = involved.iter().map(|&of| who.member(of, Permission::Sell)).collect();
+        if !asked.iter().any(Result::is_ok) {
+            // Whoever belongs to one of them knows that it is there.
+            let mut refusals = asked.into_iter().filter_map(Result::err);
+            let forbidden = refusals.find(|refusal| matches!(refusal, Error::Forbidden(_)));
+            return Err(forbidden.unwrap_or(Error::NotFound("bundle")));
         }
     }
     let mut checks = Checks::default();

@@ -116,13 +116,13 @@ impl Sandbox {
         let Some((object, version)) = rows::get(&mut tx, id).await.map_err(unavailable)? else {
             return Ok(None);
         };
-        let object = serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let object = serde_json::from_value(object).map_err(refused)?;
         Ok(Some((object, version)))
     }
 
     /// Writes a new object; one that is there stays as it is.
     async fn keep(&self, id: &str, object: &impl Serialize) -> Result<(), PaymentsError> {
-        let object = serde_json::to_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let object = serde_json::to_value(object).map_err(refused)?;
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
         rows::insert(&mut tx, id, &object).await.map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)
@@ -147,7 +147,7 @@ impl Sandbox {
     /// Writes a session that was changed; an error when someone else changed it meanwhile.
     async fn save(&self, session: &Session, version: i64) -> Result<(), PaymentsError> {
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-        Self::save_in(&mut tx, session, version).await?;
+        save_in(&mut tx, session, version).await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -178,7 +178,6 @@ impl Sandbox {
         customer: &str,
         change: impl FnOnce(&mut Wallet) -> bool + Send,
     ) -> Result<bool, PaymentsError> {
-        let refused = |error: serde_json::Error| PaymentsError::Refused(error.to_string());
         let known = rows::get(tx, customer).await.map_err(unavailable)?;
         let (mut wallet, version) = match known {
             Some((object, version)) => (serde_json::from_value(object).map_err(refused)?, Some(version)),
@@ -187,33 +186,35 @@ impl Sandbox {
         if !change(&mut wallet) {
             return Ok(false);
         }
-        let object = serde_json::to_value(&wallet).map_err(refused)?;
-        let written = match version {
-            Some(version) => rows::update(tx, customer, &object, version).await.map_err(unavailable)?,
+        match version {
+            Some(version) => update_in(tx, customer, &wallet, version, "the cards were").await?,
             None => {
+                let object = serde_json::to_value(&wallet).map_err(refused)?;
                 rows::insert(tx, customer, &object).await.map_err(unavailable)?;
-                true
             }
-        };
-        if written {
-            return Ok(true);
         }
-        Err(PaymentsError::Unavailable("the cards were changed at the same time".to_owned()))
+        Ok(true)
     }
 
     /// Writes a session that was changed, and queues the delivery of events about it: those that come later, and
     /// those that may not get through now.
     async fn save_telling(&self, session: &Session, version: i64, kinds: &[&str]) -> Result<(), PaymentsError> {
-        let now = self.clock.now();
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-        Self::save_in(&mut tx, session, version).await?;
+        save_in(&mut tx, session, version).await?;
+        self.tell_in(&mut tx, session, kinds).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    /// Queues the delivery of events about a session.
+    async fn tell_in(&self, tx: &mut Tx, session: &Session, kinds: &[&str]) -> Result<(), PaymentsError> {
+        let now = self.clock.now();
         for &kind in kinds {
             let job = Job::SandboxEvent { session: session.id.clone(), kind: kind.to_owned() };
-            jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
+            jobs::enqueue(tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
                 .await
                 .map_err(|error| PaymentsError::Unavailable(services::error::chain(&error)))?;
         }
-        tx.commit().await.map_err(unavailable)
+        Ok(())
     }
 
     /// Writes a session that was paid, and the card that it was paid with, and queues the delivery of events about it.
@@ -224,7 +225,6 @@ impl Sandbox {
         version: i64,
         kinds: &[&str],
     ) -> Result<(), PaymentsError> {
-        let now = self.clock.now();
         let kept = match &session.customer {
             Some(customer) => {
                 let (month, year) = card.expires();
@@ -237,7 +237,7 @@ impl Sandbox {
             payment.card = Some(card.id.clone());
         }
         let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-        Self::save_in(&mut tx, session, version).await?;
+        save_in(&mut tx, session, version).await?;
         if let Some((customer, card)) = kept {
             let added = |wallet: &mut Wallet| {
                 wallet.add(card);
@@ -245,25 +245,10 @@ impl Sandbox {
             };
             Self::change_wallet_in(&mut tx, &customer, added).await?;
         }
-        if session.saves {
-            // Nobody waits to hear of it.
-            return tx.commit().await.map_err(unavailable);
-        }
-        for &kind in kinds {
-            let job = Job::SandboxEvent { session: session.id.clone(), kind: kind.to_owned() };
-            jobs::enqueue(&mut tx, &job, now, now.plus_seconds(REDELIVERY_SECONDS), None)
-                .await
-                .map_err(|error| PaymentsError::Unavailable(services::error::chain(&error)))?;
-        }
+        // Of a card that was saved nobody waits to hear.
+        let kinds = if session.saves { &[] } else { kinds };
+        self.tell_in(&mut tx, session, kinds).await?;
         tx.commit().await.map_err(unavailable)
-    }
-
-    async fn save_in(tx: &mut Tx, session: &Session, version: i64) -> Result<(), PaymentsError> {
-        let object = serde_json::to_value(session).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        if !rows::update(tx, &session.id, &object, version).await.map_err(unavailable)? {
-            return Err(PaymentsError::Unavailable("the payment was changed at the same time".to_owned()));
-        }
-        Ok(())
     }
 
     fn signed(&self, kind: &str, session: &Session) -> Result<(Vec<u8>, String), PaymentsError> {
@@ -273,11 +258,35 @@ impl Sandbox {
         let nth = if kind == REFUND_FAILED { format!("_{failed}") } else { String::new() };
         let id = format!("evt_{}_{}{nth}", kind.replace('.', "_"), session.id);
         let event = Event { id, r#type: kind.to_owned(), created: now, data: Data { object: session.clone() } };
-        let body = serde_json::to_vec(&event).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        let header =
-            signature::sign(&self.secret, &body, now).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let body = serde_json::to_vec(&event).map_err(refused)?;
+        let header = signature::sign(&self.secret, &body, now).map_err(refused)?;
         Ok((body, header))
     }
+}
+
+/// Writes a session that was changed.
+async fn save_in(tx: &mut Tx, session: &Session, version: i64) -> Result<(), PaymentsError> {
+    update_in(tx, &session.id, session, version, "the payment was").await
+}
+
+/// Writes an object that was changed; an error when someone else changed it meanwhile, who is told what, `the payment
+/// was`.
+async fn update_in(
+    tx: &mut Tx,
+    id: &str,
+    object: &(impl Serialize + Sync),
+    version: i64,
+    what: &str,
+) -> Result<(), PaymentsError> {
+    let object = serde_json::to_value(object).map_err(refused)?;
+    if rows::update(tx, id, &object, version).await.map_err(unavailable)? {
+        return Ok(());
+    }
+    Err(PaymentsError::Unavailable(format!("{what} changed at the same time")))
+}
+
+fn refused(error: impl std::fmt::Display) -> PaymentsError {
+    PaymentsError::Refused(error.to_string())
 }
 
 /// Says how a dispute stands. The bank has the money until it decides otherwise.
@@ -410,10 +419,8 @@ impl Payments for Sandbox {
 
     fn read_event(&self, body: &[u8], header: &str, now: Timestamp) -> Result<RailEvent, PaymentsError> {
         signature::verify(&self.secret, body, header, now.seconds()).map_err(|_| PaymentsError::BadSignature)?;
-        let payload: serde_json::Value =
-            serde_json::from_slice(body).map_err(|error| PaymentsError::Refused(error.to_string()))?;
-        let event: Event =
-            serde_json::from_value(payload.clone()).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+        let payload: serde_json::Value = serde_json::from_slice(body).map_err(refused)?;
+        let event: Event = serde_json::from_value(payload.clone()).map_err(refused)?;
         let session = event.data.object;
         let content = match (event.r#type.as_str(), session.payment) {
             (COMPLETED, Some(payment)) => RailEventContent::CheckoutPaid {
@@ -508,8 +515,7 @@ impl Sandbox {
             let Some((last, _)) = page.last() else { return Ok(found) };
             after.clone_from(last);
             for (id, object) in page {
-                let object =
-                    serde_json::from_value(object).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+                let object = serde_json::from_value(object).map_err(refused)?;
                 found.push((id, object));
             }
         }
@@ -546,7 +552,7 @@ impl Payouts for Sandbox {
         {
             let provider = request.provider.to_string();
             let account = ProviderAccount { provider, return_url: request.return_url, ..known };
-            let object = serde_json::to_value(&account).map_err(|error| PaymentsError::Refused(error.to_string()))?;
+            let object = serde_json::to_value(&account).map_err(refused)?;
             let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
             rows::update(&mut tx, &reference, &object, version).await.map_err(unavailable)?;
             tx.commit().await.map_err(unavailable)?;
@@ -609,12 +615,8 @@ impl Payouts for Sandbox {
         }
         let new = transfer.take_back(&reference, amount.minor, self.clock.now().seconds());
         if new.map_err(|why| PayoutError::Refused(why.to_owned()))? {
-            let object = serde_json::to_value(&transfer).map_err(|error| PaymentsError::Refused(error.to_string()))?;
             let mut tx = self.store.write(Scope::System).await.map_err(unavailable)?;
-            if !rows::update(&mut tx, &payout, &object, version).await.map_err(unavailable)? {
-                let why = "the payout was changed at the same time";
-                return Err(PaymentsError::Unavailable(why.to_owned()).into());
-            }
+            update_in(&mut tx, &payout, &transfer, version, "the payout was").await?;
             tx.commit().await.map_err(unavailable)?;
         }
         Ok(PaidOut { reference })

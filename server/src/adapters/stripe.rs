@@ -138,13 +138,10 @@ impl StripeRail {
     /// Returns who Stripe knows a buyer as, making it known if it is not.
     async fn customer(&self, tenant: Tenant, email: &str) -> Result<CustomerId, PaymentsError> {
         let of = tenant.id();
-        let Outbox { store, clock, rail, .. } = &self.outbox;
-        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
-        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
-        drop(tx);
-        if let Some(known) = known {
-            return CustomerId::parse(&known.customer).map_err(refused);
+        if let Some(known) = self.known_customer(of).await? {
+            return Ok(known);
         }
+        let Outbox { store, clock, rail, .. } = &self.outbox;
         let (name, organization) = (format!("customer:{of}"), of.to_string());
         let new = NewCustomer { operation: &name, organization: &organization, email };
         let call = calls::create_customer(new);
@@ -219,12 +216,7 @@ impl StripeRail {
     /// Finds one of a buyer's methods by the name that came from outside.
     async fn method(&self, of: OrganizationId, id: &str) -> Result<Option<(CustomerId, MethodId)>, PaymentsError> {
         let id = MethodId::parse(id).map_err(refused)?;
-        let Outbox { store, rail, .. } = &self.outbox;
-        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
-        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
-        drop(tx);
-        let Some(known) = known else { return Ok(None) };
-        let customer = CustomerId::parse(&known.customer).map_err(refused)?;
+        let Some(customer) = self.known_customer(of).await? else { return Ok(None) };
         let methods: List<Method> = self.read(&calls::methods_of(&customer)).await?;
         Ok(methods.data.iter().any(|method| method.id == id).then_some((customer, id)))
     }
@@ -625,12 +617,7 @@ impl Payments for StripeRail {
     }
 
     async fn methods(&self, of: OrganizationId) -> Result<Vec<SavedMethod>, PaymentsError> {
-        let Outbox { store, rail, .. } = &self.outbox;
-        let mut tx = store.read(Scope::System).await.map_err(unavailable)?;
-        let known = rows::customer(&mut tx, rail, of).await.map_err(unavailable)?;
-        drop(tx);
-        let Some(known) = known else { return Ok(Vec::new()) };
-        let customer = CustomerId::parse(&known.customer).map_err(refused)?;
+        let Some(customer) = self.known_customer(of).await? else { return Ok(Vec::new()) };
         let list: List<Method> = self.read(&calls::methods_of(&customer)).await?;
         let known: Customer = self.read(&calls::customer(&customer)).await?;
         let saved = |Method { id, details }: Method| {

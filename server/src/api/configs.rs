@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::state::{KeyKind, KeyScope};
 use domain::view::config::{ConfigPatch, ConfigView, CreatedKey, KeyView, NewKey, UsageDay, UsageView};
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, ApiResult};
 use super::list::ListQuery;
-use super::wire::{Body, Who, path_id, reference, url_of};
+use super::wire::{Body, CSV, Who, file, path_id, reference, url_of};
 use crate::http::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -367,12 +367,7 @@ async fn usage_csv(
     let id = path_id("agent", &uuid)?;
     let view = configs::usage(&state.ctx, &who.principal, id, day(&list, "from")?, day(&list, "to")?).await?;
     let table = csv_of(&view.days).map_err(services::Error::internal)?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"usage-{}-{}.csv\"", view.from, view.to)),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, table).into_response())
+    Ok(file(&format!("usage-{}-{}.csv", view.from, view.to), CSV, table))
 }
 
 /// Writes days as CSV. All of it is dates and numbers: nothing that a spreadsheet would run.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Money;
 use domain::view::money::{
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiResult;
 use super::list::ListQuery;
-use super::wire::{Body, Who, path_id, reference};
+use super::wire::{Body, CSV, PDF, Who, file, path_id, reference};
 use crate::http::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -95,16 +95,7 @@ async fn earnings_csv(State(state): State<AppState>, who: Who, Path(uuid): Path<
     let id = path_id("provider", &uuid)?;
     let sales = ledger::earnings_csv(&state.ctx, &who.principal, id).await?;
     let table = csv_of(&sales).map_err(services::Error::internal)?;
-    Ok(csv_file("earnings.csv", table))
-}
-
-fn csv_file(name: &str, table: Vec<u8>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (headers, table).into_response()
+    Ok(file("earnings.csv", CSV, table))
 }
 
 /// Writes an amount as a number, without its currency.
@@ -174,7 +165,7 @@ async fn tax_year(
     let year = list.parsed("year")?.unwrap_or_else(|| state.ctx.now().day().civil().0);
     let view = ledger::tax_year(&state.ctx, &who.principal, id, year).await?;
     let table = tax_table(&view).map_err(services::Error::internal)?;
-    Ok(csv_file(&format!("earnings-{year}.csv"), table))
+    Ok(file(&format!("earnings-{year}.csv"), CSV, table))
 }
 
 fn tax_table(view: &TaxYear) -> Result<Vec<u8>, csv::Error> {
@@ -424,13 +415,7 @@ async fn invoice(State(state): State<AppState>, who: Who, Path(uuid): Path<Strin
     responses((status = 200, content_type = "application/pdf"), (status = 404)))]
 async fn invoice_pdf(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
     let view = services::invoices::get(&state.ctx, &who.principal, path_id("invoice", &uuid)?).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        // The number has letters, digits and hyphens alone.
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.pdf\"", view.number)),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, crate::pdf::invoice(&view)?).into_response())
+    Ok(file(&format!("{}.pdf", view.number), PDF, crate::pdf::invoice(&view)?))
 }
 
 /// Answers an organization's invoices and credit notes as a table for a spreadsheet, oldest first.
@@ -440,7 +425,7 @@ async fn invoices_csv(State(state): State<AppState>, who: Who, Path(uuid): Path<
     let id = path_id("customer", &uuid)?;
     let all = services::invoices::all(&state.ctx, &who.principal, id).await?;
     let table = invoice_table(&all).map_err(services::Error::internal)?;
-    Ok(csv_file("invoices.csv", table))
+    Ok(file("invoices.csv", CSV, table))
 }
 
 fn invoice_table(all: &[InvoiceView]) -> Result<Vec<u8>, csv::Error> {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutPlanRow, PayoutView};
 use domain::{Money, OrganizationId, Timestamp};
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::error::{ApiError, ApiResult};
 use super::list::ListQuery;
 use super::money::amounts;
-use super::wire::{Body, Who, path_id, reference};
+use super::wire::{Body, PDF, Who, file, path_id, reference};
 use crate::http::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -267,15 +267,8 @@ async fn run(State(state): State<AppState>, who: Who) -> ApiResult<Response> {
 async fn statement_pdf(State(state): State<AppState>, who: Who, Path(uuid): Path<String>) -> ApiResult<Response> {
     let id = path_id("payout", &uuid)?;
     let view = payouts::document(&state.ctx, &who.principal, id).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"payout-{}-{id}.pdf\"", view.payout.created.day()),
-        ),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, crate::pdf::statement(&view)?).into_response())
+    let name = format!("payout-{}-{id}.pdf", view.payout.created.day());
+    Ok(file(&name, PDF, crate::pdf::statement(&view)?))
 }
 
 /// Answers a payout with what it is made of.

@@ -1,7 +1,9 @@
 //! What the handlers share: who is asking, references to things, and addresses of things.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 use services::{Ctx, Error, Principal};
 
@@ -55,6 +57,21 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         json::read(bytes).map(Self).map_err(|wrong| ApiError(Error::invalid(wrong.field, wrong.problem)))
     }
+}
+
+/// What a table for a spreadsheet is sent as.
+pub(crate) const CSV: &str = "text/csv; charset=utf-8";
+/// What a PDF is sent as.
+pub(crate) const PDF: &str = "application/pdf";
+
+/// Answers with a file to keep, which nobody on the way does. Its name has letters, digits, dots and hyphens alone.
+pub(crate) fn file(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, bytes).into_response()
 }
 
 /// Reads a reference to a thing: an address, a path, or an identifier.

@@ -14,6 +14,14 @@ mod reports;
 mod traces;
 
 use services::gateway::GatewayError;
+use testkit::{TestCtx, saying};
+
+/// Asks so many times at the same time; returns how often it was answered, and the refusals.
+async fn all_at_once(t: &TestCtx, key: &str, calls: usize) -> (usize, Vec<GatewayError>) {
+    let outcomes = futures::future::join_all((0..calls).map(|_| t.ask(key, saying("hello")))).await;
+    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    (answered, outcomes.into_iter().filter_map(Result::err).collect())
+}
 
 /// Returns the status and the word of a refusal.
 #[track_caller]

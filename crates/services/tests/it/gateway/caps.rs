@@ -2,12 +2,12 @@
 
 use domain::state::{KeyKind, KeyScope};
 use domain::view::cap::{CapScope, CapView};
-use services::gateway::{self, GatewayError, OpenSession};
+use services::gateway::{self, OpenSession};
 use services::ports::RuntimeError;
 use services::{Error, caps, keys};
 use testkit::{Bought, TestCtx, on_every_ctx, page_credential, saying};
 
-use super::{is, refusal};
+use super::{all_at_once, is, refusal};
 
 /// Sets a cap.
 async fn cap(t: &TestCtx, bought: &Bought, scope: impl ToString, calls: Option<i64>) -> CapView {
@@ -20,12 +20,6 @@ async fn used(t: &TestCtx, bought: &Bought, scope: impl ToString) -> i64 {
     let buyer = &bought.buyer;
     let all = caps::list(&t.ctx, &buyer.who, buyer.organization).await.unwrap();
     all.into_iter().find(|view| view.scope_id == scope.to_string()).unwrap().used
-}
-
-async fn all_at_once(t: &TestCtx, key: &str, calls: usize) -> (usize, Vec<GatewayError>) {
-    let outcomes = futures::future::join_all((0..calls).map(|_| t.ask(key, saying("hello")))).await;
-    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    (answered, outcomes.into_iter().filter_map(Result::err).collect())
 }
 
 #[tokio::test]

@@ -5,16 +5,10 @@ use services::ports::RuntimeError;
 use services::{Ctx, configs};
 use testkit::{Bought, TestCtx, on_every_ctx, saying};
 
-use super::{is, refusal};
+use super::{all_at_once, is, refusal};
 
 async fn used(ctx: &Ctx, bought: &Bought) -> i64 {
     configs::get(ctx, &bought.buyer.who, bought.config).await.unwrap().used
-}
-
-async fn all_at_once(t: &TestCtx, key: &str, calls: usize) -> (usize, Vec<gateway::GatewayError>) {
-    let outcomes = futures::future::join_all((0..calls).map(|_| t.ask(key, saying("hello")))).await;
-    let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    (answered, outcomes.into_iter().filter_map(Result::err).collect())
 }
 
 #[tokio::test]
