@@ -456,7 +456,7 @@ async fn a_statement_that_is_closed_while_calls_are_counted_bills_exactly_the_ca
             }
         };
         let end = async || orders::terminate(&t.ctx, &shop.buyer.who, bought.id).await.unwrap();
-        let ((), (), ended) = tokio::join!(calls("here"), calls("there"), end());
+        let ((), (), ended) = tokio::join!(Box::pin(calls("here")), Box::pin(calls("there")), Box::pin(end()));
         let behind = behind(&t, &shop, ended.id).await;
         assert_eq!(ended.amount, dollars(behind.calls.total));
         assert!((100..=300).contains(&behind.calls.total), "{}", behind.calls.total);
