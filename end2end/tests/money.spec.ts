@@ -176,6 +176,9 @@ test('a provider says where it is paid to, and is paid what is available', async
   await expect(calls.getByRole('row').filter({ hasText: 'API' })).toHaveCount(1);
   await watch.axe(page, 'the calls behind a sale');
   await pictures(page, 'calls-behind-a-sale');
+  await page.goto(`/providers/${provider.organization}/revenue/`);
+  await expect(page.getByRole('link', { name: 'Paid out' }).first()).toHaveAttribute('href', /\/payouts\/[0-9a-f]{32}\/$/);
+  await pictures(page, 'earnings-paid-out');
   // A sale that was paid out goes back to its buyer: its share is taken back from the provider's account.
   const money = await call('GET', `/api/marketplace-orders/${subscribed.order}/payments/`, staff);
   const first = money.payments[0].uuid;

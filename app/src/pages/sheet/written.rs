@@ -190,13 +190,11 @@ async fn earnings(ctx: &Ctx, who: &Principal, provider: OrganizationId, paging: 
                 "Gross",
                 "Tax",
                 "Commission",
-                "Rate",
                 "Net",
                 "Went back",
                 "Yours",
                 "State",
                 "Available from",
-                "Payout",
             ]),
             rows: sales.rows.into_iter().map(|sale| earning(provider, sale)).collect(),
             empty: "Nothing is sold yet. What buyers pay for your agents is listed here.".to_owned(),
@@ -218,23 +216,22 @@ fn earning(provider: OrganizationId, sale: EarningView) -> Vec<Cell> {
         EarningState::Pending => sale.release.day().to_string(),
         EarningState::Available => sale.released.unwrap_or(sale.release).day().to_string(),
     };
+    let state = match sale.payout_id.filter(|_| sale.state == EarningState::Available) {
+        Some(payout) => Cell::text("Paid out").to(links::provider(provider, &format!("payouts/{payout}/"))),
+        None => Cell::new(state, look),
+    };
     vec![
-        Cell::new(sale.sold.readable(), CellLook::When),
+        Cell::new(sale.sold.day().to_string(), CellLook::When),
         Cell::text(sale.description).to(links::order_money(sale.order_id)),
         Cell::text(sale.buyer),
         Cell::number(sale.gross),
         Cell::number(sale.tax),
-        Cell::number(sale.commission),
-        Cell::number(sale.rate),
+        Cell::number(format!("{} ({})", sale.commission, sale.rate)),
         Cell::number(sale.net),
         Cell::number(sale.back),
         Cell::number(sale.kept),
-        Cell::new(state, look),
+        state,
         Cell::new(from, CellLook::When),
-        match sale.payout_id {
-            Some(payout) => Cell::text("Paid out").to(links::provider(provider, &format!("payouts/{payout}/"))),
-            None => Cell::default(),
-        },
     ]
 }
 
