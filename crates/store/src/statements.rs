@@ -4,7 +4,7 @@ use domain::pricing::{Line, Usage};
 use domain::state::{OrderState, Source};
 use domain::{Currency, InvocationId, Money, OrderId, OrganizationId, PlanId, StatementId, SubscriptionId, Timestamp};
 
-use crate::{Dialect, Error, Json, Tenant, Tx};
+use crate::{Dialect, Either, Error, Json, Tenant, Tx};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -88,40 +88,33 @@ pub async fn bill_calls(
     statement: StatementId,
     since: Timestamp,
 ) -> Result<Usage, Error> {
-    match tx.dialect() {
-        // There is one that writes.
+    let dialect = tx.dialect();
+    let bills = tx
+        .query_either(Either {
+            sqlite: "UPDATE invocations SET statement_id = $2
+                     WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
+                       AND started_at >= $3 AND state = 'succeeded' AND statement_id IS NULL",
+            // All parts of one statement see the same moment.
+            postgres: "WITH billed AS (
+                           UPDATE invocations SET statement_id = $2
+                           WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
+                             AND started_at >= $3 AND state = 'succeeded' AND statement_id IS NULL)
+                       SELECT CAST(COALESCE(SUM(u.calls), 0) AS BIGINT), CAST(COALESCE(SUM(u.input_tokens), 0) AS BIGINT),
+                              CAST(COALESCE(SUM(u.output_tokens), 0) AS BIGINT)
+                       FROM usage_days u JOIN configs c ON c.id = u.config_id
+                       WHERE c.subscription_id = $1",
+        })
+        .bind(subscription)
+        .bind(statement)
+        .bind(since);
+    match dialect {
+        // There is one that writes, so that nothing is counted in between.
         Dialect::Sqlite => {
-            tx.query(
-                "UPDATE invocations SET statement_id = $2
-                 WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
-                   AND started_at >= $3 AND state = 'succeeded' AND statement_id IS NULL",
-            )
-            .bind(subscription)
-            .bind(statement)
-            .bind(since)
-            .execute()
-            .await?
-            .any();
+            bills.execute().await?.any();
             counted(tx, subscription).await
         }
-        // All parts of one statement see the same moment.
         Dialect::Postgres => {
-            let (calls, input_tokens, output_tokens): (i64, i64, i64) = tx
-                .query(
-                    "WITH billed AS (
-                         UPDATE invocations SET statement_id = $2
-                         WHERE config_id IN (SELECT id FROM configs WHERE subscription_id = $1)
-                           AND started_at >= $3 AND state = 'succeeded' AND statement_id IS NULL)
-                     SELECT CAST(COALESCE(SUM(u.calls), 0) AS BIGINT), CAST(COALESCE(SUM(u.input_tokens), 0) AS BIGINT),
-                            CAST(COALESCE(SUM(u.output_tokens), 0) AS BIGINT)
-                     FROM usage_days u JOIN configs c ON c.id = u.config_id
-                     WHERE c.subscription_id = $1",
-                )
-                .bind(subscription)
-                .bind(statement)
-                .bind(since)
-                .fetch_one()
-                .await?;
+            let (calls, input_tokens, output_tokens): (i64, i64, i64) = bills.fetch_one().await?;
             Ok(Usage { calls, input_tokens, output_tokens })
         }
     }

@@ -68,9 +68,6 @@ pub struct PortalSession {
 impl PortalSession {
     /// Returns how the pages are set up.
     pub fn configuration(&self) -> &PortalConfigurationId {
-        match &self.configuration {
-            Link::Id(id) => id,
-            Link::Object(configuration) => &configuration.id,
-        }
+        self.configuration.id()
     }
 }
