@@ -493,7 +493,8 @@ impl Book {
             Event::PaidOut => {
                 let available = usd(self.natural(AccountCode::ProviderAvailable, provider));
                 let mut paid = self.paid.get(&provider).cloned().unwrap_or_default();
-                if available.minor > 0 {
+                // More than the ledger takes at once is paid to nobody.
+                if (1..=LARGEST).contains(&available.minor) {
                     let name = format!("{provider}:{}", paid.payouts.len());
                     self.write(TransactionKind::PayoutReserved, &name, super::payout_reserved(available, provider));
                     self.write(TransactionKind::PayoutPaid, &name, super::payout_paid(available, provider));
@@ -506,7 +507,7 @@ impl Book {
                 if let Some(paid) = self.paid.get_mut(&provider)
                     && paid.asked.is_none()
                 {
-                    paid.asked = Some(owed.min(paid.left())).filter(|minor| *minor > 0);
+                    paid.asked = Some(owed.min(paid.left())).filter(|minor| (1..=LARGEST).contains(minor));
                 }
             }
             Event::TakenBack => {
