@@ -16,7 +16,7 @@ use domain::state::ProviderState;
 use domain::view::money::PartyView;
 use domain::view::payout::{PayoutAccountView, PayoutLine, PayoutStatement, PayoutView, PayoutsView};
 use domain::view::{Page, Paging};
-use domain::{EarningId, Money, OrganizationId, PayoutId, Permission, RefundId, Timestamp};
+use domain::{Currency, EarningId, Money, OrganizationId, PayoutId, Permission, RefundId, Timestamp};
 use store::ledger as books;
 use store::payouts::{self as rows, AccountRow, LineRow, PayoutRow};
 use store::{Json, Scope, Tenant, Tx, organizations, refunds};
@@ -254,6 +254,11 @@ pub(crate) async fn letter(
 ) -> Result<()> {
     let organization = organizations::get(tx, provider).await?.ok_or(Error::NotFound("organization"))?;
     letters::send(tx, &organization.email, subject, text, now).await
+}
+
+/// Returns what a provider owes in a book, in minor units.
+async fn owed(tx: &mut Tx, book: &str, provider: OrganizationId, currency: Currency) -> Result<i64> {
+    Ok(books::balance(tx, book, AccountCode::ProviderReceivable, Some(provider), currency).await?)
 }
 
 /// Returns until when nothing is paid to a destination that is new.

@@ -4,7 +4,7 @@
 //! provider's account, from the newest payout on. What it cannot take back, because it has gone on to a bank, stays
 //! owed, and what the provider earns later settles it.
 
-use domain::ledger::{self as book, AccountCode, TransactionKind};
+use domain::ledger::{self as book, TransactionKind};
 use domain::state::PayoutReversalState;
 use domain::{Currency, OrganizationId, PayoutReversalId, Timestamp};
 use store::ledger as books;
@@ -12,7 +12,7 @@ use store::payouts::reversals::{self as rows, PayoutReversalRow};
 use store::payouts::{self, PayoutRow};
 use store::{Scope, Tx};
 
-use super::{letter, port};
+use super::{letter, owed, port};
 use crate::clock::fresh_id;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -33,10 +33,6 @@ pub(crate) async fn queue(
     }
     let job = Job::ReversePayouts { provider, currency };
     jobs::enqueue(tx, &job, now, now, Some(&format!("reverse:{because}"))).await
-}
-
-async fn owed(tx: &mut Tx, book: &str, provider: OrganizationId, currency: Currency) -> Result<i64> {
-    Ok(books::balance(tx, book, AccountCode::ProviderReceivable, Some(provider), currency).await?)
 }
 
 /// Asks the rail for what a provider owes, payout by payout; a job, so it may run twice.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::ledger::{self as book, AccountCode, TransactionKind};
+use domain::ledger::{self as book, TransactionKind};
 use domain::state::PayoutState;
 use domain::view::payout::{PayoutPlan, PayoutPlanRow};
 use domain::{Currency, Money, OrganizationId, PayoutId, Timestamp};
@@ -10,7 +10,7 @@ use store::ledger as books;
 use store::payouts::{self as rows, DueRow, PayoutRow};
 use store::{Scope, Tx};
 
-use super::{letter, look_again, port, reversing, waits_until};
+use super::{letter, look_again, owed, port, reversing, waits_until};
 use crate::access::{Operator, Principal};
 use crate::audit;
 use crate::clock::fresh_id;
@@ -183,9 +183,7 @@ async fn settle(ctx: &Ctx, payout: &PayoutRow, state: PayoutState, reference: &s
         );
         letter(&mut tx, provider, format!("You are paid {amount}"), text, now).await?;
     } else {
-        let owner = Some(provider);
-        let owed =
-            books::balance(&mut tx, &payout.book, AccountCode::ProviderReceivable, owner, payout.currency).await?;
+        let owed = owed(&mut tx, &payout.book, provider, payout.currency).await?;
         let lines = book::payout_failed(amount, owed, provider);
         ledger::write(&mut tx, by(payout, TransactionKind::PayoutFailed), failure, lines, now).await?;
         let text = format!(

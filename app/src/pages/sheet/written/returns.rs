@@ -66,13 +66,13 @@ pub(super) async fn of_order(ctx: &Ctx, who: &Principal, order: OrderId, paging:
 /// Writes what is asked for that was used, and the calls behind it.
 fn behind(used: CallsView) -> impl Iterator<Item = Grid> {
     let text = match used.within {
-        _ if !used.statements.is_empty() => "Each call that the statements above bill.".to_owned(),
         Some((from, until)) => format!(
             "What was answered from {} to {}. The price is the same whatever is used.",
             from.readable(),
             until.readable()
         ),
-        None => String::new(),
+        None if used.statements.is_empty() => String::new(),
+        None => "Each call that the statements above bill.".to_owned(),
     };
     let call = |call: CallView| {
         vec![
